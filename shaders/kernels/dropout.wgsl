@@ -1,0 +1,36 @@
+// Sets a random part of a tensor to zero and scales the rest: y = x·mask·scale. The mask is a function of
+// seed, stream, step and index, so the backward pass runs this kernel on the gradient and stores nothing.
+//
+// Dispatch: one thread per 4 neighbouring elements (one block of random words), 64 threads a workgroup.
+// Layouts: x, y [count]. An element stays where the upper 24 bits of its word are at least `threshold`,
+// rate·2^24. FLOPs about 50 integer operations per element; bytes 8·count.
+//! join lib/random
+//! join lib/training-state
+
+struct DropoutOptions {
+  count: u32,
+  stream: u32,
+  threshold: u32,
+  scale: f32,
+}
+
+@group(0) @binding(0) var<storage, read> state: TrainingState;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<uniform> options: DropoutOptions;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) lane: u32) {
+  let block = (group.y * groups.x + group.x) * 64u + lane;
+  if (4u * block >= options.count) {
+    return;
+  }
+  let words = philox(state.seed, options.stream, state.step, block);
+  for (var word = 0u; word < 4u; word++) { // unroll
+    let index = 4u * block + word;
+    if (index < options.count) {
+      y[index] = select(0.0, x[index] * options.scale, (words[word] >> 8u) >= options.threshold);
+    }
+  }
+}

@@ -1,0 +1,120 @@
+// Ends a step: the global gradient norm from its parts, this step's learning rate from a formula, the check
+// that loss and gradients are finite, the record in the history; then the step counts as finished.
+// A step that is not finite is recorded, sets `halted` and does not count; later steps do nothing.
+//
+// Dispatch: one workgroup of 256 threads. Layouts: loss [1], the bits of a float; parts [part_count], unread where
+// part_count is 0 (evaluation); history [capacity]; decay [32], element i is gamma^(2^i), so that
+// gamma^n is a product of few exact factors. Eight barriers: a tree over the threads.
+// FLOPs about part_count; one thread does the rest.
+//! join lib/training-state
+
+struct LearningRate {
+  base: f32,
+  minimum: f32,        // of the cosine
+  start_factor: f32,   // of the warm-up
+  period: u32,         // steps between two decays, or from the top to the bottom of the cosine; 0: constant
+  warmup_steps: u32,
+  clip_norm: f32,      // largest global norm; 0: no clipping
+}
+
+const part_count: u32 = 1u; // specialize
+const capacity: u32 = 1u; // specialize
+const is_cosine: bool = false; // specialize
+
+@group(0) @binding(0) var<storage, read_write> state: TrainingState;
+@group(0) @binding(1) var<storage, read> loss: array<u32>;
+@group(0) @binding(2) var<storage, read> parts: array<NormPart>;
+@group(0) @binding(3) var<storage, read> decay: array<f32>;
+@group(0) @binding(4) var<storage, read_write> history: array<StepRecord>;
+@group(0) @binding(5) var<uniform> rule: LearningRate;
+
+var<workgroup> sums: array<vec2f, 256>;
+var<workgroup> found: atomic<u32>;
+
+@compute @workgroup_size(256)
+fn main(@builtin(local_invocation_index) lane: u32) {
+  var sum = vec2f();
+  for (var index = lane; index < part_count; index += 256u) {
+    sum += vec2f(parts[index].sum, parts[index].large);
+    if (parts[index].not_finite != 0u) {
+      atomicOr(&found, 1u);
+    }
+  }
+  sums[lane] = sum;
+  for (var half = 128u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (lane < half) {
+      sums[lane] += sums[lane + half];
+    }
+  }
+  if (lane == 0u && state.halted == 0u) {
+    finish(sums[0].x, sums[0].y, atomicLoad(&found) != 0u);
+  }
+}
+
+fn finish(sum: f32, large: f32, gradient_found: bool) {
+  // sqrt(sum + 2^192·large), without overflow: beside any large element the others do not count.
+  let norm = select(sqrt(sum), sqrt(large) * 0x1p96, large > 0.0);
+  let loss_bits = loss[0];
+  let norm_bits = select(bitcast<u32>(norm), 0x7f800000u, gradient_found);
+  let flags = select(0u, loss_not_finite, is_not_finite(loss_bits)) |
+    select(0u, gradient_not_finite, is_not_finite(norm_bits));
+  let rate = learning_rate_at(state.step) * state.learning_rate_scale;
+  history[(state.step - state.history_origin) % capacity] =
+    StepRecord(bitcast<f32>(loss_bits), bitcast<f32>(norm_bits), rate, flags);
+  state.learning_rate = rate;
+  if (flags != 0u) {
+    state.halted = 1u;
+    state.gradient_scale = 0.0;
+    return;
+  }
+  var scale = 1.0;
+  if (rule.clip_norm > 0.0) {
+    scale = min(1.0, rule.clip_norm / (norm + 1e-6));
+  }
+  state.gradient_scale = scale;
+  state.step += 1u;
+}
+
+fn learning_rate_at(step: u32) -> f32 {
+  if (step < rule.warmup_steps) {
+    let done = f32(step) / f32(rule.warmup_steps);
+    return rule.base * (rule.start_factor + (1.0 - rule.start_factor) * done);
+  }
+  let position = step - rule.warmup_steps;
+  if (rule.period == 0u) {
+    return rule.base;
+  }
+  if (is_cosine) {
+    return rule.minimum + (rule.base - rule.minimum) * half_cosine(position % (2u * rule.period));
+  }
+  return rule.base * decayed(position / rule.period);
+}
+
+// gamma^count.
+fn decayed(count: u32) -> f32 {
+  var product = 1.0;
+  var left = count;
+  for (var bit = 0u; left != 0u; bit++) {
+    if ((left & 1u) != 0u) {
+      product *= decay[bit];
+    }
+    left >>= 1u;
+  }
+  return product;
+}
+
+// (1 + cos(pi·position / period)) / 2 = cos²(pi/2·position / period); WGSL's own cos is only good to 2^-11.
+fn half_cosine(position: u32) -> f32 {
+  let down = min(position, 2u * rule.period - position);
+  let near = min(down, rule.period - down);
+  let sine = sine_of_quarter(f32(near) / f32(rule.period));
+  return select(sine * sine, 1.0 - sine * sine, down == near);
+}
+
+// sin(pi/2·x) for 0 <= x <= 1/2, by its series.
+fn sine_of_quarter(x: f32) -> f32 {
+  let a = 1.5707963267948966 * x;
+  let s = a * a;
+  return a * (1.0 - s / 6.0 * (1.0 - s / 20.0 * (1.0 - s / 42.0 * (1.0 - s / 72.0))));
+}

@@ -1,0 +1,39 @@
+// Rows of a table by index, with an optional bias: an embedding, or a matmul with one-hot rows.
+//
+// Dispatch: one thread per 4 neighbouring values of the output, 64 threads a workgroup.
+// Layouts: indices [row_count] i32; table [table_rows, width]; bias [width]; output [row_count, width].
+// An index outside the table yields a row whose bits are those of a NaN, so that the step's non-finite
+// check stops instead of training on another token's row. FLOPs none; bytes 8·row_count·width.
+
+const row_count: u32 = 4u; // specialize
+const table_rows: u32 = 4u; // specialize
+const width: u32 = 8u; // specialize
+const has_bias: bool = false; // specialize
+
+const groups_across: u32 = (width + 3u) / 4u;
+
+@group(0) @binding(0) var<storage, read> indices: array<i32>;
+@group(0) @binding(1) var<storage, read> table: array<f32>;
+@group(0) @binding(2) var<storage, read> bias: array<f32>;
+@group(0) @binding(3) var<storage, read_write> output: array<u32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) lane: u32) {
+  let index = (group.y * groups.x + group.x) * 64u + lane;
+  if (index >= row_count * groups_across) {
+    return;
+  }
+  let row = index / groups_across;
+  let first = index % groups_across * 4u;
+  let token = indices[row];
+  let exists = token >= 0i && u32(token) < table_rows;
+  let table_row = u32(clamp(token, 0i, i32(table_rows) - 1i));
+  for (var column = first; column < min(first + 4u, width); column++) {
+    var value = table[table_row * width + column];
+    if (has_bias) {
+      value += bias[column];
+    }
+    output[row * width + column] = select(0x7fc00000u, bitcast<u32>(value), exists);
+  }
+}

@@ -1,0 +1,53 @@
+// Stochastic gradient descent over the flat parameter buffer, with PyTorch's meaning of momentum,
+// dampening, nesterov and weight decay. Runs after finish-step, so that `step` counts from 1.
+//
+// Dispatch: a loop over the grid, 64 threads a workgroup, four floats per thread and turn.
+// Layouts: parameters, gradients, momentum [4·vector_count]; momentum is unread where has_momentum is
+// false. FLOPs up to 9 and bytes 12 (20 with momentum) per parameter.
+//! join lib/training-state
+
+struct Options {
+  weight_decay: f32,
+  momentum: f32,
+  kept: f32,           // 1 − dampening
+  clip_value: f32,
+}
+
+const vector_count: u32 = 16u; // specialize
+const has_momentum: bool = false; // specialize
+const nesterov: bool = false; // specialize
+const clips_value: bool = false; // specialize
+
+@group(0) @binding(0) var<storage, read> state: TrainingState;
+@group(0) @binding(1) var<storage, read> gradients: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> parameters: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> momentum_buffer: array<vec4f>;
+@group(0) @binding(4) var<uniform> options: Options;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) thread: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  if (state.halted != 0u) {
+    return;
+  }
+  for (var index = thread.x; index < vector_count; index += groups.x * 64u) {
+    let value = parameters[index];
+    var gradient = gradients[index] * state.gradient_scale;
+    if (clips_value) {
+      gradient = clamp(gradient, vec4f(-options.clip_value), vec4f(options.clip_value));
+    }
+    gradient += options.weight_decay * value;
+    if (has_momentum) {
+      var buffer = gradient;
+      if (state.step > 1u) {
+        buffer = options.momentum * momentum_buffer[index] + options.kept * gradient;
+      }
+      momentum_buffer[index] = buffer;
+      if (nesterov) {
+        gradient += options.momentum * buffer;
+      } else {
+        gradient = buffer;
+      }
+    }
+    parameters[index] = value - state.learning_rate * gradient;
+  }
+}

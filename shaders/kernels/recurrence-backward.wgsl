@@ -1,0 +1,178 @@
+// Recurrence, backward: walks time from the last processed step to the first and yields the gradients
+// of all gate pre-activations; weight gradients are matmuls over them afterwards.
+//
+// Dispatch, strategies and lanes as in recurrence-forward. A thread holds one state gradient per unit and
+// row: d_h[k] = sum over gates and units j of d_recurrent[j]·weight_hh[j, k]. Weights are read in
+// PyTorch's own layout, coalesced along k. One storageBarrier per phase.
+// `span` counts positions backwards: index i stands for position `steps - 1 - i`; the last index,
+// `steps`, has no cell step and only carries the gradient through the weights into the initial state.
+//
+// Layouts: d_output [T, B, H]; d_final [states, B, H]; weight [gates, H, H] (weight_hh); history and saved as
+//   in recurrence-forward; d_recurrent, d_projected [T, B, gates, H]; carry [states, B, H], which ends as
+//   the gradient of the initial state.
+// FLOPs 2·T·B·gates·H², bytes 4·T·B·H·(1 + saved_values + 2·states + 2·gates) beside the weights.
+// Right for the same devices and reasons as recurrence-forward.
+//! join lib/cell-step
+//! join cell
+
+struct BackwardSpan {
+  first_index: u32, // counted from the last position
+  step_count: u32,
+  end_phase: u32,   // phases run downwards from end_phase - 1 …
+  first_phase: u32, // … to first_phase
+  prologue: u32,    // 1: copy d_final into carry first
+}
+
+const steps: u32 = 16u; // specialize
+const batch: u32 = 4u; // specialize
+const hidden_size: u32 = 8u; // specialize
+const rows: u32 = 2u; // specialize
+const units: u32 = 1u; // specialize
+const lanes: u32 = 8u; // specialize
+const unit_tile: u32 = 8u; // specialize
+const k_unroll: u32 = 4u; // specialize
+const y_origin: u32 = 64u; // specialize
+const section_size: u32 = 576u; // specialize
+const runs_reverse: bool = false; // specialize
+const has_output_gradient: bool = true; // specialize
+
+const row_size: u32 = batch * hidden_size;
+const gate_size: u32 = gates * hidden_size;
+
+@group(0) @binding(0) var<uniform> span: BackwardSpan;
+@group(0) @binding(1) var<storage, read> d_output: array<f32>;
+@group(0) @binding(2) var<storage, read> d_final: array<f32>;
+@group(0) @binding(3) var<storage, read> weight: array<f32>;
+@group(0) @binding(4) var<storage, read> history: array<f32>;
+@group(0) @binding(5) var<storage, read> saved: array<f32>;
+@group(0) @binding(6) var<storage, read_write> d_recurrent: array<f32>;
+@group(0) @binding(7) var<storage, read_write> d_projected: array<f32>;
+@group(0) @binding(8) var<storage, read_write> carry: array<f32>;
+
+// Time of a position in processing order.
+fn time_of(position: u32) -> u32 {
+  return select(position, steps - 1u - position, runs_reverse);
+}
+
+// Where the state after processing `position` steps lies in a section.
+fn slot(position: u32) -> u32 {
+  if (runs_reverse) {
+    return y_origin + (steps - position) * row_size;
+  }
+  return y_origin + position * row_size - row_size;
+}
+
+@compute @workgroup_size(lanes)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let first_row = group.x * rows;
+  let unit_begin = group.y * unit_tile;
+  let unit_end = min(unit_begin + unit_tile, hidden_size);
+
+  if (span.prologue == 1u) {
+    for (var unit = unit_begin + lane; unit < unit_end; unit += lanes) {
+      for (var r = 0u; r < rows; r++) {
+        if (first_row + r < batch) {
+          let at = (first_row + r) * hidden_size + unit;
+          for (var s = 0u; s < states; s++) {
+            carry[s * row_size + at] = d_final[s * row_size + at];
+          }
+        }
+      }
+    }
+    // Only the thread itself reads what it has just written: no barrier.
+  }
+
+  for (var index = 0u; index < span.step_count; index++) {
+    let back = span.first_index + index;
+    let is_step = back < steps;
+    let position = select(0u, steps - 1u - back, is_step);
+    let t = time_of(position);
+    for (var down = 0u; down < phases; down++) { // unroll
+      if (phases - 1u - down >= span.first_phase && phases - 1u - down < span.end_phase
+          && (is_step || down == 0u)) {
+        // The last phase receives through phase 0 of the following step, the others through the next phase.
+        let source_position = select(position + 1u, position, down > 0u || !is_step);
+        let has_source = source_position < steps;
+        let source_begin = time_of(source_position) * batch * gate_size;
+        for (var base = unit_begin; base < unit_end; base += lanes * units) {
+          var acc: array<f32, rows * units>; // registers
+          var column: array<u32, units>; // registers
+          var row_begin: array<u32, rows>; // registers
+          for (var r = 0u; r < rows; r++) { // unroll
+            row_begin[r] = source_begin + min(first_row + r, batch - 1u) * gate_size;
+          }
+          for (var n = 0u; n < units; n++) { // unroll
+            column[n] = min(base + n * lanes + lane, hidden_size - 1u);
+          }
+          if (has_source) {
+            for (var k = phase_gates[(phases - down) % phases] * hidden_size;
+                k < phase_gates[(phases - down) % phases + 1u] * hidden_size; k += k_unroll) {
+              for (var kk = 0u; kk < k_unroll; kk++) { // unroll
+                var v: array<f32, rows>; // registers
+                for (var r = 0u; r < rows; r++) { // unroll
+                  v[r] = d_recurrent[row_begin[r] + k + kk];
+                }
+                for (var n = 0u; n < units; n++) { // unroll
+                  let w = weight[(k + kk) * hidden_size + column[n]];
+                  for (var r = 0u; r < rows; r++) { // unroll
+                    acc[r * units + n] += v[r] * w;
+                  }
+                }
+              }
+            }
+          }
+          for (var n = 0u; n < units; n++) { // unroll
+            let unit = base + n * lanes + lane;
+            if (unit < unit_end) {
+              for (var r = 0u; r < rows; r++) { // unroll
+                let row = first_row + r;
+                if (row < batch) {
+                  let at = row * hidden_size + unit;
+                  if (!is_step) {
+                    carry[at] += acc[r * units + n];
+                  } else {
+                    let gradient_at = (t * batch + row) * gate_size + unit;
+                    var gradient: CellGradient;
+                    for (var i = 0u; i < saved_values; i++) { // unroll
+                      gradient.saved[i] = saved[((t * batch + row) * saved_values + i) * hidden_size + unit];
+                    }
+                    for (var s = 0u; s < states; s++) { // unroll
+                      gradient.state[s] = history[s * section_size + slot(position) + at];
+                      gradient.next[s] = history[s * section_size + slot(position + 1u) + at];
+                      if (down == 0u) {
+                        gradient.d_next[s] = carry[s * row_size + at];
+                      } else {
+                        gradient.d_state[s] = carry[s * row_size + at];
+                      }
+                    }
+                    if (down == 0u) {
+                      gradient.d_next[0] += acc[r * units + n];
+                      if (has_output_gradient) {
+                        gradient.d_next[0] += d_output[t * row_size + at];
+                      }
+                    } else {
+                      gradient.d_vector = acc[r * units + n];
+                    }
+                    gradient = cell_backward(phases - 1u - down, gradient);
+                    for (var g = 0u; g < gates; g++) { // unroll
+                      if (gradient_phase[g] == phases - 1u - down) {
+                        d_recurrent[gradient_at + g * hidden_size] = gradient.du[g];
+                        if (gradients_apart) {
+                          d_projected[gradient_at + g * hidden_size] = gradient.dx[g];
+                        }
+                      }
+                    }
+                    for (var s = 0u; s < states; s++) { // unroll
+                      carry[s * row_size + at] = gradient.d_state[s];
+                    }
+                  }
+                }
+              }
+            }
+          }
+        }
+        storageBarrier();
+      }
+    }
+  }
+}

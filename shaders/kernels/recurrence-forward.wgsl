@@ -1,0 +1,168 @@
+// Recurrence, forward: walks a range of time steps for some batch rows, one cell step after another.
+//
+// Dispatch: x = ceil(batch / rows) groups of batch rows, y = ceil(hidden_size / unit_tile) tiles of units.
+//   persistent: unit_tile = hidden_size, so a workgroup owns its rows for as many steps as `span` says:
+//     sequences are independent, no workgroup waits for another; one storageBarrier per phase.
+//   stepwise:   unit_tile < hidden_size, `span` holds one phase of one step; the dispatch is the barrier.
+// A thread holds all gates of a unit for `rows` batch rows in registers, so the cell is the epilogue of
+// the recurrent matmul. Per k it loads rows + gates·units values for rows·gates·units multiply-adds.
+//
+// Layouts: projected [T, B, gates, H]; weight [H, gates, H] (transposed weight_hh); bias [gates, H];
+//   initial [states, B, H]; saved [T or 1, B, saved_values, H];
+//   history: states and phase vectors one after another, each `section_size` floats: y[t] at
+//   y_origin + t·B·H, the initial state one slot before it in processing order.
+// FLOPs 2·T·B·gates·H², bytes 4·T·B·H·(gates + saved_values + states) beside the weights.
+//
+// Right for: lanes along units read weights coalesced on every GPU; rows > 1 reuses each weight from a
+// register. The state is read from storage behind a storageBarrier: cached on real GPUs, and the form
+// whose pipeline a software adapter builds quickly.
+//! join lib/cell-step
+//! join cell
+
+struct Span {
+  first_position: u32, // in processing order
+  step_count: u32,
+  first_phase: u32,
+  end_phase: u32,
+  prologue: u32,       // 1: copy the initial state into the history first
+}
+
+const steps: u32 = 16u; // specialize
+const batch: u32 = 4u; // specialize
+const hidden_size: u32 = 8u; // specialize
+const rows: u32 = 2u; // specialize
+const units: u32 = 1u; // specialize
+const lanes: u32 = 8u; // specialize
+const unit_tile: u32 = 8u; // specialize
+const k_unroll: u32 = 4u; // specialize
+const y_origin: u32 = 64u; // specialize
+const section_size: u32 = 576u; // specialize
+const runs_reverse: bool = false; // specialize
+const keeps_saved: bool = true; // specialize
+
+const row_size: u32 = batch * hidden_size;
+const saved_size: u32 = batch * saved_values * hidden_size;
+
+@group(0) @binding(0) var<uniform> span: Span;
+@group(0) @binding(1) var<storage, read> projected: array<f32>;
+@group(0) @binding(2) var<storage, read> weight: array<f32>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read> initial: array<f32>;
+@group(0) @binding(5) var<storage, read_write> history: array<f32>;
+@group(0) @binding(6) var<storage, read_write> saved: array<f32>;
+
+// Where the state after processing `position` steps lies in a section.
+fn slot(position: u32) -> u32 {
+  if (runs_reverse) {
+    return y_origin + (steps - position) * row_size;
+  }
+  return y_origin + position * row_size - row_size;
+}
+
+@compute @workgroup_size(lanes)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let first_row = group.x * rows;
+  let unit_begin = group.y * unit_tile;
+  let unit_end = min(unit_begin + unit_tile, hidden_size);
+
+  if (span.prologue == 1u) {
+    for (var unit = unit_begin + lane; unit < unit_end; unit += lanes) {
+      for (var r = 0u; r < rows; r++) {
+        if (first_row + r < batch) {
+          let at = (first_row + r) * hidden_size + unit;
+          for (var s = 0u; s < states; s++) {
+            history[s * section_size + slot(0u) + at] = initial[s * row_size + at];
+          }
+        }
+      }
+    }
+    storageBarrier();
+  }
+
+  for (var index = 0u; index < span.step_count; index++) {
+    let position = span.first_position + index;
+    let t = select(position, steps - 1u - position, runs_reverse);
+    let before = slot(position);
+    let after = slot(position + 1u);
+    let saved_begin = select(0u, t * saved_size, keeps_saved);
+    for (var phase = 0u; phase < phases; phase++) { // unroll
+      if (phase >= span.first_phase && phase < span.end_phase) {
+        // Phase 0 multiplies the old state, later phases the vector the phase before has made.
+        let vector_begin = select((states + phase - 1u) * section_size + after, before, phase == 0u);
+        for (var base = unit_begin; base < unit_end; base += lanes * units) {
+          var acc: array<f32, rows * units * gates>; // registers
+          var column: array<u32, units>; // registers
+          var row_begin: array<u32, rows>; // registers
+          for (var r = 0u; r < rows; r++) { // unroll
+            row_begin[r] = vector_begin + min(first_row + r, batch - 1u) * hidden_size;
+          }
+          for (var n = 0u; n < units; n++) { // unroll
+            column[n] = min(base + n * lanes + lane, hidden_size - 1u);
+            for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
+              let b = bias[g * hidden_size + column[n]];
+              for (var r = 0u; r < rows; r++) { // unroll
+                acc[(r * units + n) * gates + g] = b;
+              }
+            }
+          }
+          for (var k = 0u; k < hidden_size; k += k_unroll) {
+            for (var kk = 0u; kk < k_unroll; kk++) { // unroll
+              var v: array<f32, rows>; // registers
+              for (var r = 0u; r < rows; r++) { // unroll
+                v[r] = history[row_begin[r] + k + kk];
+              }
+              for (var n = 0u; n < units; n++) { // unroll
+                for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
+                  let w = weight[((k + kk) * gates + g) * hidden_size + column[n]];
+                  for (var r = 0u; r < rows; r++) { // unroll
+                    acc[(r * units + n) * gates + g] += v[r] * w;
+                  }
+                }
+              }
+            }
+          }
+          for (var n = 0u; n < units; n++) { // unroll
+            let unit = base + n * lanes + lane;
+            if (unit < unit_end) {
+              for (var r = 0u; r < rows; r++) { // unroll
+                let row = first_row + r;
+                if (row < batch) {
+                  let at = row * hidden_size + unit;
+                  let projected_at = (t * batch + row) * gates * hidden_size + unit;
+                  let saved_at = saved_begin + row * saved_values * hidden_size + unit;
+                  var step: CellStep;
+                  for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
+                    step.x[g] = projected[projected_at + g * hidden_size];
+                    step.u[g] = acc[(r * units + n) * gates + g];
+                  }
+                  for (var s = 0u; s < states; s++) { // unroll
+                    step.state[s] = history[s * section_size + before + at];
+                  }
+                  for (var i = 0u; i < saved_values; i++) { // unroll
+                    if (saved_phase[i] < phase) {
+                      step.saved[i] = saved[saved_at + i * hidden_size];
+                    }
+                  }
+                  step = cell_forward(phase, step);
+                  for (var i = 0u; i < saved_values; i++) { // unroll
+                    if (saved_phase[i] == phase) {
+                      saved[saved_at + i * hidden_size] = step.saved[i];
+                    }
+                  }
+                  if (phase + 1u == phases) {
+                    for (var s = 0u; s < states; s++) { // unroll
+                      history[s * section_size + after + at] = step.next[s];
+                    }
+                  } else {
+                    history[(states + phase) * section_size + after + at] = step.vector;
+                  }
+                }
+              }
+            }
+          }
+        }
+        storageBarrier();
+      }
+    }
+  }
+}

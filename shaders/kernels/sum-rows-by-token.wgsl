@@ -1,0 +1,33 @@
+// Gradient of a row gather: each table row is the sum of the output gradients of its positions, in
+// ascending order of position, so the result is the same on every run.
+//
+// Dispatch: one thread per value of the table's gradient, 64 threads a workgroup, lanes along the width.
+// Layouts: starts, order as index-tokens writes them; d_output [row_count, width]; d_table
+//   [table_rows, width], or [width, table_rows] where transposes_table (the weight of a one-hot input).
+// FLOPs none counted (additions of a scatter); loads row_count·width in all.
+
+const table_rows: u32 = 4u; // specialize
+const width: u32 = 8u; // specialize
+const transposes_table: bool = false; // specialize
+
+@group(0) @binding(0) var<storage, read> starts: array<u32>;
+@group(0) @binding(1) var<storage, read> order: array<u32>;
+@group(0) @binding(2) var<storage, read> d_output: array<f32>;
+@group(0) @binding(3) var<storage, read_write> d_table: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) lane: u32) {
+  let index = (group.y * groups.x + group.x) * 64u + lane;
+  if (index >= table_rows * width) {
+    return;
+  }
+  let token = index / width;
+  let column = index % width;
+  var sum = 0.0;
+  let end = starts[token + 1u];
+  for (var i = starts[token]; i < end; i++) {
+    sum += d_output[order[i] * width + column];
+  }
+  d_table[select(index, column * table_rows + token, transposes_table)] = sum;
+}

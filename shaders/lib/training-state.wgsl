@@ -1,0 +1,39 @@
+// What a training step knows beside its tensors. One buffer, advanced by the GPU itself, so that many
+// steps go into one submit; the host writes it when training starts or resumes, and only
+// learning_rate_scale in between. Packed and read by src/training/step-state.ts.
+struct TrainingState {
+  seed: u32,                // seed of the counter-based random numbers
+  step: u32,                // training steps finished; random counter and data cursor
+  halted: u32,              // 1 once a loss or gradient was not finite: nothing is updated any more
+  gradient_scale: f32,      // factor of this step's gradients: clipping by global norm
+  learning_rate: f32,       // of this step
+  learning_rate_scale: f32, // written by the host: reduce-on-plateau
+  history_origin: u32,      // step whose record lies in slot 0 of the history
+  padding: u32,
+}
+
+// One step in the history, a ring of `capacity` records.
+struct StepRecord {
+  loss: f32,                // before the update
+  gradient_norm: f32,       // of all gradients, before clipping; 0 where no gradient was reduced
+  learning_rate: f32,
+  flags: u32,               // 0, or the sum of loss_not_finite and gradient_not_finite
+}
+
+// What one workgroup of the gradient norm found. Two sums of squares, so that neither over- nor
+// underflows for gradients between 1e-19 and 3e38: elements above 2^50 go into `large`, scaled by 2^-96.
+struct NormPart {
+  sum: f32,
+  large: f32,
+  not_finite: u32,          // 1 where an element was NaN or infinite
+  padding: u32,
+}
+
+const loss_not_finite: u32 = 1u;
+const gradient_not_finite: u32 = 2u;
+
+// Whether the bits of a float are those of a NaN or an infinity. Asked of bits, because compilers may
+// assume that floats are neither.
+fn is_not_finite(bits: u32) -> bool {
+  return (bits & 0x7f800000u) == 0x7f800000u;
+}

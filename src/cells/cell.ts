@@ -1,0 +1,83 @@
+/**
+ * One time step of one unit, seen from a cell: scalars indexed by gate, state or saved value.
+ * The mirror of `CellStep` in `shaders/lib/cell-step.wgsl`.
+ */
+export interface CellStep {
+  /** [gates] W_ih·x + b_ih. */
+  readonly x: Float64Array;
+  /** [gates] W_hh·v + b_hh, v the vector of the gate's phase. Gates of later phases are not set yet. */
+  readonly u: Float64Array;
+  /** [states] state before this step. */
+  readonly state: Float64Array;
+  /** [saved] what backward needs; each entry is set in its phase and may be read in later ones. */
+  readonly saved: Float64Array;
+  /** [states] state after this step; set in the last phase. */
+  readonly next: Float64Array;
+  /** What the next phase's recurrent matmul multiplies; set in every phase but the last. */
+  vector: number;
+}
+
+/**
+ * Gradient of one time step of one unit. The mirror of `CellGradient` in `shaders/lib/cell-step.wgsl`.
+ */
+export interface CellGradient {
+  /** [saved] as kept by the forward step. */
+  readonly saved: Float64Array;
+  /** [states] state before the step. */
+  readonly state: Float64Array;
+  /** [states] state after the step. */
+  readonly next: Float64Array;
+  /** [states] gradient of the state after the step, complete. Set in the last phase only. */
+  readonly dNext: Float64Array;
+  /** Gradient of the vector this phase produced; set in every phase but the last. */
+  dVector: number;
+  /** [gates] gradient of W_ih·x + b_ih. */
+  readonly dx: Float64Array;
+  /** [gates] gradient of W_hh·v + b_hh. */
+  readonly du: Float64Array;
+  /** [states] gradient of the state before the step, without the part through W_hh. */
+  readonly dState: Float64Array;
+}
+
+/** Cell options that are chosen when a layer is built, checked by the cell's `parseOptions`. */
+export type CellOptions = Readonly<Record<string, unknown>>;
+
+/**
+ * A recurrent cell: its gate table and one time step, forward and backward, in float64.
+ *
+ * It knows nothing of time, batch or device. Its WGSL twin is `shaders/cells/<shader>.wgsl`, joined into
+ * the recurrence kernels; both are held against each other by the tests.
+ */
+export interface Cell {
+  /** Name of the WGSL file in `shaders/cells`, e.g. `lstm`. */
+  readonly shader: string;
+  /** Gates in the row order of `weight_ih` and `weight_hh`. */
+  readonly gates: readonly string[];
+  /** States carried through time, `h` first. */
+  readonly states: readonly string[];
+  /** Values per unit and step that backward needs beside the states. */
+  readonly saved: readonly string[];
+  /** Gate ranges [begin, end), one per recurrent matmul in a step. */
+  readonly phases: readonly (readonly [begin: number, end: number])[];
+  /** Whether the gradients of W_ih·x and W_hh·v differ (reset-after GRU). */
+  readonly gradientsApart: boolean;
+  /** Values of the constants that the WGSL part specialises. */
+  readonly constants: Readonly<Record<string, number | boolean>>;
+  /** One phase of a step: reads `x`, `u`, `state` and earlier `saved`, sets `saved`, `vector` or `next`. */
+  forward(phase: number, step: CellStep): void;
+  /** Backward of one phase, called from the last to the first. */
+  backward(phase: number, gradient: CellGradient): void;
+}
+
+/** A registry entry: what users can choose, and how a choice becomes a cell. */
+export interface CellDefinition {
+  readonly name: string;
+  /** One line for the CLI's help and the tables of the docs. */
+  readonly summary: string;
+  /** The formulas of one step, one per line. */
+  readonly formulas: readonly string[];
+  /** Names of the options that {@link create} accepts. */
+  readonly optionNames: readonly string[];
+  /** Builds the cell. @throws {OptionError} for a value it does not know. */
+  create(options: CellOptions): Cell;
+}

@@ -1,0 +1,164 @@
+import { type DeviceError, ShaderError } from '../errors.ts';
+import type {
+  BindingDescription,
+  KernelDescription,
+  PartDescription,
+} from '../kernels/description.ts';
+import { joinKernel } from '../kernels/join.ts';
+import type { DeviceCore } from './core.ts';
+import { shaderStageCompute } from './flags.ts';
+
+/** A kernel with everything that specialises it. */
+export interface KernelUse {
+  readonly kernel: KernelDescription;
+  readonly cell?: PartDescription | undefined;
+  readonly constants: Readonly<Record<string, number | boolean>>;
+}
+
+/** A kernel ready to run: its pipeline and the layout of each of its bind groups. */
+export interface BuiltKernel {
+  readonly pipeline: GPUComputePipeline;
+  readonly layouts: readonly GPUBindGroupLayout[];
+}
+
+interface JoinedKernel {
+  readonly code: string;
+  readonly key: string;
+}
+
+/** Pipelines of one device, each built once for its joined code and its bindings. */
+export class PipelineCache {
+  readonly #core: DeviceCore;
+  readonly #joined = new WeakMap<KernelDescription, Map<string, JoinedKernel>>();
+  readonly #layouts = new Map<string, GPUBindGroupLayout>();
+  readonly #built = new Map<string, Promise<BuiltKernel>>();
+
+  constructor(core: DeviceCore) {
+    this.#core = core;
+  }
+
+  /**
+   * @param label - Path of the launch that wants it, for error messages.
+   * @throws {ShaderError} with line, column and source line if the WGSL does not compile.
+   */
+  build(use: KernelUse, label: string): Promise<BuiltKernel> {
+    const { code, key } = this.#join(use);
+    let built = this.#built.get(key);
+    if (!built) {
+      built = this.#create(use, code, label);
+      this.#built.set(key, built);
+      built.catch(() => this.#built.delete(key));
+    }
+    return built;
+  }
+
+  #join(use: KernelUse): JoinedKernel {
+    const constants = Object.entries(use.constants).sort(([a], [b]) => (a < b ? -1 : 1));
+    const variant = JSON.stringify([use.cell ?? null, constants]);
+    let variants = this.#joined.get(use.kernel);
+    if (!variants) {
+      variants = new Map();
+      this.#joined.set(use.kernel, variants);
+    }
+    let joined = variants.get(variant);
+    if (!joined) {
+      const { code } = joinKernel(use);
+      const bindings = describeGroups(use.kernel).map(describeLayout);
+      joined = { code, key: `${use.kernel.entryPoint}\n${bindings.join('\n')}\n${code}` };
+      variants.set(variant, joined);
+    }
+    return joined;
+  }
+
+  async #create(use: KernelUse, code: string, label: string): Promise<BuiltKernel> {
+    const { gpu } = this.#core;
+    const { kernel } = use;
+    const layouts = describeGroups(kernel).map((bindings) => this.#layout(kernel.name, bindings));
+    gpu.pushErrorScope('validation');
+    const module = gpu.createShaderModule({ label: kernel.name, code });
+    const compiled = gpu.popErrorScope();
+    const layout = gpu.createPipelineLayout({ label: kernel.name, bindGroupLayouts: layouts });
+    const pipeline = gpu.createComputePipelineAsync({
+      label: kernel.name,
+      layout,
+      compute: { module, entryPoint: kernel.entryPoint },
+    });
+    const [error, outcome] = await Promise.all([
+      compiled,
+      pipeline.then(
+        (value) => ({ value }),
+        (reason: unknown) => ({ reason }),
+      ),
+    ]);
+    if (error) throw await explainShader(module, code, use, label, error.message);
+    if ('value' in outcome) return { pipeline: outcome.value, layouts };
+    this.#core.assertAlive(`build pipeline of kernel '${kernel.name}' for launch '${label}'`);
+    const reason = outcome.reason instanceof Error ? outcome.reason.message : outcome.reason;
+    throw new ShaderError(
+      `launch '${label}': kernel ${nameUse(use)} does not make a pipeline: ${String(reason).trim()}`,
+      { cause: outcome.reason },
+    );
+  }
+
+  #layout(label: string, bindings: readonly BindingDescription[]): GPUBindGroupLayout {
+    const key = describeLayout(bindings);
+    let layout = this.#layouts.get(key);
+    if (!layout) {
+      const entries = bindings.map((binding) => ({
+        binding: binding.binding,
+        visibility: shaderStageCompute,
+        buffer: { type: bufferType(binding) },
+      }));
+      layout = this.#core.gpu.createBindGroupLayout({ label, entries });
+      this.#layouts.set(key, layout);
+    }
+    return layout;
+  }
+}
+
+/** A binding with its name in the WGSL. */
+export type NamedBinding = BindingDescription & { readonly name: string };
+
+/** A kernel's bindings by group; a group that it skips is empty. */
+export function describeGroups(kernel: KernelDescription): NamedBinding[][] {
+  const groups: NamedBinding[][] = [];
+  for (const [name, binding] of Object.entries(kernel.bindings)) {
+    while (groups.length <= binding.group) groups.push([]);
+    groups[binding.group]?.push({ ...binding, name });
+  }
+  return groups;
+}
+
+function describeLayout(bindings: readonly BindingDescription[]): string {
+  return bindings.map((binding) => `${binding.binding}:${bufferType(binding)}`).join(' ');
+}
+
+function bufferType({ kind, access }: BindingDescription): GPUBufferBindingType {
+  if (kind === 'uniform') return 'uniform';
+  return access === 'read' ? 'read-only-storage' : 'storage';
+}
+
+function nameUse({ kernel, cell }: KernelUse): string {
+  return cell === undefined ? `'${kernel.name}'` : `'${kernel.name}' joined with '${cell.name}'`;
+}
+
+async function explainShader(
+  module: GPUShaderModule,
+  code: string,
+  use: KernelUse,
+  label: string,
+  fallback: string,
+): Promise<DeviceError> {
+  const start = `launch '${label}': kernel ${nameUse(use)} does not compile: `;
+  const info = await module.getCompilationInfo();
+  const message = info.messages?.find(({ type }) => type === 'error');
+  // wgpu lists no messages; its error text quotes the line by itself.
+  if (!message) return new ShaderError(start + fallback.trim());
+  const { lineNum, linePos } = message;
+  const line = code.split('\n')[lineNum - 1] ?? '';
+  const margin = `${lineNum} | `;
+  return new ShaderError(
+    `${start}line ${lineNum}, column ${linePos}: ${message.message}\n` +
+      `${margin}${line}\n${' '.repeat(margin.length + Math.max(0, linePos - 1))}^`,
+  );
+}

@@ -1,0 +1,98 @@
+import type { TypedLaunch } from '../kernels/launch.ts';
+import type { GraphNode, SymbolicTensor, TensorType } from './tensor.ts';
+
+/** Values of a tensor in the reference: float64 for `f32` tensors, int32 for `i32` tensors. */
+export type Values = Float64Array | Int32Array;
+
+/** What an operator's reference may know beside its inputs. */
+export interface ReferenceContext {
+  /** Seed of the counter-based random numbers. */
+  readonly seed: number;
+  /** Training step, the random counter's second word. */
+  readonly step: number;
+}
+
+/** A tensor's place in memory before the scheduler has assigned buffers. */
+export interface View {
+  readonly storage: Storage;
+  readonly offsetBytes: number;
+  readonly bytes: number;
+}
+
+/** Memory that a plan will need: an allocation with a lifetime, or a shared buffer named by `key`. */
+export interface Storage {
+  readonly label: string;
+  readonly bytes: number;
+  readonly key?: string;
+  readonly content?: Uint8Array;
+}
+
+/** How a recurrence walks through time. */
+export type Strategy = 'persistent' | 'stepwise';
+
+/** Limits of a device that decide between kernels. Plain numbers, so that plans need no device. */
+export interface PlanLimits {
+  readonly maxComputeInvocationsPerWorkgroup: number;
+  readonly maxComputeWorkgroupSizeX: number;
+  readonly maxComputeWorkgroupsPerDimension: number;
+  readonly maxStorageBufferBindingSize: number;
+  readonly maxBufferSize: number;
+  /** Threads that run in lockstep: the adapter's smallest subgroup, 32 where it does not say. */
+  readonly laneWidth: number;
+}
+
+/** What an operator's lowering may ask of the scheduler. */
+export interface Lowering {
+  readonly limits: PlanLimits;
+  /** Where an input, or an output defined earlier, lies. */
+  view(tensor: SymbolicTensor): View;
+  /** Memory for an output: the place its consumer asked for, else a fresh allocation. */
+  output(tensor: SymbolicTensor): View;
+  /** Places an output inside memory that holds it already (views, in-place results). */
+  define(tensor: SymbolicTensor, view: View): void;
+  /** Whether anything reads this tensor. */
+  isUsed(tensor: SymbolicTensor): boolean;
+  /** Memory that lives from its first to its last launch. */
+  scratch(label: string, bytes: number): View;
+  /** Memory with fixed content, the same for every step. Equal contents are stored once. */
+  constant(label: string, content: Uint8Array): View;
+  /** A block of uniforms, written once when the plan is compiled. */
+  uniforms(label: string, content: Uint8Array): View;
+  /** A buffer that outlives the plan, by key, e.g. `training-state`. */
+  shared(key: string, bytes: number): View;
+  /** The parameter's copy with its two axes exchanged, refreshed once per step for all parameters. */
+  transposed(parameter: SymbolicTensor): View;
+  /** The strategy asked for at this node, if any. */
+  requestedStrategy(node: GraphNode): Strategy | undefined;
+  launch(launch: TypedLaunch<View>): void;
+  /** Records a choice for `explain()`. */
+  decide(node: string, choice: string, reason: string): void;
+}
+
+/**
+ * A coarse operator of the graph: a shape rule, a gradient written with other operators, a float64
+ * reference, and a lowering to kernel launches.
+ */
+export interface Operator<A> {
+  readonly name: string;
+  /** Output types. @throws {ShapeError} naming `label`, what was got and what was expected. */
+  infer(inputs: readonly TensorType[], attributes: A, label: string): readonly TensorType[];
+  /**
+   * Gradients of the inputs from those of the outputs; `undefined` where nothing flows.
+   * Absent for operators that only occur in gradients and for sources.
+   */
+  differentiate?(
+    node: GraphNode<A>,
+    outputGradients: readonly (SymbolicTensor | undefined)[],
+    needed: readonly boolean[],
+  ): readonly (SymbolicTensor | undefined)[];
+  /** The obvious float64 implementation. Never modifies its inputs. */
+  evaluate(
+    inputs: readonly Values[],
+    attributes: A,
+    context: ReferenceContext,
+    node: GraphNode<A>,
+  ): readonly Values[];
+  /** Emits the launches that compute the outputs. Absent for sources, which the scheduler places. */
+  lower?(node: GraphNode<A>, lowering: Lowering): void;
+}

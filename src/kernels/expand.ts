@@ -1,0 +1,295 @@
+import type { Declaration, ShaderModule } from './module.ts';
+import { type Local, Scope } from './scope.ts';
+import { formatConstant } from './specialize.ts';
+import { checkJumps, readRegisters } from './statements.ts';
+import { seek, type Token } from './tokens.ts';
+import { UnrolledLoop } from './unrolled-loop.ts';
+
+const runtime: Local = { kind: 'runtime' };
+const largestLoop = 4096;
+const largestOutput = 4_000_000;
+const assignment = /^(?:(?:[-+*/%&|^]|<<|>>)?=|\+\+|--)$/;
+
+/** A declaration after expansion, and the names of the module that it uses. */
+export interface Expanded {
+  readonly text: string;
+  readonly uses: ReadonlySet<string>;
+}
+
+/**
+ * Writes a declaration with its marked loops unrolled, its static conditions decided and its
+ * register arrays replaced by scalars.
+ *
+ * @throws {ShaderError} naming file and line.
+ */
+export function expandDeclaration(module: ShaderModule, declaration: Declaration): Expanded {
+  if (declaration.specialized !== undefined) {
+    const { name, specialized } = declaration;
+    const value = module.valueOf(name);
+    if (value !== undefined && value.type !== 'array') {
+      const text = `\nconst ${name}: ${specialized} = ${formatConstant(specialized, value.value)};`;
+      return { text, uses: new Set() };
+    }
+  }
+  const expander = new Expander(module, declaration);
+  return { text: expander.run(), uses: expander.uses };
+}
+
+class Expander {
+  readonly uses = new Set<string>();
+  private readonly module: ShaderModule;
+  private readonly declaration: Declaration;
+  private readonly tokens: readonly Token[];
+  private readonly scope: Scope;
+  private output = '';
+
+  constructor(module: ShaderModule, declaration: Declaration) {
+    this.module = module;
+    this.declaration = declaration;
+    this.tokens = declaration.file.tokens;
+    this.scope = new Scope(module, declaration);
+  }
+
+  run(): string {
+    const { start, end, kind, keyword } = this.declaration;
+    if (kind === 'fn') {
+      const parameters = this.at(keyword + 2);
+      for (let at = keyword + 3; at < parameters.pair; at++) {
+        if (this.at(at + 1).text === ':') this.scope.bind(this.at(at).text, runtime);
+      }
+    }
+    this.walk(start, end);
+    return this.output;
+  }
+
+  private at(index: number): Token {
+    return this.tokens[index] as Token;
+  }
+
+  private emit(token: Token): void {
+    this.output += token.before + token.text;
+  }
+
+  private walk(start: number, end: number): void {
+    let index = start;
+    while (index < end) {
+      const token = this.at(index);
+      if (token.kind !== 'word') {
+        if (token.text === '{') {
+          this.block(index);
+          index = token.pair + 1;
+        } else {
+          this.emit(token);
+          index++;
+        }
+      } else if (this.tokens[index - 1]?.text === '.') {
+        this.emit(token);
+        index++;
+      } else {
+        index = this.word(index, token);
+      }
+    }
+    if (this.output.length > largestOutput) {
+      const limit = largestOutput / 1e6;
+      this.scope.fail(
+        this.at(start),
+        `unrolling gives more than ${limit} MB of text. Unroll less.`,
+      );
+    }
+  }
+
+  private block(index: number): void {
+    const mark = this.scope.open();
+    this.emit(this.at(index));
+    const end = this.at(index).pair;
+    this.walk(index + 1, end);
+    this.emit(this.at(end));
+    this.scope.close(mark);
+  }
+
+  private word(index: number, token: Token): number {
+    const local = this.scope.find(token.text);
+    if (local === undefined) {
+      switch (token.text) {
+        case 'for':
+          return this.loop(index, token);
+        case 'if':
+          return token.marker === 'static' ? this.staticIf(index) : this.plain(index, token);
+        case 'let':
+        case 'const':
+        case 'var':
+          return this.declare(index, token);
+        default:
+          return this.plain(index, token);
+      }
+    }
+    if (local.kind === 'loop') {
+      if (assignment.test(this.at(index + 1).text)) {
+        this.scope.fail(
+          token,
+          `unrolled loop variable '${token.text}' is assigned to in the loop's body.`,
+        );
+      }
+      this.output += token.before + local.text;
+      return index + 1;
+    }
+    if (local.kind === 'registers') return this.register(index, token, local);
+    this.emit(token);
+    return index + 1;
+  }
+
+  private plain(index: number, token: Token): number {
+    this.emit(token);
+    if (this.module.find(token.text) !== undefined) this.uses.add(token.text);
+    return index + 1;
+  }
+
+  private register(index: number, token: Token, local: Local & { kind: 'registers' }): number {
+    const bracket = this.at(index + 1);
+    if (bracket.text !== '[') {
+      const message = `register array '${token.text}' is used as a whole`;
+      this.scope.fail(
+        token,
+        `${message}, expected an index. Registers have no address and no copy.`,
+      );
+    }
+    const value = this.scope.evaluate(
+      index + 2,
+      bracket.pair,
+      `index of register array '${token.text}'`,
+      `Mark the loop with '// unroll', or drop '// registers' in line ${local.line}.`,
+    );
+    if (value.type === 'bool' || value.type === 'f32' || value.type === 'float') {
+      this.scope.fail(
+        token,
+        `index of register array '${token.text}' is a ${value.type}, expected u32.`,
+      );
+    }
+    if (value.value < 0 || value.value >= local.count) {
+      const last = local.count - 1;
+      this.scope.fail(
+        token,
+        `index ${value.value} of register array '${token.text}' is outside 0 … ${last}.`,
+      );
+    }
+    this.output += `${token.before}${token.text}_${value.value}`;
+    return bracket.pair + 1;
+  }
+
+  private declare(index: number, token: Token): number {
+    if (token.marker === 'specialize') {
+      this.scope.fail(
+        token,
+        `'// specialize' marks a constant of a function, expected module scope.`,
+      );
+    }
+    if (this.declaration.kind !== 'fn') return this.plain(index, token);
+    const template = this.at(index + 1).text === '<';
+    const nameAt = template ? index + 4 : index + 1;
+    const name = this.at(nameAt);
+    if (this.scope.find(name.text)?.kind === 'loop') {
+      this.scope.fail(name, `'${name.text}' hides the variable of an unrolled loop. Rename it.`);
+    }
+    const family = /^(.+)_\d+$/.exec(name.text)?.[1];
+    if (family !== undefined && this.scope.find(family)?.kind === 'registers') {
+      this.scope.fail(name, `'${name.text}' hides a register of array '${family}'. Rename it.`);
+    }
+    if (token.marker === 'registers') return this.declareRegisters(index, name);
+    for (let at = index; at <= nameAt; at++) this.emit(this.at(at));
+    const end = seek(this.tokens, nameAt + 1, this.declaration.end, ';');
+    const equals = seek(this.tokens, nameAt + 1, end, '=');
+    this.walk(nameAt + 1, end);
+    const value = token.text === 'var' ? undefined : this.scope.declaredValue(nameAt, equals, end);
+    this.scope.bind(name.text, value === undefined ? runtime : { kind: 'constant', value });
+    return end;
+  }
+
+  private declareRegisters(index: number, name: Token): number {
+    const { element, countStart, countEnd, end } = readRegisters(this.declaration, index);
+    const what = `size of register array '${name.text}'`;
+    const remedy = 'Give it literals and constants of the module.';
+    const { value: count, type } = this.scope.evaluate(countStart, countEnd, what, remedy);
+    if (type === 'bool' || !Number.isInteger(count) || count < 1 || count > largestLoop) {
+      this.scope.fail(name, `${what} is ${count}, expected an integer from 1 to ${largestLoop}.`);
+    }
+    const before = this.at(index).before;
+    for (let item = 0; item < count; item++) {
+      const scalar = `${name.text}_${item}`;
+      if (this.module.find(scalar) !== undefined || this.scope.find(scalar) !== undefined) {
+        this.scope.fail(
+          name,
+          `'${scalar}' of register array '${name.text}' is declared already. Rename one.`,
+        );
+      }
+      this.output += `${before}var ${scalar} = ${element}();`;
+    }
+    this.scope.bind(name.text, { kind: 'registers', count, line: name.line });
+    return end;
+  }
+
+  private loop(index: number, token: Token): number {
+    const header = this.at(index + 1);
+    const body = header.pair + 1;
+    const end = this.at(body).pair;
+    const mark = this.scope.open();
+    if (token.marker !== 'unroll') {
+      this.emit(token);
+      this.walk(index + 1, body);
+      this.block(body);
+      this.scope.close(mark);
+      return end + 1;
+    }
+    const loop = new UnrolledLoop(this.declaration, index);
+    const { name } = loop;
+    checkJumps(this.declaration, body + 1, end);
+    if (this.scope.find(name)?.kind === 'loop') {
+      this.scope.fail(token, `'${name}' is the variable of two nested unrolled loops. Rename one.`);
+    }
+    let rounds = 0;
+    for (let value = loop.first(this.scope); ; value = loop.next(this.scope, value)) {
+      const literal = value.type === 'u32' ? `${value.value}u` : `${value.value}i`;
+      const text = value.value < 0 ? `(${literal})` : literal;
+      this.scope.bind(name, { kind: 'loop', value, text });
+      if (!loop.holds(this.scope)) break;
+      if (++rounds > largestLoop) {
+        this.scope.fail(token, `unrolled loop over '${name}' runs more than ${largestLoop} times.`);
+      }
+      this.output += token.before;
+      this.output += '{';
+      const inner = this.scope.open();
+      this.walk(body + 1, end);
+      this.emit(this.at(end));
+      this.scope.close(inner);
+    }
+    this.scope.close(mark);
+    return end + 1;
+  }
+
+  private staticIf(index: number): number {
+    const body = seek(this.tokens, index + 1, this.declaration.end, '{');
+    const remedy = `Drop '// static' where it is decided at run time.`;
+    const { type, value } = this.scope.evaluate(index + 1, body, `static condition`, remedy);
+    if (type !== 'bool')
+      this.scope.fail(this.at(index), `static condition is a ${type}, expected bool.`);
+    let next = this.at(body).pair + 1;
+    if (value === 1) {
+      this.output += this.at(index).before;
+      this.output += '{';
+      const mark = this.scope.open();
+      this.walk(body + 1, next - 1);
+      this.emit(this.at(next - 1));
+      this.scope.close(mark);
+      while (this.tokens[next]?.text === 'else')
+        next = this.at(seek(this.tokens, next + 1, this.declaration.end, '{')).pair + 1;
+      return next;
+    }
+    if (this.tokens[next]?.text !== 'else') {
+      if (this.tokens[index - 1]?.text === 'else') this.output += ' {}';
+      return next;
+    }
+    next++;
+    if (this.at(next).text === 'if') return this.word(next, this.at(next));
+    this.block(next);
+    return this.at(next).pair + 1;
+  }
+}

@@ -1,0 +1,95 @@
+// Generated from shaders/ by 'npm run generate'. Do not edit.
+import { binary } from './binary.ts';
+import { carryState } from './carry-state.ts';
+import { copyStrided } from './copy-strided.ts';
+import { dropout } from './dropout.ts';
+import { finishStep } from './finish-step.ts';
+import { gatherBatch } from './gather-batch.ts';
+import { gatherRows } from './gather-rows.ts';
+import { gradientNorm } from './gradient-norm.ts';
+import { indexTokens } from './index-tokens.ts';
+import { matmul } from './matmul.ts';
+import { meanSquaredErrorGradient } from './mean-squared-error-gradient.ts';
+import { oneHot } from './one-hot.ts';
+import { optimizerAdam } from './optimizer-adam.ts';
+import { optimizerRmsprop } from './optimizer-rmsprop.ts';
+import { optimizerSgd } from './optimizer-sgd.ts';
+import { recurrenceBackward } from './recurrence-backward.ts';
+import { recurrenceForward } from './recurrence-forward.ts';
+import { reduceSum } from './reduce-sum.ts';
+import { sampleToken } from './sample-token.ts';
+import { softmax } from './softmax.ts';
+import { softmaxCrossEntropyGradient } from './softmax-cross-entropy-gradient.ts';
+import { softmaxCrossEntropyMean } from './softmax-cross-entropy-mean.ts';
+import { softmaxCrossEntropyRows } from './softmax-cross-entropy-rows.ts';
+import { softmaxGradient } from './softmax-gradient.ts';
+import { sumColumns } from './sum-columns.ts';
+import { sumRowsByToken } from './sum-rows-by-token.ts';
+import { transpose } from './transpose.ts';
+import { unary } from './unary.ts';
+
+export { cellParts, parts } from './parts.ts';
+export {
+  binary,
+  carryState,
+  copyStrided,
+  dropout,
+  finishStep,
+  gatherBatch,
+  gatherRows,
+  gradientNorm,
+  indexTokens,
+  matmul,
+  meanSquaredErrorGradient,
+  oneHot,
+  optimizerAdam,
+  optimizerRmsprop,
+  optimizerSgd,
+  recurrenceBackward,
+  recurrenceForward,
+  reduceSum,
+  sampleToken,
+  softmax,
+  softmaxCrossEntropyGradient,
+  softmaxCrossEntropyMean,
+  softmaxCrossEntropyRows,
+  softmaxGradient,
+  sumColumns,
+  sumRowsByToken,
+  transpose,
+  unary,
+};
+
+/** Every kernel by name. */
+export const kernels = {
+  binary,
+  'carry-state': carryState,
+  'copy-strided': copyStrided,
+  dropout,
+  'finish-step': finishStep,
+  'gather-batch': gatherBatch,
+  'gather-rows': gatherRows,
+  'gradient-norm': gradientNorm,
+  'index-tokens': indexTokens,
+  matmul,
+  'mean-squared-error-gradient': meanSquaredErrorGradient,
+  'one-hot': oneHot,
+  'optimizer-adam': optimizerAdam,
+  'optimizer-rmsprop': optimizerRmsprop,
+  'optimizer-sgd': optimizerSgd,
+  'recurrence-backward': recurrenceBackward,
+  'recurrence-forward': recurrenceForward,
+  'reduce-sum': reduceSum,
+  'sample-token': sampleToken,
+  softmax,
+  'softmax-cross-entropy-gradient': softmaxCrossEntropyGradient,
+  'softmax-cross-entropy-mean': softmaxCrossEntropyMean,
+  'softmax-cross-entropy-rows': softmaxCrossEntropyRows,
+  'softmax-gradient': softmaxGradient,
+  'sum-columns': sumColumns,
+  'sum-rows-by-token': sumRowsByToken,
+  transpose,
+  unary,
+} as const;
+
+export type KernelName = keyof typeof kernels;

@@ -1,0 +1,93 @@
+// Generated from shaders/ by 'npm run generate'. Do not edit.
+import type { KernelDescription } from '../description.ts';
+
+export const softmaxCrossEntropyMean = {
+  name: 'softmax-cross-entropy-mean',
+  entryPoint: 'main',
+  joins: ['lib/training-state'],
+  cell: false,
+  constants: {
+    row_count: 'u32',
+    ignore_index: 'i32',
+  },
+  bindings: {
+    row_losses: {
+      group: 0,
+      binding: 0,
+      kind: 'storage',
+      access: 'read',
+      type: 'array<u32>',
+    },
+    targets: {
+      group: 0,
+      binding: 1,
+      kind: 'storage',
+      access: 'read',
+      type: 'array<i32>',
+    },
+    loss: {
+      group: 0,
+      binding: 2,
+      kind: 'storage',
+      access: 'read_write',
+      type: 'array<u32>',
+    },
+    counted: {
+      group: 0,
+      binding: 3,
+      kind: 'storage',
+      access: 'read_write',
+      type: 'array<u32>',
+    },
+  },
+  source: `// Mean of the row losses over the rows that are not ignored, and their number.
+//
+// Dispatch: one workgroup of 64 threads; rows are added in a fixed order, so equal inputs give equal bits.
+// Layouts: row_losses, targets [row_count]; loss [1], 0 where every row is ignored; counted [1].
+// Row losses are read as bits: one that is not finite makes the loss a NaN whatever the compiler assumes
+// about floats. Six barriers: a tree over the threads. FLOPs row_count; bytes 8·row_count.
+//! join lib/training-state
+
+const row_count: u32 = 4u; // specialize
+const ignore_index: i32 = -100; // specialize
+
+@group(0) @binding(0) var<storage, read> row_losses: array<u32>;
+@group(0) @binding(1) var<storage, read> targets: array<i32>;
+@group(0) @binding(2) var<storage, read_write> loss: array<u32>;
+@group(0) @binding(3) var<storage, read_write> counted: array<u32>;
+
+var<workgroup> sums: array<f32, 64>;
+var<workgroup> counts: array<u32, 64>;
+var<workgroup> wrong: array<u32, 64>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(local_invocation_index) lane: u32) {
+  var sum = 0.0;
+  var count = 0u;
+  var found = 0u;
+  for (var row = lane; row < row_count; row += 64u) {
+    let bits = row_losses[row];
+    let is_wrong = is_not_finite(bits);
+    found |= select(0u, 1u, is_wrong);
+    sum += bitcast<f32>(select(bits, 0u, is_wrong));
+    count += select(1u, 0u, targets[row] == ignore_index);
+  }
+  sums[lane] = sum;
+  counts[lane] = count;
+  wrong[lane] = found;
+  for (var half = 32u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (lane < half) {
+      sums[lane] += sums[lane + half];
+      counts[lane] += counts[lane + half];
+      wrong[lane] |= wrong[lane + half];
+    }
+  }
+  if (lane == 0u) {
+    let mean = sums[0] / f32(max(counts[0], 1u));
+    loss[0] = select(bitcast<u32>(mean), 0x7fc00000u, wrong[0] != 0u);
+    counted[0] = counts[0];
+  }
+}
+`,
+} as const satisfies KernelDescription;

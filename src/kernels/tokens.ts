@@ -1,0 +1,181 @@
+import { ShaderError } from '../errors.ts';
+
+/** What a trailing comment asks of the joiner. */
+export type Marker = 'unroll' | 'registers' | 'specialize' | 'static';
+
+/** One lexeme of WGSL. Comments are dropped; `before` is the space between it and its predecessor. */
+export interface Token {
+  readonly kind: 'word' | 'number' | 'punctuation';
+  readonly text: string;
+  readonly before: string;
+  readonly line: number;
+  /** Index of the matching bracket, for `( ) [ ] { }`. */
+  pair: number;
+  /** Set on the keyword (`for`, `if`, `var`, `const`) that a marker comment refers to. */
+  marker?: Marker;
+}
+
+/** A file of the shader folder as tokens, with the parts that it asks for. */
+export interface ShaderFile {
+  readonly path: string;
+  readonly tokens: readonly Token[];
+  readonly joins: readonly { readonly name: string; readonly line: number }[];
+}
+
+/** An error that names the place in the shader. */
+export function shaderError(path: string, line: number, message: string): ShaderError {
+  return new ShaderError(`${path}:${line}: ${message}`);
+}
+
+const lexeme =
+  /(\s+)|(\/\/[^\n]*)|(\/\*)|([A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)|(0[xX][\da-fA-F.]+(?:[pP][+-]?\d+)?[iufh]?|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[iufh]?)|(<<=|>>=|->|==|!=|<=|>=|&&|\|\||\+\+|--|[-+*/%&|^]=|<<|>>|[-+*/%&|^~!<>=.,:;@()[\]{}])/y;
+
+const markerComment = /^\/\/\s*(unroll|registers|specialize|static)\s*(?::.*)?$/;
+
+/** What a marker stands behind, and the keyword that it refers to. */
+const markerPlaces: Record<Marker, { after: string; keyword: string; form: string }> = {
+  unroll: { after: '{', keyword: 'for', form: 'for (…) { // unroll' },
+  static: { after: '{', keyword: 'if', form: 'if (…) { // static' },
+  registers: { after: ';', keyword: 'var', form: 'var name: array<f32, n>; // registers' },
+  specialize: { after: ';', keyword: 'const', form: 'const name: u32 = 1u; // specialize' },
+};
+
+const closers: Record<string, string> = { ')': '(', ']': '[', '}': '{' };
+
+/**
+ * Splits WGSL into tokens, pairs brackets and resolves marker comments and `//! join` lines.
+ *
+ * @throws {ShaderError} for characters that WGSL has not, unpaired brackets and misplaced markers.
+ */
+export function tokenize(path: string, source: string): ShaderFile {
+  const tokens: Token[] = [];
+  const joins: { name: string; line: number }[] = [];
+  const open: number[] = [];
+  let line = 1;
+  let before = '';
+  let position = 0;
+  while (position < source.length) {
+    lexeme.lastIndex = position;
+    const match = lexeme.exec(source);
+    if (match === null) {
+      throw shaderError(path, line, `character '${source[position]}' is not part of WGSL.`);
+    }
+    const text = match[0];
+    position += text.length;
+    if (match[1] !== undefined) {
+      const lastBreak = text.lastIndexOf('\n');
+      if (lastBreak >= 0) before = text.slice(lastBreak);
+      else if (before === '') before = ' ';
+      line += countLines(text);
+    } else if (match[2] !== undefined) {
+      readComment(path, line, text.trimEnd(), tokens, joins);
+      if (before === '') before = ' ';
+    } else if (match[3] !== undefined) {
+      const end = endOfBlockComment(source, position);
+      if (end < 0) throw shaderError(path, line, `comment '/*' is not closed. Add '*/'.`);
+      line += countLines(source.slice(position, end));
+      position = end;
+      if (before === '') before = ' ';
+    } else {
+      const kind =
+        match[4] !== undefined ? 'word' : match[5] !== undefined ? 'number' : 'punctuation';
+      const token: Token = { kind, text, before, line, pair: -1 };
+      before = '';
+      if (kind === 'punctuation') pairBracket(path, token, tokens, open);
+      tokens.push(token);
+    }
+  }
+  const unclosed = open.length > 0 ? tokens[open[open.length - 1] as number] : undefined;
+  if (unclosed !== undefined) {
+    throw shaderError(path, unclosed.line, `bracket '${unclosed.text}' is never closed.`);
+  }
+  return { path, tokens, joins };
+}
+
+/** Index of the first `text` in `[start, end)` that is not inside brackets opened there, else `end`. */
+export function seek(tokens: readonly Token[], start: number, end: number, text: string): number {
+  let at = start;
+  while (at < end) {
+    const token = tokens[at] as Token;
+    if (token.text === text) return at;
+    at = token.pair > at ? token.pair + 1 : at + 1;
+  }
+  return end;
+}
+
+function countLines(text: string): number {
+  let count = 0;
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) count++;
+  return count;
+}
+
+/** WGSL block comments nest. Returns the position behind the one whose inside starts at `start`. */
+function endOfBlockComment(source: string, start: number): number {
+  const edge = /\/\*|\*\//g;
+  edge.lastIndex = start;
+  let depth = 1;
+  for (let match = edge.exec(source); match !== null; match = edge.exec(source)) {
+    depth += match[0] === '/*' ? 1 : -1;
+    if (depth === 0) return edge.lastIndex;
+  }
+  return -1;
+}
+
+function pairBracket(path: string, token: Token, tokens: Token[], open: number[]): void {
+  const { text } = token;
+  if (text === '(' || text === '[' || text === '{') {
+    open.push(tokens.length);
+    return;
+  }
+  const opener = closers[text];
+  if (opener === undefined) return;
+  const start = open.pop();
+  const partner = start === undefined ? undefined : tokens[start];
+  if (start === undefined || partner === undefined || partner.text !== opener) {
+    const got = partner === undefined ? 'nothing' : `'${partner.text}' of line ${partner.line}`;
+    throw shaderError(path, token.line, `'${text}' closes ${got}, expected '${opener}'.`);
+  }
+  partner.pair = tokens.length;
+  token.pair = start;
+}
+
+function readComment(
+  path: string,
+  line: number,
+  comment: string,
+  tokens: readonly Token[],
+  joins: { name: string; line: number }[],
+): void {
+  if (comment.startsWith('//!')) {
+    const name = /^\/\/!\s*join\s+(\S+)$/.exec(comment)?.[1];
+    if (name === undefined) {
+      const expected = `'//! join NAME' with NAME a part such as lib/activations, or cell`;
+      throw shaderError(path, line, `directive '${comment}' is unknown, expected ${expected}.`);
+    }
+    if (tokens.length > 0) {
+      throw shaderError(path, line, `'${comment}' stands behind WGSL. Move it to the file's top.`);
+    }
+    joins.push({ name, line });
+    return;
+  }
+  const marker = markerComment.exec(comment)?.[1] as Marker | undefined;
+  const last = tokens[tokens.length - 1];
+  if (marker === undefined || last === undefined || last.line !== line) return;
+  const { after, keyword, form } = markerPlaces[marker];
+  const target = last.text === after ? findKeyword(tokens, keyword) : undefined;
+  if (target === undefined) {
+    throw shaderError(path, line, `'// ${marker}' stands in the wrong place, expected '${form}'.`);
+  }
+  target.marker = marker;
+}
+
+/** The keyword that starts the statement whose last token is the last one read so far. */
+function findKeyword(tokens: readonly Token[], keyword: string): Token | undefined {
+  for (let at = tokens.length - 2; at >= 0; at--) {
+    const token = tokens[at] as Token;
+    if (token.text === keyword) return token;
+    if (token.text === ')' || token.text === ']') at = token.pair;
+    else if (token.text === ';' || token.text === '{' || token.text === '}') return undefined;
+  }
+  return undefined;
+}

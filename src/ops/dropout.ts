@@ -1,0 +1,97 @@
+import { OptionError } from '../errors.ts';
+import type { Operator, Values } from '../graph/operator.ts';
+import { applyUnary, type SymbolicTensor } from '../graph/tensor.ts';
+import { dropout as dropoutKernel } from '../kernels/generated/dropout.ts';
+import { defineLaunch } from '../kernels/launch.ts';
+import { packStruct } from '../kernels/pack.ts';
+import { uniformAt } from '../random.ts';
+import { splitGrid } from './grid.ts';
+import { requireFloats } from './pointwise.ts';
+
+/** Options of {@link dropout}. */
+export interface DropoutOptions {
+  /** Share of the elements set to zero, 0 ≤ rate < 1. */
+  readonly rate: number;
+  /** Which random numbers: equal streams draw equal masks. See `streamOf` for one from a name. */
+  readonly stream: number;
+}
+
+/** Steps of a uniform number: it has 24 bits. */
+const UNIFORM_STEPS = 2 ** 24;
+
+/** Uniform numbers below this drop their element: the rate, in whole steps. */
+function thresholdOf(rate: number): number {
+  return Math.round(rate * UNIFORM_STEPS);
+}
+
+const dropoutOperator: Operator<DropoutOptions> = {
+  name: 'dropout',
+  infer: ([x], _attributes, label) => [{ shape: requireFloats(x, label).shape, dtype: 'f32' }],
+  // The mask is drawn again: it depends on stream, step and index only.
+  differentiate: (node, [dy]) =>
+    dy ? [dropout(dy, node.attributes, `${node.label}.gradient`)] : [],
+  evaluate([x], { rate, stream }, { seed, step }) {
+    if (rate === 0) return [x as Values];
+    const threshold = thresholdOf(rate);
+    return [
+      Float64Array.from(x as Float64Array, (value, index) =>
+        uniformAt({ seed, stream, step, index }) * UNIFORM_STEPS < threshold
+          ? 0
+          : value / (1 - rate),
+      ),
+    ];
+  },
+  lower(node, lowering) {
+    const [x] = node.inputs as [SymbolicTensor];
+    const [y] = node.outputs as [SymbolicTensor];
+    const { rate, stream } = node.attributes;
+    if (rate === 0) {
+      lowering.define(y, lowering.view(x));
+      return;
+    }
+    const { bindings } = dropoutKernel;
+    const content = packStruct(bindings.options.struct, {
+      count: x.size,
+      stream,
+      threshold: thresholdOf(rate),
+      scale: 1 / (1 - rate),
+    });
+    lowering.launch(
+      defineLaunch(dropoutKernel, {
+        label: node.label,
+        constants: {},
+        bindings: {
+          state: lowering.shared('training-state', bindings.state.struct.sizeBytes),
+          x: lowering.view(x),
+          y: lowering.output(y),
+          options: lowering.uniforms(`${node.label}/options`, content),
+        },
+        workgroups: splitGrid(Math.ceil(x.size / 256)),
+        cost: { flops: 50 * x.size, readBytes: 4 * x.size, writtenBytes: 4 * x.size },
+      }),
+    );
+  },
+};
+
+/**
+ * Sets a random share of the elements to zero and divides the others by 1 − rate, so that the mean stays.
+ * The mask is a function of seed, stream and training step; rate 0 costs nothing.
+ *
+ * @throws {OptionError} if the rate is not in [0, 1) or the stream is no 32-bit unsigned integer.
+ * @see Srivastava, Hinton, Krizhevsky, Sutskever & Salakhutdinov 2014.
+ */
+export function dropout(
+  x: SymbolicTensor,
+  { rate, stream }: DropoutOptions,
+  label = 'dropout',
+): SymbolicTensor {
+  if (!(rate >= 0 && rate < 1)) {
+    throw new OptionError(`${label}: rate is ${rate}, expected 0 ≤ rate < 1.`);
+  }
+  if (stream >>> 0 !== stream) {
+    throw new OptionError(
+      `${label}: stream is ${stream}, expected an integer from 0 to 4294967295, as streamOf() gives.`,
+    );
+  }
+  return applyUnary(dropoutOperator, [x], { rate, stream }, label);
+}

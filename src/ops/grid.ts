@@ -1,0 +1,35 @@
+import type { PlanLimits } from '../graph/operator.ts';
+
+/** Most workgroups along one axis that every WebGPU adapter dispatches. */
+const MOST_PER_DIMENSION = 65_535;
+
+/**
+ * Spreads workgroups over two axes where one cannot hold them. Kernels number their workgroups
+ * `group.y * groups.x + group.x` and check the end themselves: there may be a few too many.
+ */
+export function splitGrid(
+  workgroups: number,
+  most = MOST_PER_DIMENSION,
+): readonly [number, number, number] {
+  const y = Math.max(1, Math.ceil(workgroups / most));
+  return [Math.max(1, Math.ceil(workgroups / y)), y, 1];
+}
+
+/** How kernels that walk along rows lay 64 threads over them. */
+export interface RowMapping {
+  /** Threads that share a row. */
+  readonly rowThreads: number;
+  readonly workgroups: readonly [number, number, number];
+}
+
+/** Rows up to this width are walked by one thread each. */
+const NARROW_ROW = 32;
+
+/**
+ * One thread per row for short rows and for adapters of few lanes, where a barrier costs more than the
+ * walk; one workgroup per row for the others.
+ */
+export function mapRows(limits: PlanLimits, rows: number, width: number): RowMapping {
+  const rowThreads = width <= NARROW_ROW || limits.laneWidth <= 4 ? 1 : 64;
+  return { rowThreads, workgroups: splitGrid(Math.ceil((rows * rowThreads) / 64)) };
+}

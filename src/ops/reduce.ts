@@ -1,0 +1,212 @@
+import { ShapeError } from '../errors.ts';
+import type { Lowering, Operator, Values, View } from '../graph/operator.ts';
+import { applyUnary, formatShape, type SymbolicTensor, sizeOf } from '../graph/tensor.ts';
+import { reduceSum } from '../kernels/generated/reduce-sum.ts';
+import { sumColumns } from '../kernels/generated/sum-columns.ts';
+import { defineLaunch } from '../kernels/launch.ts';
+import { launchStridedCopy } from './copy-strided.ts';
+import { splitGrid } from './grid.ts';
+import { unusedInput } from './matmul-launch.ts';
+import { requireFloats } from './pointwise.ts';
+import { scale } from './unary.ts';
+
+/** Elements one workgroup adds up before a second one joins in. */
+const ELEMENTS_PER_GROUP = 4096;
+const MOST_GROUPS = 256;
+/** Rows one thread adds up before the rows are cut into segments. */
+const ROWS_PER_THREAD = 512;
+const ROWS_PER_SEGMENT = 64;
+const MOST_SEGMENTS = 256;
+
+/** A sum over all elements of `left`, or of (left − right)². */
+export interface SumRequest {
+  readonly label: string;
+  readonly left: View;
+  readonly right?: View;
+  readonly count: number;
+  readonly factor: number;
+  readonly output: View;
+}
+
+/** Emits the launches of a sum: one, or two where the tensor is large. */
+export function launchSum(lowering: Lowering, request: SumRequest): void {
+  const { label, left, right, count, factor, output } = request;
+  const groups = Math.min(MOST_GROUPS, Math.ceil(count / ELEMENTS_PER_GROUP));
+  const partial = groups > 1 ? lowering.scratch(`${label}.parts`, 4 * groups) : undefined;
+  lowering.launch(
+    defineLaunch(reduceSum, {
+      label: partial ? `${label}.parts` : label,
+      constants: { count, takes_difference: right !== undefined, factor: partial ? 1 : factor },
+      bindings: { left, right: right ?? unusedInput(lowering), output: partial ?? output },
+      workgroups: [groups, 1, 1],
+      cost: {
+        flops: (right ? 3 : 1) * count,
+        readBytes: (right ? 8 : 4) * count,
+        writtenBytes: 4 * groups,
+      },
+    }),
+  );
+  if (partial) launchSum(lowering, { label, left: partial, count: groups, factor, output });
+}
+
+function launchColumnSums(
+  lowering: Lowering,
+  label: string,
+  matrix: { view: View; rows: number; columns: number; factor: number },
+  output: View,
+): void {
+  const { view, rows, columns, factor } = matrix;
+  const segments =
+    rows <= ROWS_PER_THREAD ? 1 : Math.min(MOST_SEGMENTS, Math.ceil(rows / ROWS_PER_SEGMENT));
+  const partial =
+    segments > 1 ? lowering.scratch(`${label}.parts`, 4 * segments * columns) : undefined;
+  lowering.launch(
+    defineLaunch(sumColumns, {
+      label: partial ? `${label}.parts` : label,
+      constants: { rows, columns, segments, factor: partial ? 1 : factor },
+      bindings: { x: view, output: partial ?? output },
+      workgroups: splitGrid(Math.ceil((segments * columns) / 64)),
+      cost: {
+        flops: rows * columns,
+        readBytes: 4 * rows * columns,
+        writtenBytes: 4 * segments * columns,
+      },
+    }),
+  );
+  if (partial) {
+    launchColumnSums(lowering, label, { view: partial, rows: segments, columns, factor }, output);
+  }
+}
+
+/** Whether `part` is the end of `shape`. */
+export function isTrailingShape(part: readonly number[], shape: readonly number[]): boolean {
+  const missing = shape.length - part.length;
+  return missing >= 0 && part.every((extent, axis) => extent === shape[missing + axis]);
+}
+
+interface LeadingAttributes {
+  /** Shape of the result. */
+  readonly shape: readonly number[];
+}
+
+/** Sums over the leading axes that `shape` leaves out, times a factor. */
+const sumLeadingOperator: Operator<LeadingAttributes & { readonly factor: number }> = {
+  name: 'sum-leading',
+  infer: ([x], { shape }, label) => {
+    requireFloats(x, label);
+    return [{ shape, dtype: 'f32' }];
+  },
+  differentiate(node, [dy]) {
+    if (!dy) return [];
+    const { factor } = node.attributes;
+    const [x] = node.inputs as [SymbolicTensor];
+    const label = `${node.label}.gradient`;
+    const scaled = factor === 1 ? dy : scale(dy, factor, `${label}.scale`);
+    return [broadcastLeading(scaled, x.shape, label)];
+  },
+  evaluate([x], { shape, factor }) {
+    const y = new Float64Array(sizeOf(shape));
+    for (const [index, value] of (x as Float64Array).entries()) {
+      y[index % y.length] = (y[index % y.length] as number) + value;
+    }
+    return [y.map((value) => value * factor)];
+  },
+  lower(node, lowering) {
+    const [x] = node.inputs as [SymbolicTensor];
+    const [y] = node.outputs as [SymbolicTensor];
+    const { factor } = node.attributes;
+    const [view, output] = [lowering.view(x), lowering.output(y)];
+    if (y.size === 1) {
+      launchSum(lowering, { label: node.label, left: view, count: x.size, factor, output });
+      return;
+    }
+    const matrix = { view, rows: x.size / y.size, columns: y.size, factor };
+    launchColumnSums(lowering, node.label, matrix, output);
+  },
+};
+
+/** Repeats a tensor along leading axes up to `shape`. */
+const broadcastLeadingOperator: Operator<LeadingAttributes> = {
+  name: 'broadcast-leading',
+  infer([x], { shape }, label) {
+    if (!x || !isTrailingShape(x.shape, shape)) {
+      throw new ShapeError(
+        `${label}: input is ${formatShape(x?.shape ?? [])}, expected the last axes of ${formatShape(shape)}.`,
+      );
+    }
+    return [{ shape, dtype: x.dtype }];
+  },
+  differentiate(node, [dy]) {
+    const [x] = node.inputs as [SymbolicTensor];
+    return dy ? [sumLeading(dy, x.shape, 1, `${node.label}.gradient`)] : [];
+  },
+  evaluate([x], { shape }) {
+    const values = x as Values;
+    const at = (_: unknown, index: number) => values[index % values.length] as number;
+    const length = sizeOf(shape);
+    return [
+      values instanceof Int32Array
+        ? Int32Array.from({ length }, at)
+        : Float64Array.from({ length }, at),
+    ];
+  },
+  lower(node, lowering) {
+    const [x] = node.inputs as [SymbolicTensor];
+    const [y] = node.outputs as [SymbolicTensor];
+    launchStridedCopy(lowering, {
+      label: node.label,
+      source: lowering.view(x),
+      sourceOffset: 0,
+      sourceStrides: [0, 1],
+      target: lowering.output(y),
+      targetOffset: 0,
+      targetStrides: [x.size, 1],
+      extents: [y.size / x.size, x.size],
+    });
+  },
+};
+
+/** Sums over leading axes: [..., shape] → shape, times a factor. */
+export function sumLeading(
+  x: SymbolicTensor,
+  shape: readonly number[],
+  factor = 1,
+  label = 'sum-leading',
+): SymbolicTensor {
+  return applyUnary(sumLeadingOperator, [x], { shape, factor }, label);
+}
+
+/**
+ * Repeats x along leading axes: x [...] → [leading, ...].
+ *
+ * @throws {ShapeError} if x's shape is not the end of `shape`.
+ */
+export function broadcastLeading(
+  x: SymbolicTensor,
+  shape: readonly number[],
+  label = 'broadcast-leading',
+): SymbolicTensor {
+  return applyUnary(broadcastLeadingOperator, [x], { shape }, label);
+}
+
+/** The sum of all elements, a scalar of shape []. */
+export function sum(x: SymbolicTensor, label = 'sum'): SymbolicTensor {
+  return sumLeading(x, [], 1, label);
+}
+
+/** The mean of all elements, a scalar of shape []. */
+export function mean(x: SymbolicTensor, label = 'mean'): SymbolicTensor {
+  return sumLeading(x, [], 1 / x.size, label);
+}
+
+/**
+ * Sums over all axes but the last: [..., N] → [N].
+ *
+ * @throws {ShapeError} for a scalar.
+ */
+export function columnSum(x: SymbolicTensor, label = 'column-sum'): SymbolicTensor {
+  if (x.shape.length === 0) {
+    throw new ShapeError(`${label}: input is a scalar [], expected at least one axis. Use sum().`);
+  }
+  return sumLeading(x, x.shape.slice(-1), 1, label);
+}

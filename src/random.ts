@@ -1,0 +1,93 @@
+/**
+ * Counter-based random numbers: Philox4x32-10, the same bits as `shaders/lib/random.wgsl`.
+ *
+ * A number is a pure function of (seed, stream, step, index), so a mask can be drawn again instead of
+ * stored, in any order, on any device.
+ *
+ * @see Salmon, Moraes, Dror & Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3".
+ */
+
+/** Where in the random sequence a draw lies. All are 32-bit unsigned integers. */
+export interface RandomCounter {
+  readonly seed: number;
+  /** Which use of randomness: a dropout layer, the initialisation of one parameter, sampling. */
+  readonly stream: number;
+  readonly step: number;
+  readonly index: number;
+}
+
+const ROUNDS = 10;
+
+/** Four 32-bit words. */
+export type Words = readonly [number, number, number, number];
+
+/** Four 32-bit words for a counter. */
+export function philox({ index, step, stream, seed }: RandomCounter): Words {
+  return philoxBlock([index, step, stream, 0], [seed, 0xcaf3_57d1]);
+}
+
+/** The generator itself: four words of counter and two of key to four words. */
+export function philoxBlock(counter: Words, key: readonly [number, number]): Words {
+  let [c0, c1, c2, c3] = counter.map((word) => word >>> 0) as [number, number, number, number];
+  let [k0, k1] = [key[0] >>> 0, key[1] >>> 0];
+  for (let round = 0; round < ROUNDS; round++) {
+    const high0 = multiplyHigh(0xd251_1f53, c0);
+    const low0 = Math.imul(0xd251_1f53, c0) >>> 0;
+    const high1 = multiplyHigh(0xcd9e_8d57, c2);
+    const low1 = Math.imul(0xcd9e_8d57, c2) >>> 0;
+    [c0, c1, c2, c3] = [(high1 ^ c1 ^ k0) >>> 0, low1, (high0 ^ c3 ^ k1) >>> 0, low0];
+    k0 = (k0 + 0x9e37_79b9) >>> 0;
+    k1 = (k1 + 0xbb67_ae85) >>> 0;
+  }
+  return [c0, c1, c2, c3];
+}
+
+/** Upper 32 bits of the product of two unsigned 32-bit integers. */
+function multiplyHigh(a: number, b: number): number {
+  const [aHigh, aLow, bHigh, bLow] = [a >>> 16, a & 0xffff, b >>> 16, b & 0xffff];
+  const low = aLow * bLow;
+  const middle1 = aHigh * bLow + (low >>> 16);
+  const middle2 = aLow * bHigh + (middle1 & 0xffff);
+  return aHigh * bHigh + Math.floor(middle1 / 65536) + Math.floor(middle2 / 65536);
+}
+
+/** A word as a float32-exact number in [0, 1): its upper 24 bits. */
+export function toUniform(word: number): number {
+  return (word >>> 8) / 16_777_216;
+}
+
+/** One uniform number in [0, 1) for an index: word `index mod 4` of block `index div 4`. */
+export function uniformAt(counter: RandomCounter): number {
+  const words = philox({ ...counter, index: counter.index >>> 2 });
+  return toUniform(words[counter.index & 3] as number);
+}
+
+/** FNV-1a hash of a name: the stream of a parameter or layer. */
+export function streamOf(name: string): number {
+  let hash = 0x811c_9dc5;
+  for (let index = 0; index < name.length; index++) {
+    hash = Math.imul(hash ^ name.charCodeAt(index), 0x0100_0193);
+  }
+  return hash >>> 0;
+}
+
+/** A sequential view of one stream, for initialisation and shuffling on the host. */
+export class Random {
+  #index = 0;
+
+  constructor(
+    readonly seed: number,
+    readonly stream: number,
+  ) {}
+
+  /** Uniform in [0, 1), 24 bits. */
+  uniform(): number {
+    return uniformAt({ seed: this.seed, stream: this.stream, step: 0, index: this.#index++ });
+  }
+
+  /** Standard normal by Box and Muller's method. */
+  normal(): number {
+    const radius = Math.sqrt(-2 * Math.log(1 - this.uniform()));
+    return radius * Math.cos(2 * Math.PI * this.uniform());
+  }
+}

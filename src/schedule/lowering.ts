@@ -1,0 +1,164 @@
+import { OptionError } from '../errors.ts';
+import type { Lowering, PlanLimits, Storage, Strategy, View } from '../graph/operator.ts';
+import { inputSource, parameterOf, sourceName, stateSource } from '../graph/sources.ts';
+import type { GraphNode, SymbolicTensor } from '../graph/tensor.ts';
+import type { TypedLaunch } from '../kernels/launch.ts';
+import type { Decision } from './plan.ts';
+import { type ScheduleOptions, sharedKeys } from './program.ts';
+import type { ParameterLayout } from './parameter-layout.ts';
+import { WeightPacker } from './weight-packer.ts';
+
+const ALIGNMENT_BYTES = 256;
+
+function alignBytes(bytes: number): number {
+  return Math.ceil(bytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
+}
+
+/** Collects launches, storages and decisions while a program's nodes are lowered one after another. */
+export class PlanBuilder implements Lowering {
+  readonly limits: PlanLimits;
+  readonly launches: TypedLaunch<View>[] = [];
+  readonly decisions: Decision[] = [];
+  readonly packer: WeightPacker;
+  /** Views of tensors defined so far. */
+  readonly views = new Map<SymbolicTensor, View>();
+  readonly #placements = new Map<SymbolicTensor, View>();
+  readonly #constants = new Map<string, View>();
+  readonly #shared = new Map<string, { storage: Storage; bytes: number }>();
+  readonly #uniformBlocks: { label: string; offsetBytes: number; content: Uint8Array }[] = [];
+  readonly #uniformStorage: { label: string; bytes: number; content?: Uint8Array };
+  #uniformBytes = 0;
+
+  constructor(
+    readonly name: string,
+    readonly parameters: ParameterLayout,
+    readonly options: ScheduleOptions,
+    private readonly used: ReadonlySet<SymbolicTensor>,
+  ) {
+    this.limits = options.limits;
+    this.#uniformStorage = { label: `${name}/uniforms`, bytes: 0 };
+    this.packer = new WeightPacker(this);
+  }
+
+  /** Asks for a tensor to be computed into a given place. */
+  place(tensor: SymbolicTensor, view: View): void {
+    this.#placements.set(tensor, view);
+  }
+
+  /** The place that was asked for with {@link place}. */
+  placement(tensor: SymbolicTensor): View | undefined {
+    return this.#placements.get(tensor);
+  }
+
+  view(tensor: SymbolicTensor): View {
+    const known = this.views.get(tensor);
+    if (known) return known;
+    const parameter = parameterOf(tensor.node);
+    const stateName = sourceName(tensor.node, stateSource);
+    const view = parameter
+      ? this.parameterView(parameter.name, sharedKeys.parameters)
+      : stateName !== undefined
+        ? this.shared(sharedKeys.state(stateName), alignBytes(4 * tensor.size))
+        : undefined;
+    if (!view) {
+      if (sourceName(tensor.node, inputSource) !== undefined) return this.output(tensor);
+      throw new TypeError(`${this.name}: '${tensor.label}' is read before it is computed`);
+    }
+    this.views.set(tensor, view);
+    return view;
+  }
+
+  /** A parameter's slice of a flat buffer. */
+  parameterView(name: string, key: string): View {
+    const slot = this.parameters.slots.get(name);
+    if (!slot) {
+      throw new OptionError(`${this.name}: parameter '${name}' is not in the parameter layout.`);
+    }
+    const flat = this.shared(key, 4 * this.parameters.totalFloats);
+    return {
+      storage: flat.storage,
+      offsetBytes: 4 * slot.offsetFloats,
+      bytes: 4 * slot.size,
+    };
+  }
+
+  output(tensor: SymbolicTensor): View {
+    const known = this.views.get(tensor);
+    if (known) return known;
+    const view = this.#placements.get(tensor) ?? this.scratch(tensor.label, 4 * tensor.size);
+    this.views.set(tensor, view);
+    return view;
+  }
+
+  define(tensor: SymbolicTensor, view: View): void {
+    this.views.set(tensor, view);
+  }
+
+  isUsed(tensor: SymbolicTensor): boolean {
+    return this.used.has(tensor);
+  }
+
+  scratch(label: string, bytes: number): View {
+    return {
+      storage: { label: `${this.name}/${label}`, bytes: alignBytes(bytes) },
+      offsetBytes: 0,
+      bytes,
+    };
+  }
+
+  constant(label: string, content: Uint8Array): View {
+    const key = content.every((byte) => byte === 0)
+      ? `zeros ${content.byteLength}`
+      : `${content.byteLength} ${String.fromCharCode(...content.subarray(0, 4096))} ${content.byteLength > 4096 ? label : ''}`;
+    const known = this.#constants.get(key);
+    if (known) return known;
+    const storage = { label: `${this.name}/${label}`, bytes: content.byteLength, content };
+    const view = { storage, offsetBytes: 0, bytes: content.byteLength };
+    this.#constants.set(key, view);
+    return view;
+  }
+
+  uniforms(label: string, content: Uint8Array): View {
+    const offsetBytes = this.#uniformBytes;
+    this.#uniformBlocks.push({ label, offsetBytes, content });
+    this.#uniformBytes += alignBytes(content.byteLength);
+    return { storage: this.#uniformStorage, offsetBytes, bytes: content.byteLength };
+  }
+
+  /** The storage of all uniform blocks, complete once every launch has been emitted. */
+  finishUniforms(): Storage | undefined {
+    if (this.#uniformBytes === 0) return undefined;
+    const content = new Uint8Array(this.#uniformBytes);
+    for (const block of this.#uniformBlocks) content.set(block.content, block.offsetBytes);
+    this.#uniformStorage.bytes = this.#uniformBytes;
+    this.#uniformStorage.content = content;
+    return this.#uniformStorage;
+  }
+
+  shared(key: string, bytes: number): View {
+    const known = this.#shared.get(key);
+    if (known && known.bytes !== bytes) {
+      throw new TypeError(`shared buffer '${key}' is asked for with ${known.bytes} and ${bytes} bytes`);
+    }
+    const entry = known ?? { storage: { label: key, bytes, key }, bytes };
+    this.#shared.set(key, entry);
+    return { storage: entry.storage, offsetBytes: 0, bytes };
+  }
+
+  transposed(tensor: SymbolicTensor): View {
+    return this.packer.transposed(tensor);
+  }
+
+  requestedStrategy(node: GraphNode): Strategy | undefined {
+    const { strategy } = this.options;
+    return typeof strategy === 'string' ? strategy : strategy?.get(node.label);
+  }
+
+  launch(launch: TypedLaunch<View>): void {
+    this.launches.push(launch);
+  }
+
+  decide(node: string, choice: string, reason: string): void {
+    this.decisions.push({ node, choice, reason });
+  }
+}

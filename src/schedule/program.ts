@@ -1,0 +1,38 @@
+import type { Lowering, PlanLimits, Strategy } from '../graph/operator.ts';
+import type { SymbolicTensor } from '../graph/tensor.ts';
+import type { ParameterLayout } from './parameter-layout.ts';
+
+/** Launches that do not come from the graph: batch gathering, clipping, optimizer updates. */
+export type Stage = (lowering: Lowering) => void;
+
+/** What is to be computed: tensors of a graph, and where some of them go. */
+export interface Program {
+  readonly name: string;
+  readonly parameters: ParameterLayout;
+  /** Tensors that can be read back by name. */
+  readonly outputs: ReadonlyMap<string, SymbolicTensor>;
+  /** Parameter gradients by parameter name; they land in the flat gradient buffer. */
+  readonly gradients?: ReadonlyMap<string, SymbolicTensor>;
+  /** Runs before the graph in every repetition. */
+  readonly before?: Stage;
+  /** Runs after the graph in every repetition. */
+  readonly after?: Stage;
+}
+
+/** Choices that do not change results beyond rounding. */
+export interface ScheduleOptions {
+  readonly limits: PlanLimits;
+  /** Forces a recurrence strategy, for all recurrences or by node label. */
+  readonly strategy?: Strategy | ReadonlyMap<string, Strategy>;
+  /** Keeps every tensor readable under its label: no buffer is shared. For finding non-finite values. */
+  readonly keepsAll?: boolean;
+  /** Packs weights once per submit and not once per repetition: nothing in the plan changes them. */
+  readonly packsOnce?: boolean;
+}
+
+/** Keys of the shared buffers that plans know by name. */
+export const sharedKeys = {
+  parameters: 'parameters',
+  gradients: 'gradients',
+  state: (name: string): string => `state/${name}`,
+} as const;

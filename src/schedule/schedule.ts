@@ -1,0 +1,122 @@
+import type { Storage, View } from '../graph/operator.ts';
+import { inputSource, sourceName } from '../graph/sources.ts';
+import { type GraphNode, type SymbolicTensor, sortNodes } from '../graph/tensor.ts';
+import type { TypedLaunch } from '../kernels/launch.ts';
+import { launchStridedCopy } from '../ops/copy-strided.ts';
+import { PlanBuilder } from './lowering.ts';
+import { assignMemory } from './memory.ts';
+import type { BufferView, Launch, Plan, PlanTensor } from './plan.ts';
+import { type Program, type ScheduleOptions, sharedKeys } from './program.ts';
+
+/**
+ * Turns a program into a plan: a flat list of launches with their buffers. Nothing here touches a device;
+ * equal programs and options give equal plans.
+ *
+ * @throws {OptionError} if a forced choice cannot work for a node.
+ */
+export function schedule(program: Program, options: ScheduleOptions): Plan {
+  const gradients = program.gradients ?? new Map<string, SymbolicTensor>();
+  const roots = [...program.outputs.values(), ...gradients.values()];
+  const nodes = sortNodes(roots);
+  const builder = new PlanBuilder(program.name, program.parameters, options, findUsed(nodes, roots));
+
+  const gradientViews = new Map<string, View>();
+  for (const [name, tensor] of gradients) {
+    const view = builder.parameterView(name, sharedKeys.gradients);
+    gradientViews.set(name, view);
+    if (!builder.placement(tensor)) builder.place(tensor, view);
+  }
+  // Inputs first: whoever fills them, a stage or the caller, finds them in place.
+  const inputs = new Map<string, SymbolicTensor>();
+  for (const node of nodes) {
+    const name = sourceName(node, inputSource);
+    const [tensor] = node.outputs;
+    if (name === undefined || !tensor) continue;
+    inputs.set(name, tensor);
+    builder.output(tensor);
+  }
+  program.before?.(builder);
+  for (const node of nodes) node.op.lower?.(node, builder);
+  for (const [name, view] of gradientViews) {
+    copyInto(builder, gradients.get(name) as SymbolicTensor, view);
+  }
+  program.after?.(builder);
+  return finishPlan(program, builder, nodes, inputs);
+}
+
+/** Copies a tensor to where it is wanted, if its operator has put it elsewhere. */
+function copyInto(builder: PlanBuilder, tensor: SymbolicTensor, target: View): void {
+  const source = builder.view(tensor);
+  if (source.storage === target.storage && source.offsetBytes === target.offsetBytes) return;
+  launchStridedCopy(builder, {
+    label: `${tensor.label}.copy`,
+    source,
+    sourceOffset: 0,
+    sourceStrides: [1],
+    target,
+    targetOffset: 0,
+    targetStrides: [1],
+    extents: [tensor.size],
+  });
+}
+
+function findUsed(
+  nodes: readonly GraphNode[],
+  roots: readonly SymbolicTensor[],
+): Set<SymbolicTensor> {
+  const used = new Set<SymbolicTensor>(roots);
+  for (const node of nodes) for (const tensor of node.inputs) used.add(tensor);
+  return used;
+}
+
+function finishPlan(
+  program: Program,
+  builder: PlanBuilder,
+  nodes: readonly GraphNode[],
+  inputs: ReadonlyMap<string, SymbolicTensor>,
+): Plan {
+  const { options } = builder;
+  const packing = builder.packer.finish();
+  const uniforms = builder.finishUniforms();
+  const prologue = packing && options.packsOnce ? [packing.launch] : [];
+  const body = packing && !options.packsOnce ? [packing.launch, ...builder.launches] : builder.launches;
+
+  const named = new Map<string, SymbolicTensor>([...inputs, ...program.outputs]);
+  if (options.keepsAll) {
+    for (const tensor of nodes.flatMap((node) => node.outputs)) {
+      if (!named.has(tensor.label) && builder.views.has(tensor)) named.set(tensor.label, tensor);
+    }
+  }
+  const pinned = new Set<Storage>();
+  for (const tensor of named.values()) pinned.add(builder.view(tensor).storage);
+  if (packing) pinned.add(packing.storage);
+  const memory = assignMemory([...prologue, ...body], pinned);
+
+  const resolve = (view: View): BufferView => ({
+    buffer: memory.indexOf.get(view.storage) as number,
+    offsetBytes: view.offsetBytes,
+    bytes: view.bytes,
+  });
+  const resolveLaunch = (launch: TypedLaunch<View>): Launch => ({
+    ...launch,
+    bindings: Object.fromEntries(
+      Object.entries(launch.bindings).map(([name, view]) => [name, resolve(view)]),
+    ),
+  });
+  const tensors = new Map<string, PlanTensor>();
+  for (const [name, tensor] of named) {
+    const view = resolve(builder.view(tensor));
+    tensors.set(name, { view, shape: tensor.shape, dtype: tensor.dtype });
+  }
+  const uniformIndex = uniforms && memory.indexOf.get(uniforms);
+  return {
+    name: program.name,
+    buffers: memory.buffers.map((buffer, index) =>
+      index === uniformIndex ? { ...buffer, role: 'uniform' } : buffer,
+    ),
+    prologue: prologue.map(resolveLaunch),
+    launches: body.map(resolveLaunch),
+    tensors,
+    decisions: builder.decisions,
+  };
+}

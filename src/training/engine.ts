@@ -1,0 +1,75 @@
+import type { Strategy } from '../graph/operator.ts';
+import type { Model } from '../layers/model.ts';
+import type { Clipping } from './clipping.ts';
+import type { DataSource } from './data.ts';
+import type { Optimizer } from './optimizer.ts';
+import type { LearningRateSchedule } from './schedules.ts';
+import type { StepRecord } from './step-state.ts';
+import type { LossFunction, TrainingGraph } from './training-graph.ts';
+
+/** Everything a training run is made of, after validation. */
+export interface TrainingSpec {
+  readonly model: Model;
+  readonly data: DataSource;
+  readonly loss: LossFunction;
+  readonly graph: TrainingGraph;
+  readonly optimizer: Optimizer;
+  readonly schedule: LearningRateSchedule;
+  readonly clipping: Clipping;
+  readonly seed: number;
+  readonly stateful: boolean;
+  readonly strategy: Strategy | undefined;
+}
+
+/** Numbers by name, float32 from a device and float64 from the reference. */
+export type NamedArrays = Map<string, Float32Array | Float64Array>;
+
+/** The state of training as one object: it can be saved, restored and moved to another device. */
+export interface EngineState {
+  readonly parameters: NamedArrays;
+  /** Optimizer moments by moment name, then by parameter name. */
+  readonly moments: ReadonlyMap<string, NamedArrays>;
+  /** Carried recurrent states by name. */
+  readonly states: NamedArrays;
+  /** Steps finished: random counter and data cursor. */
+  readonly step: number;
+  readonly learningRateScale: number;
+}
+
+/** One step, looked at closely: what parity validation compares. */
+export interface StepDetails {
+  readonly record: StepRecord;
+  /** Gradients before clipping, by parameter name. */
+  readonly gradients: NamedArrays;
+}
+
+/** The first tensor of a step that is not finite. */
+export interface NonFiniteFinding {
+  readonly tensor: string;
+  readonly index: readonly number[];
+  readonly value: number;
+}
+
+/** What runs training steps: a GPU device, or the float64 reference. */
+export interface Engine {
+  /** Steps submitted so far, finished or not. */
+  readonly step: number;
+  /** Most steps that {@link run} takes at once. */
+  readonly maxStepsPerRun: number;
+  /** Starts `count` steps; does not wait. */
+  run(count: number): void;
+  /** Records of steps that have been started, once they are finished. */
+  records(first: number, end: number): Promise<StepRecord[]>;
+  /** Runs one step and returns its gradients. */
+  runDetailed(): Promise<StepDetails>;
+  /** Where the step that failed first went wrong; the training state still stands before that step. */
+  findNonFinite(): Promise<NonFiniteFinding | undefined>;
+  /** Mean loss over batches of data of the training data's shape, without dropout. */
+  evaluate(data: DataSource, batches: number): Promise<number>;
+  setLearningRateScale(scale: number): void;
+  exportState(): Promise<EngineState>;
+  importState(state: EngineState): void;
+  /** The plan in words; see `explainPlan`. */
+  explain(): string;
+  dispose(): void;
+}

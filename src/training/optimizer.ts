@@ -1,0 +1,98 @@
+import type { Lowering, View } from '../graph/operator.ts';
+import type { LaunchCost } from '../schedule/plan.ts';
+import type { Clipping } from './clipping.ts';
+
+/** Buffers of an optimizer's launch. All are flat float32 and equally long, a multiple of 16 bytes. */
+export interface OptimizerViews {
+  readonly parameters: View;
+  /** Gradients before clipping. */
+  readonly gradients: View;
+  /** One per name in {@link Optimizer.moments}, in that order; zero before the first step. */
+  readonly moments: readonly View[];
+  /** The training state; `step` counts this step already. */
+  readonly state: View;
+  readonly clipping: Clipping;
+  readonly label: string;
+}
+
+/** Where a reference update stands. */
+export interface UpdatePosition {
+  /** Number of this step; the first is 1. */
+  readonly step: number;
+  readonly learningRate: number;
+}
+
+/**
+ * A rule that changes parameters by their gradients: PyTorch's semantics and defaults, once as one kernel
+ * launch over the flat buffers and once in float64.
+ */
+export interface Optimizer {
+  /** Function that makes it, e.g. `adamw`. */
+  readonly name: string;
+  /** All options with their defaults filled in, as plain data. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** Base learning rate, the input of the schedule. */
+  readonly learningRate: number;
+  /** Names of the buffers it keeps beside the parameters. */
+  readonly moments: readonly string[];
+  /** Emits the one launch that updates every parameter. */
+  lower(lowering: Lowering, views: OptimizerViews): void;
+  /**
+   * The float64 reference.
+   *
+   * @param parameters - Changed in place.
+   * @param gradients - After clipping. Not modified.
+   * @param moments - One per name in `moments`. Changed in place.
+   */
+  update(
+    parameters: Float64Array,
+    gradients: Float64Array,
+    moments: readonly Float64Array[],
+    position: UpdatePosition,
+  ): void;
+}
+
+const optimizerThreads = 64;
+const mostWorkgroups = 4096;
+
+/** Workgroups of a kernel that loops over the grid, one item per thread and turn. */
+export function loopGrid(
+  items: number,
+  threads = optimizerThreads,
+  most = mostWorkgroups,
+): readonly [number, number, number] {
+  return [Math.max(1, Math.min(most, Math.ceil(items / threads))), 1, 1];
+}
+
+/** Vectors of four floats in the flat buffers of an optimizer, which must agree in length. */
+export function countVectors({ parameters, gradients, moments, label }: OptimizerViews): number {
+  for (const view of [gradients, ...moments]) {
+    if (view.bytes === parameters.bytes && view.bytes % 16 === 0) continue;
+    throw new RangeError(
+      `${label}: views have ${view.bytes} and ${parameters.bytes} bytes, must be equal multiples of 16`,
+    );
+  }
+  return parameters.bytes / 16;
+}
+
+/** The view of a moment, or, for one that the options leave out, memory that the kernel never touches. */
+export function momentOr(lowering: Lowering, view: View | undefined, label: string): View {
+  return view ?? lowering.scratch(`${label}/unused`, 16);
+}
+
+/** Largest float32: the limit of a clipping that is switched off. */
+export const largestFloat = 3.4028234663852886e38;
+
+/** Cost of an update that reads `reads` and writes `writes` floats per parameter. */
+export function updateCost(
+  vectors: number,
+  flops: number,
+  reads: number,
+  writes: number,
+): LaunchCost {
+  return {
+    flops: 4 * vectors * flops,
+    readBytes: 16 * vectors * reads,
+    writtenBytes: 16 * vectors * writes,
+  };
+}

@@ -1,0 +1,123 @@
+import { finishStep } from '../kernels/generated/finish-step.ts';
+import { packStruct, unpackStruct } from '../kernels/pack.ts';
+
+const stateLayout = finishStep.bindings.state.struct;
+const recordLayout = finishStep.bindings.history.element;
+
+/** Keys of the buffers that training shares between plans, beside those of the scheduler. */
+export const trainingKeys = {
+  state: 'training-state',
+  history: 'training-history',
+  moment: (name: string): string => `moment/${name}`,
+} as const;
+
+/** Size of the training state's buffer. */
+export const trainingStateBytes: number = stateLayout.sizeBytes;
+
+/** Size of one record of the history. */
+export const stepRecordBytes: number = recordLayout.sizeBytes;
+
+/** Where `learning_rate_scale` lies in the training state: 4 bytes that the host may write in between. */
+export const learningRateScaleOffsetBytes: number =
+  stateLayout.fields.learning_rate_scale.offsetBytes;
+
+/** The training state as the host sees it. */
+export interface TrainingStateValues {
+  /** Seed of the counter-based random numbers, 32 bits. */
+  readonly seed: number;
+  /** Steps finished: the random counter and the data cursor. */
+  readonly step: number;
+  /** Whether a loss or gradient was not finite; `step` is then that step's, counted from 0. */
+  readonly halted: boolean;
+  /** Factor of the last step's gradients. */
+  readonly gradientScale: number;
+  /** Of the last step. */
+  readonly learningRate: number;
+  /** What reduce-on-plateau multiplies the schedule by. */
+  readonly learningRateScale: number;
+  /** Step whose record lies in slot 0 of the history. */
+  readonly historyOrigin: number;
+}
+
+/**
+ * Bytes of a training state that starts or resumes at `step`.
+ *
+ * @param values - `seed` and `step`; the others start as in a fresh state unless given.
+ */
+export function encodeTrainingState(
+  values: Pick<TrainingStateValues, 'seed' | 'step'> & Partial<TrainingStateValues>,
+): Uint8Array<ArrayBuffer> {
+  return packStruct(stateLayout, {
+    seed: values.seed,
+    step: values.step,
+    halted: values.halted ? 1 : 0,
+    gradient_scale: values.gradientScale ?? 1,
+    learning_rate: values.learningRate ?? 0,
+    learning_rate_scale: values.learningRateScale ?? 1,
+    history_origin: values.historyOrigin ?? values.step,
+    padding: 0,
+  });
+}
+
+/** @throws {ShapeError} if there are fewer bytes than a state has. */
+export function decodeTrainingState(bytes: Uint8Array): TrainingStateValues {
+  const state = unpackStruct(stateLayout, bytes);
+  return {
+    seed: state.seed,
+    step: state.step,
+    halted: state.halted !== 0,
+    gradientScale: state.gradient_scale,
+    learningRate: state.learning_rate,
+    learningRateScale: state.learning_rate_scale,
+    historyOrigin: state.history_origin,
+  };
+}
+
+/** What a step left in the history. */
+export interface StepRecord {
+  /** Number of the step; the first is 0. */
+  readonly step: number;
+  /** Before the update. */
+  readonly loss: number;
+  /** Of all gradients together, before clipping; 0 where none were reduced (evaluation). */
+  readonly gradientNorm: number;
+  readonly learningRate: number;
+  readonly lossIsFinite: boolean;
+  readonly gradientsAreFinite: boolean;
+}
+
+/** Bits of a record's flags, as in shaders/lib/training-state.wgsl. */
+const lossNotFinite = 1;
+const gradientNotFinite = 2;
+
+/**
+ * Records of the history, oldest first.
+ *
+ * @param bytes - The whole ring.
+ * @param range - Steps from `first` to below `end`, at most as many as the ring has slots; `origin` is
+ *   the step whose record lies in slot 0.
+ * @throws {RangeError} if the ring does not hold that many steps.
+ */
+export function decodeHistory(
+  bytes: Uint8Array,
+  { first, end, origin }: { readonly first: number; readonly end: number; readonly origin: number },
+): StepRecord[] {
+  const capacity = Math.floor(bytes.byteLength / stepRecordBytes);
+  if (end - first > capacity || first < origin) {
+    throw new RangeError(
+      `steps ${first} to ${end} are not in a history of ${capacity} from ${origin}`,
+    );
+  }
+  return Array.from({ length: end - first }, (_, index) => {
+    const slot = (first + index - origin) % capacity;
+    const record = unpackStruct(recordLayout, bytes.subarray(slot * stepRecordBytes));
+    return {
+      step: first + index,
+      loss: record.loss,
+      gradientNorm: record.gradient_norm,
+      learningRate: record.learning_rate,
+      lossIsFinite: (record.flags & lossNotFinite) === 0,
+      gradientsAreFinite: (record.flags & gradientNotFinite) === 0,
+    };
+  });
+}

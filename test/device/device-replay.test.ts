@@ -1,0 +1,141 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { globals } from 'webgpu';
+import { requestNodeAdapter } from '../../src/device/node.ts';
+import { requestDevice } from '../../src/device/request.ts';
+import {
+  accumulateCount,
+  makeAccumulatePlan,
+  testKernels,
+} from '../shared-device/accumulate-plan.ts';
+import { useDevice } from '../support/device.ts';
+
+const getDevice = useDevice();
+const totalBytes = accumulateCount * 4;
+
+type Prototypes = {
+  readonly GPUDevice: { prototype: GPUDevice };
+  readonly GPUQueue: { prototype: GPUQueue };
+  readonly GPUComputePassEncoder: { prototype: GPUComputePassEncoder };
+};
+const { GPUDevice, GPUQueue, GPUComputePassEncoder } = globals as Prototypes;
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+async function compileAccumulate(changes = {}) {
+  const device = getDevice();
+  const total = device.createBuffer({ label: 'total', bytes: totalBytes });
+  const executable = await device.compile(
+    makeAccumulatePlan(changes),
+    new Map([['total', total]]),
+    {
+      kernels: testKernels,
+    },
+  );
+  const dispose = () => {
+    executable.dispose();
+    device.destroyBuffer(total);
+  };
+  return { device, executable, dispose };
+}
+
+describe('a run, counted from outside', () => {
+  it('is one encoder, one pass and one submit, and creates nothing', async () => {
+    const { executable, dispose } = await compileAccumulate();
+    const calls = {
+      buffers: vi.spyOn(GPUDevice.prototype, 'createBuffer'),
+      bindGroups: vi.spyOn(GPUDevice.prototype, 'createBindGroup'),
+      encoders: vi.spyOn(GPUDevice.prototype, 'createCommandEncoder'),
+      uploads: vi.spyOn(GPUQueue.prototype, 'writeBuffer'),
+      submits: vi.spyOn(GPUQueue.prototype, 'submit'),
+      dispatches: vi.spyOn(GPUComputePassEncoder.prototype, 'dispatchWorkgroups'),
+      pipelines: vi.spyOn(GPUComputePassEncoder.prototype, 'setPipeline'),
+    };
+    executable.run({ repeats: 50 });
+    const counts = Object.fromEntries(
+      Object.entries(calls).map(([name, spy]) => [name, spy.mock.calls.length]),
+    );
+    expect(counts).toEqual({
+      buffers: 0,
+      bindGroups: 0,
+      encoders: 1,
+      uploads: 0,
+      submits: 1,
+      dispatches: 100,
+      pipelines: 1,
+    });
+    await executable.finished();
+    dispose();
+  });
+
+  it('runs the prologue once a submit', async () => {
+    const { launches } = makeAccumulatePlan();
+    const { device, executable, dispose } = await compileAccumulate({
+      prologue: launches.slice(0, 1),
+      launches: launches.slice(1),
+    });
+    executable.write('values', new Float32Array(accumulateCount).fill(1));
+    const before = device.counters.dispatches;
+    executable.run({ repeats: 5 });
+    expect(device.counters.dispatches - before).toBe(6);
+    expect((await executable.read('inner'))[0]).toBe(1);
+    expect((await executable.read('total'))[0]).toBe(10);
+    dispose();
+  });
+});
+
+describe('pipelines', () => {
+  it('are built once for equal code and bindings', async () => {
+    using device = await requestDevice();
+    const create = vi.spyOn(GPUDevice.prototype, 'createComputePipelineAsync');
+    const total = device.createBuffer({ label: 'total', bytes: totalBytes });
+    const shared = new Map([['total', total]]);
+    const copies = await Promise.all(
+      [1, 2, 3].map(() => device.compile(makeAccumulatePlan(), shared, { kernels: testKernels })),
+    );
+    expect(create).toHaveBeenCalledTimes(1);
+    for (const copy of copies) copy.dispose();
+  });
+});
+
+describe('times', () => {
+  it('are not there on a device without timestamp queries', async () => {
+    const adapter = await requestNodeAdapter('auto', {});
+    const plain = await adapter.requestDevice();
+    using device = await requestDevice({ device: plain });
+    const total = device.createBuffer({ label: 'total', bytes: totalBytes });
+    const executable = await device.compile(makeAccumulatePlan(), new Map([['total', total]]), {
+      kernels: testKernels,
+    });
+    expect(await executable.time()).toBeNull();
+    executable.dispose();
+    plain.destroy();
+  });
+});
+
+describe('readback', () => {
+  it('reuses its staging buffers and keeps only a few', async () => {
+    const device = getDevice();
+    const buffer = device.createBuffer({ label: 'a', bytes: 1024 });
+    await Promise.all(Array.from({ length: 10 }, () => device.download(buffer, 0, 1024)));
+    const before = device.counters.buffersCreated;
+    for (let index = 0; index < 10; index += 1) await device.download(buffer, 0, 512);
+    expect(device.counters.buffersCreated).toBe(before);
+    await Promise.all(Array.from({ length: 4 }, () => device.download(buffer, 0, 1024)));
+    expect(device.counters.buffersCreated).toBe(before);
+    device.destroyBuffer(buffer);
+  });
+
+  it('submits the copy at once, so that a later run does not change what is read', async () => {
+    const { executable, dispose } = await compileAccumulate();
+    executable.write('values', new Float32Array(accumulateCount).fill(1));
+    executable.run();
+    const first = executable.read('inner');
+    executable.run();
+    const second = executable.read('inner');
+    expect((await first)[5]).toBe(1);
+    expect((await second)[5]).toBe(2);
+    dispose();
+  });
+});

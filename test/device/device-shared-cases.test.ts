@@ -1,0 +1,29 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Device } from '../../src/device/device.ts';
+import { requestDevice } from '../../src/device/request.ts';
+import { deviceCases } from '../shared-device/all.ts';
+import { runCases } from '../shared-device/case.ts';
+
+describe('cases that run in every runtime', () => {
+  let device: Device;
+
+  beforeAll(async () => {
+    device = await requestDevice({ label: 'shared-cases' });
+  });
+
+  afterAll(() => {
+    device.dispose();
+  });
+
+  it.each(deviceCases.map((deviceCase) => [deviceCase.name, deviceCase] as const))(
+    '%s',
+    async (_, deviceCase) => {
+      const [result] = await runCases(device, [deviceCase]);
+      if (result?.error !== undefined) throw new Error(result.error);
+    },
+  );
+
+  it('are found', () => {
+    expect(deviceCases.length).toBeGreaterThan(4);
+  });
+});

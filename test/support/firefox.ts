@@ -1,0 +1,36 @@
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import puppeteer, { type Browser } from 'puppeteer';
+import { extractSoftwareAdapter } from '../../src/device/software-package.ts';
+
+/**
+ * The Firefox that `GATEFOLD_FIREFOX` names, else the system's, else none: tests in it are optional.
+ * Version 141 is the first with WebGPU; on Linux a later one may be needed.
+ */
+export function findFirefox(): string | undefined {
+  const named = process.env.GATEFOLD_FIREFOX;
+  if (named) return named;
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  const paths = ['firefox-esr', 'firefox'].flatMap((name) =>
+    folders.map((folder) => join(folder, name)),
+  );
+  return paths.find((path) => existsSync(path));
+}
+
+/** Starts a headless Firefox whose WebGPU runs on SwiftShader. Close it when done. */
+export async function launchFirefox(executablePath: string): Promise<Browser> {
+  const files = await extractSoftwareAdapter();
+  const libraries = [files.folder, process.env.LD_LIBRARY_PATH].filter(Boolean).join(delimiter);
+  return puppeteer.launch({
+    browser: 'firefox',
+    executablePath,
+    headless: true,
+    env: { ...process.env, ...files.driver, LD_LIBRARY_PATH: libraries },
+    extraPrefsFirefox: {
+      'dom.webgpu.enabled': true,
+      'dom.webgpu.workers.enabled': true,
+      'dom.webgpu.allow-software': true,
+      'gfx.webgpu.ignore-blocklist': true,
+    },
+  });
+}
