@@ -6,7 +6,8 @@
 // `prompt_length` elements the host writes; next_token [1], what the embedding reads next.
 // Every comparison is one of integers: floats are mapped to u32 in their order (−0 equals 0).
 // Top-k: the k-th largest key bit by bit, 32 counts over the logits; of equal ones at the threshold
-// the first by index stay, found in the same way. Each count costs log2(threads) + 2 barriers.
+// the first by index stay, found in the same way. Each count costs two barriers: every thread adds up
+// what all have found, since a tree's barriers are dear on a software adapter.
 // Loads: 2·vocabulary, with top-k up to 50·vocabulary, divided among the threads.
 //! join lib/sampling
 
@@ -19,7 +20,6 @@ struct SampleState {
   temperature: f32,     // 0: greedy
 }
 
-const vocabulary: u32 = 4u; // specialize
 const threads: u32 = 64u; // specialize
 
 @group(0) @binding(0) var<storage, read_write> state: SampleState;
@@ -30,38 +30,44 @@ const threads: u32 = 64u; // specialize
 var<workgroup> keys: array<u32, threads>;
 var<workgroup> indices: array<u32, threads>;
 var<workgroup> shared_state: SampleState;
+var<workgroup> shared_count: u32;
+
+struct Candidate {
+  key: u32,
+  index: u32,
+}
 
 // How many tokens have a key above `threshold`, or equal to it and an index below `limit`.
 fn count_kept(lane: u32, threshold: u32, limit: u32) -> u32 {
   var count = 0u;
-  for (var index = lane; index < vocabulary; index += threads) {
+  for (var index = lane; index < arrayLength(&logits); index += threads) {
     let key = ordered(logits[index]);
     count += select(0u, 1u, key > threshold || (key == threshold && index < limit));
   }
   keys[lane] = count;
-  for (var half = threads / 2u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (lane < half) {
-      keys[lane] += keys[lane + half];
-    }
+  workgroupBarrier();
+  var total = 0u;
+  for (var other = 0u; other < threads; other++) {
+    total += keys[other];
   }
-  return workgroupUniformLoad(&keys[0]);
+  workgroupBarrier();
+  return total;
 }
 
-// The largest of the threads' candidates; of equal ones the lowest index. Left in keys[0], indices[0].
-fn keep_largest(lane: u32, key: u32, index: u32) {
+// The largest of the threads' candidates; of equal ones the lowest index.
+fn keep_largest(lane: u32, key: u32, index: u32) -> Candidate {
   keys[lane] = key;
   indices[lane] = index;
-  for (var half = threads / 2u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (lane < half) {
-      let other = lane + half;
-      if (keys[other] > keys[lane] || (keys[other] == keys[lane] && indices[other] < indices[lane])) {
-        keys[lane] = keys[other];
-        indices[lane] = indices[other];
-      }
+  workgroupBarrier();
+  var best = Candidate(keys[0], indices[0]);
+  for (var other = 1u; other < threads; other++) {
+    let rival = Candidate(keys[other], indices[other]);
+    if (rival.key > best.key || (rival.key == best.key && rival.index < best.index)) {
+      best = rival;
     }
   }
+  workgroupBarrier();
+  return best;
 }
 
 @compute @workgroup_size(threads)
@@ -70,6 +76,7 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     shared_state = state;
   }
   let options = workgroupUniformLoad(&shared_state);
+  let vocabulary = arrayLength(&logits);
   var best = 0u;
   var chosen = vocabulary - 1u;
   for (var index = lane; index < vocabulary; index += threads) {
@@ -79,11 +86,10 @@ fn main(@builtin(local_invocation_index) lane: u32) {
       chosen = index;
     }
   }
-  keep_largest(lane, best, chosen);
-  let largest = workgroupUniformLoad(&keys[0]);
-  var token = workgroupUniformLoad(&indices[0]);
+  let largest = keep_largest(lane, best, chosen);
+  var token = largest.index;
   if (options.temperature > 0.0 && options.position >= options.prompt_length) {
-    token = draw(lane, options, largest);
+    token = draw(lane, options, vocabulary, largest.key);
   }
   if (lane == 0u) {
     let position = min(options.position, arrayLength(&tokens) - 1u);
@@ -96,7 +102,7 @@ fn main(@builtin(local_invocation_index) lane: u32) {
   }
 }
 
-fn draw(lane: u32, options: SampleState, largest: u32) -> u32 {
+fn draw(lane: u32, options: SampleState, vocabulary: u32, largest: u32) -> u32 {
   var threshold = 0u;
   var limit = vocabulary;
   if (options.top_k > 0u && options.top_k < vocabulary) {
@@ -105,12 +111,15 @@ fn draw(lane: u32, options: SampleState, largest: u32) -> u32 {
         threshold |= bit;
       }
     }
-    if (count_kept(lane, threshold, vocabulary) > options.top_k) {
+    let kept = count_kept(lane, threshold, vocabulary);
+    if (lane == 0u) {
+      shared_count = kept;
+    }
+    if (workgroupUniformLoad(&shared_count) > options.top_k) {
       limit = 0u;
-      for (var bit = 0x80000000u; bit > 0u; bit >>= 1u) {
-        let candidate = limit | bit;
-        if (candidate < vocabulary && count_kept(lane, threshold, candidate) <= options.top_k) {
-          limit = candidate;
+      for (var bit = 1u << firstLeadingBit(vocabulary); bit > 0u; bit >>= 1u) {
+        if (count_kept(lane, threshold, limit | bit) <= options.top_k) {
+          limit |= bit;
         }
       }
     }
@@ -122,13 +131,13 @@ fn draw(lane: u32, options: SampleState, largest: u32) -> u32 {
     let key = ordered(logits[index]);
     if (key > threshold || (key == threshold && index < limit)) {
       let relative = (value_of(key) - highest) / options.temperature;
-      let score = ordered(bitcast<u32>(relative + gumbel(options.seed, options.stream, options.position, index)));
+      let noise = gumbel(options.seed, options.stream, options.position, index);
+      let score = ordered(bitcast<u32>(relative + noise));
       if (score > best) {
         best = score;
         chosen = index;
       }
     }
   }
-  keep_largest(lane, best, chosen);
-  return workgroupUniformLoad(&indices[0]);
+  return keep_largest(lane, best, chosen).index;
 }

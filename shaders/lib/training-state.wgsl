@@ -20,7 +20,7 @@ struct StepRecord {
   flags: u32,               // 0, or the sum of loss_not_finite and gradient_not_finite
 }
 
-// What one workgroup of the gradient norm found. Two sums of squares, so that neither over- nor
+// What one thread of the gradient norm found. Two sums of squares, so that neither over- nor
 // underflows for gradients between 1e-19 and 3e38: elements above 2^50 go into `large`, scaled by 2^-96.
 struct NormPart {
   sum: f32,

@@ -140,3 +140,9 @@ function loadLibrary(path: string): boolean {
     return String(error).includes('did not self-register');
   }
 }
+
+/** Writes a file whole or not at all: to a temporary file beside it, synced, then renamed. */
+export async function writeFileWhole(path: string, bytes: Uint8Array): Promise<void> {
+  const { default: writeFileAtomic } = await import('write-file-atomic');
+  await writeFileAtomic(path, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+}

@@ -80,17 +80,17 @@ const COMMON_OPTIONS = [
 
 /** The vanilla RNN, h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu. */
 export function rnn(hiddenSize: number, options: RnnOptions = {}): RecurrentLayer {
-  return recurrent('rnn', hiddenSize, options);
+  return recurrent('rnn', hiddenSize, { ...options });
 }
 
 /** The long short-term memory; gate order i, f, g, o as in PyTorch. */
 export function lstm(hiddenSize: number, options: LstmOptions = {}): RecurrentLayer {
-  return recurrent('lstm', hiddenSize, options);
+  return recurrent('lstm', hiddenSize, { ...options });
 }
 
 /** The gated recurrent unit; gate order r, z, n as in PyTorch. */
 export function gru(hiddenSize: number, options: GruOptions = {}): RecurrentLayer {
-  return recurrent('gru', hiddenSize, options);
+  return recurrent('gru', hiddenSize, { ...options });
 }
 
 /**

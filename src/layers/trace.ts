@@ -21,6 +21,9 @@ export class LayerNames {
     const known = this.#names.get(layer);
     if (known !== undefined) return known;
     let name = wanted ?? kind;
+    if (wanted?.includes('/')) {
+      throw new OptionError(`layer name '${wanted}' has a slash, expected a name without one.`);
+    }
     if (wanted !== undefined && this.#taken.has(wanted)) {
       throw new OptionError(`layer name '${wanted}' is used twice, expected a name of its own.`);
     }

@@ -58,7 +58,10 @@ export class PlanBuilder implements Lowering {
     const view = parameter
       ? this.parameterView(parameter.name, sharedKeys.parameters)
       : stateName !== undefined
-        ? this.shared(sharedKeys.state(stateName), alignBytes(4 * tensor.size))
+        ? this.shared(
+            `${this.options.statePrefix ?? ''}${sharedKeys.state(stateName)}`,
+            alignBytes(4 * tensor.size),
+          )
         : undefined;
     if (!view) {
       if (sourceName(tensor.node, inputSource) !== undefined) return this.output(tensor);

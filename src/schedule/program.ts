@@ -13,6 +13,8 @@ export interface Program {
   readonly outputs: ReadonlyMap<string, SymbolicTensor>;
   /** Parameter gradients by parameter name; they land in the flat gradient buffer. */
   readonly gradients?: ReadonlyMap<string, SymbolicTensor>;
+  /** Further tensors that {@link after} reads. */
+  readonly alsoComputed?: readonly SymbolicTensor[];
   /** Runs before the graph in every repetition. */
   readonly before?: Stage;
   /** Runs after the graph in every repetition. */
@@ -28,6 +30,8 @@ export interface ScheduleOptions {
   readonly keepsAll?: boolean;
   /** Packs weights once per submit and not once per repetition: nothing in the plan changes them. */
   readonly packsOnce?: boolean;
+  /** Put before the keys of carried states, to keep those of evaluation apart from those of training. */
+  readonly statePrefix?: string;
 }
 
 /** Keys of the shared buffers that plans know by name. */

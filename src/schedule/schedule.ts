@@ -16,15 +16,22 @@ import { type Program, type ScheduleOptions, sharedKeys } from './program.ts';
  */
 export function schedule(program: Program, options: ScheduleOptions): Plan {
   const gradients = program.gradients ?? new Map<string, SymbolicTensor>();
-  const roots = [...program.outputs.values(), ...gradients.values()];
+  const roots = [
+    ...program.outputs.values(),
+    ...gradients.values(),
+    ...(program.alsoComputed ?? []),
+  ];
   const nodes = sortNodes(roots);
   const builder = new PlanBuilder(program.name, program.parameters, options, findUsed(nodes, roots));
 
   const gradientViews = new Map<string, View>();
+  const isRead = findUsed(nodes, []);
   for (const [name, tensor] of gradients) {
     const view = builder.parameterView(name, sharedKeys.gradients);
     gradientViews.set(name, view);
-    if (!builder.placement(tensor)) builder.place(tensor, view);
+    // A gradient that others are computed from stays apart: a dispatch may not read one range of the flat
+    // buffer and write another.
+    if (!builder.placement(tensor) && !isRead.has(tensor)) builder.place(tensor, view);
   }
   // Inputs first: whoever fills them, a stage or the caller, finds them in place.
   const inputs = new Map<string, SymbolicTensor>();

@@ -69,6 +69,8 @@ export interface Engine {
   setLearningRateScale(scale: number): void;
   exportState(): Promise<EngineState>;
   importState(state: EngineState): void;
+  /** Strategy and variant of every recurrence. */
+  readonly choices: readonly string[];
   /** The plan in words; see `explainPlan`. */
   explain(): string;
   dispose(): void;

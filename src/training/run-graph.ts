@@ -82,7 +82,11 @@ function findSources(outputs: Iterable<SymbolicTensor>): {
     if (state !== undefined) states.set(state, { name: state, size: node.outputs[0]?.size ?? 0 });
     if (input !== undefined) inputs.add(input);
   }
-  return { parameters: [...parameters.values()], states: [...states.values()], inputs: [...inputs] };
+  return {
+    parameters: [...parameters.values()],
+    states: [...states.values()],
+    inputs: [...inputs],
+  };
 }
 
 async function runOnDevice(

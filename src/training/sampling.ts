@@ -137,7 +137,7 @@ export function lowerSampleToken(lowering: Lowering, views: SampleViews): void {
   lowering.launch(
     defineLaunch(sampleToken, {
       label,
-      constants: { vocabulary, threads: vocabulary > 1024 ? 256 : 64 },
+      constants: { threads: vocabulary > 1024 ? 256 : 64 },
       bindings: { state, logits, tokens, next_token: nextToken },
       workgroups: [1, 1, 1],
       cost: { flops: 40 * vocabulary, readBytes: 2 * logits.bytes, writtenBytes: 8 },

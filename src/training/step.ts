@@ -100,19 +100,21 @@ export function lowerGatherBatch(lowering: Lowering, request: GatherRequest): vo
   );
 }
 
-const normThreads = 256;
-const mostNormParts = 1024;
+const normThreads = 64;
+const mostNormWorkgroups = 256;
+/** Vectors that a thread adds up, where there are enough threads: fewer parts for finish-step. */
+const vectorsPerPart = 8;
 
 /**
- * Emits the launch that reduces the flat gradients to one partial sum of squares per workgroup.
+ * Emits the launch that reduces the flat gradients to one partial sum of squares per thread.
  *
  * @returns the parts, for {@link lowerFinishStep}.
  */
 export function lowerGradientNorm(lowering: Lowering, gradients: View, label: string): View {
   const vectors = gradients.bytes / 16;
-  const workgroups = loopGrid(vectors, normThreads, mostNormParts);
+  const workgroups = loopGrid(vectors / vectorsPerPart, normThreads, mostNormWorkgroups);
   const partBytes = gradientNorm.bindings.parts.element.sizeBytes;
-  const parts = lowering.scratch(`${label}/parts`, workgroups[0] * partBytes);
+  const parts = lowering.scratch(`${label}/parts`, workgroups[0] * normThreads * partBytes);
   lowering.launch(
     defineLaunch(gradientNorm, {
       label,

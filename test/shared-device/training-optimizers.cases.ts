@@ -81,7 +81,7 @@ async function checkOptimizer(
     assertClose(
       got,
       expected,
-      (value) => 2 * steps * epsilon * (Math.abs(value) + largest / 64),
+      (value) => 2 * steps * epsilon * (Math.abs(value) + largest / 8),
       name,
     );
   }

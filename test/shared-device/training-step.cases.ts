@@ -103,11 +103,17 @@ async function checkNorm(device: Device, floats: number, scale: number): Promise
   const history = await rig.read(trainingKeys.history);
   const [record] = decodeHistory(history, { first: 0, end: 1, origin: 0 });
   const norm = globalNorm([Float64Array.from(gradients)]);
-  // Sums of at most 32 terms a lane, then trees; the errors of random terms largely cancel.
+  // Up to 16 terms a lane, 256 parts a thread, 64 threads; the errors of random terms largely cancel.
   assertClose([record?.gradientNorm ?? 0], [norm], () => 8 * epsilon * norm, 'norm');
   const state = decodeTrainingState(await rig.read(trainingKeys.state));
   const expected = Math.min(1, 1 / (norm + 1e-6));
-  assertClose([state.gradientScale], [expected], () => 16 * epsilon * expected, 'scale');
+  // A scale below 2^-126 may be flushed to zero.
+  assertClose(
+    [state.gradientScale],
+    [expected],
+    () => 16 * epsilon * expected + 2 ** -126,
+    'scale',
+  );
   assertEqual([state.step, state.halted], [1, false], 'step and halted');
   rig.dispose();
 }

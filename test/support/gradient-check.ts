@@ -76,7 +76,7 @@ export function gradientError(output: SymbolicTensor, options: GradientCheckOpti
       throw new Error(`gradient of '${name}' is [${gradient.shape}], expected [${tensor.shape}]`);
     }
     const got = evaluateGraph([gradient], { inputs, seed, step }).get(gradient) as Values;
-    const scale = got.reduce((most: number, value) => Math.max(most, Math.abs(value)), 1);
+    const scale = Math.max(1, ...Array.from(got, Math.abs));
     const values = inputs.get(name) as Float64Array;
     for (const [at, value] of values.entries()) {
       const delta = 1e-5;

@@ -101,10 +101,10 @@ export const finishStep = {
 // that loss and gradients are finite, the record in the history; then the step counts as finished.
 // A step that is not finite is recorded, sets \`halted\` and does not count; later steps do nothing.
 //
-// Dispatch: one workgroup of 256 threads. Layouts: loss [1], the bits of a float; parts [part_count], unread where
-// part_count is 0 (evaluation); history [capacity]; decay [32], element i is gamma^(2^i), so that
-// gamma^n is a product of few exact factors. Eight barriers: a tree over the threads.
-// FLOPs about part_count; one thread does the rest.
+// Dispatch: one workgroup of 64 threads. Layouts: loss [1], the bits of a float; parts [part_count], unread
+// where part_count is 0 (evaluation); history [capacity]; decay [32], element i is gamma^(2^i), so that
+// gamma^n is a product of few exact factors. One barrier, then one thread adds up and decides: a tree
+// would have six, each dear on a software adapter. FLOPs 2·part_count.
 //! join lib/training-state
 
 struct LearningRate {
@@ -127,35 +127,34 @@ const is_cosine: bool = false; // specialize
 @group(0) @binding(4) var<storage, read_write> history: array<StepRecord>;
 @group(0) @binding(5) var<uniform> rule: LearningRate;
 
-var<workgroup> sums: array<vec2f, 256>;
-var<workgroup> found: atomic<u32>;
+var<workgroup> sums: array<NormPart, 64>;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(64)
 fn main(@builtin(local_invocation_index) lane: u32) {
-  var sum = vec2f();
-  for (var index = lane; index < part_count; index += 256u) {
-    sum += vec2f(parts[index].sum, parts[index].large);
-    if (parts[index].not_finite != 0u) {
-      atomicOr(&found, 1u);
-    }
+  var part = NormPart();
+  for (var index = lane; index < part_count; index += 64u) {
+    part = join_parts(part, parts[index]);
   }
-  sums[lane] = sum;
-  for (var half = 128u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (lane < half) {
-      sums[lane] += sums[lane + half];
-    }
-  }
+  sums[lane] = part;
+  workgroupBarrier();
   if (lane == 0u && state.halted == 0u) {
-    finish(sums[0].x, sums[0].y, atomicLoad(&found) != 0u);
+    var total = NormPart();
+    for (var index = 0u; index < 64u; index++) {
+      total = join_parts(total, sums[index]);
+    }
+    finish(total);
   }
 }
 
-fn finish(sum: f32, large: f32, gradient_found: bool) {
+fn join_parts(a: NormPart, b: NormPart) -> NormPart {
+  return NormPart(a.sum + b.sum, a.large + b.large, a.not_finite | b.not_finite, 0u);
+}
+
+fn finish(total: NormPart) {
   // sqrt(sum + 2^192·large), without overflow: beside any large element the others do not count.
-  let norm = select(sqrt(sum), sqrt(large) * 0x1p96, large > 0.0);
+  let norm = select(sqrt(total.sum), sqrt(total.large) * 0x1p96, total.large > 0.0);
   let loss_bits = loss[0];
-  let norm_bits = select(bitcast<u32>(norm), 0x7f800000u, gradient_found);
+  let norm_bits = select(bitcast<u32>(norm), 0x7f800000u, total.not_finite != 0u);
   let flags = select(0u, loss_not_finite, is_not_finite(loss_bits)) |
     select(0u, gradient_not_finite, is_not_finite(norm_bits));
   let rate = learning_rate_at(state.step) * state.learning_rate_scale;

@@ -1,0 +1,153 @@
+import { expose } from 'comlink';
+import {
+  AbortedError,
+  adam,
+  type Device,
+  linear,
+  oneHot,
+  recurrent,
+  requestDevice,
+  sequential,
+  Trainer,
+  textStream,
+} from '../src/index.ts';
+import type { Progress, Sample, TrainingWorker } from './protocol.ts';
+
+/** Characters that are read side by side, where the text is long enough. */
+const largestBatch = 32;
+/** Characters in a row that a step looks back over. */
+const stepsBack = 64;
+const sampleLength = 280;
+const reportIntervalMs = 100;
+const stepsPerRound = 10_000;
+
+interface Run {
+  readonly trainer: Trainer;
+  /** The text's first character, for samples without a prompt. */
+  readonly first: string;
+}
+
+let device: Promise<Device> | undefined;
+let run: Run | undefined;
+let turn: Promise<unknown> = Promise.resolve();
+let interrupt: AbortController | undefined;
+let paused = true;
+
+/** Runs `work` after everything that was asked for before it. */
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const result = turn.then(work);
+  turn = result.catch(() => undefined);
+  return result;
+}
+
+/** The device; a new one where the last could not be opened or was lost. */
+function openDevice(): Promise<Device> {
+  const forget = () => {
+    device = undefined;
+  };
+  device ??= requestDevice({ powerPreference: 'high-performance' }).then((opened) => {
+    opened.lost.then(forget, forget);
+    return opened;
+  });
+  device.catch(forget);
+  return device;
+}
+
+function requireRun(): Run {
+  if (run) return run;
+  throw new Error('There is no network yet. Press Train first.');
+}
+
+/** Batches that fit a text: at least one, of fewer rows where it is short. */
+function cutText(text: string) {
+  // Pairs of UTF-16 units make one character; only for a short text the difference matters.
+  const enough = text.length > 2 * (largestBatch * stepsBack + 1);
+  const length = enough ? text.length / 2 : [...text].length;
+  const rows = Math.floor((length - 1) / stepsBack);
+  return { batch: Math.max(1, Math.min(largestBatch, rows)), steps: stepsBack };
+}
+
+/** Trains until `signal` fires, with a report now and then. */
+async function trainUntil(signal: AbortSignal, report: (progress: Progress) => void) {
+  const { trainer } = requireRun();
+  let losses: number[] = [];
+  let step = trainer.step;
+  let since = performance.now();
+  const send = () => {
+    if (losses.length === 0) return;
+    report({ step, losses, ms: performance.now() - since });
+    losses = [];
+    since = performance.now();
+  };
+  try {
+    for await (const item of trainer.fit({ steps: stepsPerRound, signal })) {
+      step = item.step;
+      losses.push(item.loss);
+      if (performance.now() - since > reportIntervalMs) send();
+    }
+  } catch (error) {
+    if (!(error instanceof AbortedError)) throw error;
+  } finally {
+    send();
+  }
+}
+
+const worker: TrainingWorker = {
+  async openDevice() {
+    const { info } = await openDevice();
+    const name = info.description || [info.vendor, info.architecture].filter(Boolean).join(' ');
+    return { name: name || 'unnamed adapter', software: info.software };
+  },
+
+  start: (settings, text) =>
+    inTurn(async () => {
+      run?.trainer.dispose();
+      run = undefined;
+      const { cell, cellOptions, hiddenSize, layers, learningRate } = settings;
+      const data = textStream(text, cutText(text));
+      const vocabularySize = data.vocabulary?.size ?? 0;
+      const trainer = await Trainer.create({
+        device: await openDevice(),
+        model: sequential([
+          oneHot(vocabularySize),
+          recurrent(cell, hiddenSize, { ...cellOptions, layers }),
+          linear(vocabularySize),
+        ]),
+        data,
+        optimizer: adam({ learningRate }),
+        clipNorm: 1,
+        seed: crypto.getRandomValues(new Uint32Array(1))[0] ?? 0,
+      });
+      run = { trainer, first: [...text.slice(0, 2)][0] ?? '' };
+      return { vocabularySize, tokensPerStep: trainer.tokensPerStep };
+    }),
+
+  async train(report) {
+    paused = false;
+    while (!paused) {
+      await inTurn(async () => {
+        if (paused) return;
+        interrupt = new AbortController();
+        await trainUntil(interrupt.signal, report);
+      });
+    }
+  },
+
+  async pause() {
+    paused = true;
+    interrupt?.abort();
+  },
+
+  sample({ prompt, temperature }) {
+    interrupt?.abort();
+    return inTurn(async (): Promise<Sample> => {
+      const { trainer, first } = requireRun();
+      const begin = prompt || first;
+      const seed = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
+      const text = await trainer.sample(begin, { length: sampleLength, temperature, seed });
+      return { step: trainer.step, prompt: begin, temperature, text };
+    });
+  },
+};
+
+expose(worker);

@@ -1,0 +1,108 @@
+// The public API: exports only.
+export type { Cell, CellDefinition, CellGradient, CellOptions, CellStep } from './cells/cell.ts';
+export { type CellName, cells } from './cells/registry.ts';
+export type { AdapterChoice, DeviceInfo, DeviceLimits, Runtime } from './device/adapter.ts';
+export type { CompileOptions } from './device/compile.ts';
+export type { BufferRequest, DeviceCounters } from './device/core.ts';
+export type { Device } from './device/device.ts';
+export type { Executable } from './device/executable.ts';
+export { type DeviceOptions, requestDevice } from './device/request.ts';
+export type { LaunchTime } from './device/timing.ts';
+export * from './errors.ts';
+export type { PlanLimits, Strategy } from './graph/operator.ts';
+export { fill, type Initializer, input, type Parameter, parameter, state } from './graph/sources.ts';
+export type { DType, SymbolicTensor, TensorType } from './graph/tensor.ts';
+export {
+  type NamedTensor,
+  readSafetensors,
+  type SafetensorsFile,
+  type TensorDtype,
+  toFloat32,
+  writeSafetensors,
+} from './interop/safetensors.ts';
+export {
+  dropout,
+  embedding,
+  type LinearOptions,
+  lastStep,
+  linear,
+  type NamedLayerOptions,
+  oneHot,
+  relu,
+  sigmoid,
+  tanh,
+} from './layers/basic.ts';
+export { buildModel } from './layers/build.ts';
+export { normal, orthogonalBlocks, uniform, withRows } from './layers/initializers.ts';
+export type { Layer, LayerConfig } from './layers/layer.ts';
+export {
+  Model,
+  type ModelFunction,
+  model,
+  type NamedTensors,
+  sequential,
+  type TracedModel,
+  type TraceOptions,
+} from './layers/model.ts';
+export {
+  type Direction,
+  type GruOptions,
+  gru,
+  type LstmOptions,
+  lstm,
+  type RecurrentLayer,
+  type RecurrentOptions,
+  type RecurrentState,
+  type RnnOptions,
+  recurrent,
+  rnn,
+} from './layers/recurrent.ts';
+export type { CarriedState, TraceMode } from './layers/trace.ts';
+export * as ops from './ops/index.ts';
+export { type GraphValues, evaluateGraph } from './reference/interpreter.ts';
+export { explainPlan, measurePlan, type PlanTotals } from './schedule/explain.ts';
+export type {
+  BufferView,
+  Decision,
+  Launch,
+  LaunchCost,
+  Plan,
+  PlanBuffer,
+  PlanTensor,
+} from './schedule/plan.ts';
+export { type Checkpoint, type CheckpointHeader, readCheckpoint } from './training/checkpoint.ts';
+export type { ClippingOptions } from './training/clipping.ts';
+export { type BatchedArray, batches, type DataField, type DataSource } from './training/data.ts';
+export { initializeParameters } from './training/initialize.ts';
+export { Network, type ShapedArray } from './training/network.ts';
+export type { Optimizer } from './training/optimizer.ts';
+export { adam, adamw } from './training/optimizer-adam.ts';
+export { rmsprop } from './training/optimizer-rmsprop.ts';
+export { sgd } from './training/optimizer-sgd.ts';
+export { makeOptimizer, optimizers } from './training/optimizers.ts';
+export type { PlateauOptions } from './training/plateau.ts';
+export { type GraphRequest, runGraph, type TensorArray } from './training/run-graph.ts';
+export type { SampleOptions } from './training/sampling.ts';
+export {
+  constantRate,
+  cosineDecay,
+  type LearningRateSchedule,
+  reduceOnPlateau,
+  stepDecay,
+  warmUp,
+} from './training/schedules.ts';
+export { type SelfTestResult, selfTest } from './training/self-test.ts';
+export {
+  type TextStreamOptions,
+  type TokenStreamOptions,
+  textStream,
+  tokenStream,
+} from './training/text-stream.ts';
+export {
+  type FitOptions,
+  Trainer,
+  type TrainerOptions,
+  type TrainingProgress,
+} from './training/trainer.ts';
+export type { LossFunction, LossName } from './training/training-graph.ts';
+export { Vocabulary } from './training/vocabulary.ts';

@@ -1,0 +1,17 @@
+// Operators on symbolic tensors, for models and losses written as functions.
+export { add, divide, multiply, subtract } from './binary.ts';
+export { concat } from './concat.ts';
+export { differentiate } from './differentiate.ts';
+export { dropout } from './dropout.ts';
+export { embedding, oneHot } from './embedding.ts';
+export { linear, matmul, transpose } from './linear.ts';
+export { meanSquaredError } from './mean-squared-error.ts';
+export { project } from './project.ts';
+export { type RecurrenceResult, recurrence } from './recurrence.ts';
+export { columnSum, mean, sum } from './reduce.ts';
+export { repeatTime } from './repeat.ts';
+export { reshape } from './reshape.ts';
+export { lastStep, reverseTime, sliceColumns, sliceTime } from './slice.ts';
+export { logSoftmax, softmax } from './softmax.ts';
+export { softmaxCrossEntropy } from './softmax-cross-entropy.ts';
+export { exp, log, negate, relu, scale, sigmoid, square, tanh } from './unary.ts';

@@ -1,0 +1,77 @@
+import type { Launch, Plan } from './plan.ts';
+
+/** Sums over a plan's launches: the work of one repetition. */
+export interface PlanTotals {
+  readonly dispatches: number;
+  readonly flops: number;
+  readonly readBytes: number;
+  readonly writtenBytes: number;
+  /** GPU memory of buffers that the plan owns. */
+  readonly ownedBytes: number;
+  /** GPU memory of buffers that it shares with other plans. */
+  readonly sharedBytes: number;
+}
+
+/** Counts dispatches, work and memory of a plan. */
+export function measurePlan(plan: Plan): PlanTotals {
+  const add = (pick: (launch: Launch) => number): number =>
+    plan.launches.reduce((sum, launch) => sum + pick(launch), 0);
+  const memory = (shared: boolean): number =>
+    plan.buffers.reduce(
+      (sum, { role, bytes }) => sum + ((role === 'shared') === shared ? bytes : 0),
+      0,
+    );
+  return {
+    dispatches: plan.launches.length,
+    flops: add(({ cost }) => cost.flops),
+    readBytes: add(({ cost }) => cost.readBytes),
+    writtenBytes: add(({ cost }) => cost.writtenBytes),
+    ownedBytes: memory(false),
+    sharedBytes: memory(true),
+  };
+}
+
+const quantity = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });
+
+/**
+ * A plan in words: a line per launch with its kernel, workgroups, FLOPs and bytes (as the algorithm needs
+ * them), then totals, memory, and each choice with its reason. Runs of dispatches that differ only in
+ * their time step are one line.
+ */
+export function explainPlan(plan: Plan): string {
+  const lines = [`plan '${plan.name}'`];
+  for (const { label, launch, count } of groupLaunches(plan.launches)) {
+    const { cost } = launch;
+    const times = count > 1 ? ` × ${count}` : '';
+    const bytes = count * (cost.readBytes + cost.writtenBytes);
+    lines.push(
+      `  ${label}: ${launch.kernel}${launch.cell ? ` + ${launch.cell}` : ''}${times}, ` +
+        `${launch.workgroups.join('×')} workgroups, ${quantity.format(count * cost.flops)}FLOP, ` +
+        `${quantity.format(bytes)}B`,
+    );
+  }
+  const totals = measurePlan(plan);
+  lines.push(
+    `  total: ${totals.dispatches} dispatches, ${quantity.format(totals.flops)}FLOP, ` +
+      `${quantity.format(totals.readBytes + totals.writtenBytes)}B moved`,
+    `  memory: ${quantity.format(totals.ownedBytes)}B of its own, ` +
+      `${quantity.format(totals.sharedBytes)}B shared`,
+  );
+  for (const { node, choice, reason } of plan.decisions) {
+    lines.push(`  ${node}: ${choice}; ${reason}`);
+  }
+  return lines.join('\n');
+}
+
+function groupLaunches(
+  launches: readonly Launch[],
+): { label: string; launch: Launch; count: number }[] {
+  const groups: { label: string; launch: Launch; count: number }[] = [];
+  for (const launch of launches) {
+    const label = launch.label.replace(/#\d+$/, '');
+    const last = groups.at(-1);
+    if (last && last.label === label && last.launch.kernel === launch.kernel) last.count += 1;
+    else groups.push({ label, launch, count: 1 });
+  }
+  return groups;
+}

@@ -1,0 +1,209 @@
+import type { Device } from '../device/device.ts';
+import type { Executable } from '../device/executable.ts';
+import { OptionError, ShapeError } from '../errors.ts';
+import type { Values } from '../graph/operator.ts';
+import type { TensorType } from '../graph/tensor.ts';
+import { buildModel } from '../layers/build.ts';
+import type { LayerConfig } from '../layers/layer.ts';
+import type { Model, TracedModel } from '../layers/model.ts';
+import { evaluateGraph } from '../reference/interpreter.ts';
+import { layOutParameters, type ParameterLayout } from '../schedule/parameter-layout.ts';
+import { sharedKeys } from '../schedule/program.ts';
+import { schedule } from '../schedule/schedule.ts';
+import { readCheckpoint } from './checkpoint.ts';
+import type { NamedArrays } from './engine.ts';
+import { GpuStore } from './gpu-store.ts';
+import { planLimits } from './plan-limits.ts';
+import { flattenParameters, type TensorArray } from './run-graph.ts';
+import { GpuSampler, ReferenceSampler, type Sampler } from './sampler.ts';
+import { parseSampleOptions, type SampleOptions } from './sampling.ts';
+import type { Vocabulary } from './vocabulary.ts';
+
+/** A tensor with its shape, outside of the library. */
+export interface ShapedArray {
+  readonly data: TensorArray;
+  readonly shape: readonly number[];
+}
+
+/** Where a network's weights are. */
+export type NetworkWeights =
+  | { readonly kind: 'gpu'; readonly store: GpuStore; readonly ownsStore: boolean }
+  | { readonly kind: 'reference'; readonly read: () => NamedArrays };
+
+/** A model with weights on a device, for use without training. */
+export class Network {
+  #samplers = new Map<'tokens', Promise<Sampler>>();
+  #executables = new Map<string, Promise<Executable>>();
+
+  constructor(
+    readonly model: Model,
+    readonly layout: ParameterLayout,
+    readonly vocabulary: Vocabulary | undefined,
+    private readonly weights: NetworkWeights,
+  ) {}
+
+  /**
+   * Loads a sequential model with its weights and vocabulary from a checkpoint.
+   *
+   * @throws {FileFormatError} if the bytes are no checkpoint of Gatefold or lack a weight.
+   */
+  static async load(options: {
+    readonly device: Device | 'reference';
+    readonly checkpoint: Uint8Array;
+  }): Promise<Network> {
+    const info = readCheckpoint(options.checkpoint);
+    if (!info.config) {
+      throw new OptionError(
+        'load: the checkpoint holds a model that was written as a function, expected sequential layers. ' +
+          'Build the model in code and pass the checkpoint to Trainer.create.',
+      );
+    }
+    const model = buildModel(info.config);
+    const { parameters } = info.readState();
+    const traced = model.trace(info.inputs);
+    const layout = layoutOf(traced);
+    const { device } = options;
+    const { vocabulary } = info;
+    if (device === 'reference') {
+      flattenParameters(layout, parameters);
+      return new Network(model, layout, vocabulary, { kind: 'reference', read: () => parameters });
+    }
+    const flat = flattenParameters(layout, parameters);
+    const store = new GpuStore(device);
+    store.create(sharedKeys.parameters, flat.byteLength, new Uint8Array(flat.buffer));
+    return new Network(model, layout, vocabulary, { kind: 'gpu', store, ownsStore: true });
+  }
+
+  /** The layers as plain data where the model is sequential. */
+  get config(): readonly LayerConfig[] | undefined {
+    return this.model.config;
+  }
+
+  /**
+   * Computes the model's outputs.
+   *
+   * @param inputs - by name (`input` for a sequential model), e.g. tokens i32 [T, B] or floats [T, B, I].
+   * @returns the outputs by name (`output` for a single one).
+   * @throws {ShapeError} if an input does not fit the model.
+   */
+  async forward(
+    inputs: Readonly<Record<string, ShapedArray>>,
+  ): Promise<Record<string, ShapedArray>> {
+    const types: Record<string, TensorType> = {};
+    for (const [name, { data, shape }] of Object.entries(inputs)) {
+      const size = shape.reduce((product, extent) => product * extent, 1);
+      if (size !== data.length) {
+        throw new ShapeError(
+          `forward: input '${name}' has ${data.length} values, expected ${size} for shape ` +
+            `[${shape.join(', ')}].`,
+        );
+      }
+      types[name] = { shape, dtype: data instanceof Int32Array ? 'i32' : 'f32' };
+    }
+    const traced = this.model.trace(types);
+    return this.weights.kind === 'gpu'
+      ? this.#forwardOnDevice(this.weights.store, traced, types, inputs)
+      : this.#forwardOnReference(this.weights.read(), traced, inputs);
+  }
+
+  /**
+   * Continues a prompt, one token after another, on the device.
+   *
+   * @returns the text that follows the prompt.
+   * @throws {OptionError} or {VocabularyError} for options or a prompt that do not fit.
+   */
+  async sample(prompt: string, options: SampleOptions = {}): Promise<string> {
+    const { vocabulary } = this;
+    if (!vocabulary) {
+      throw new OptionError('sample: the model has no vocabulary. Use sampleTokens().');
+    }
+    return vocabulary.decode(await this.sampleTokens(prompt, options));
+  }
+
+  /** Like {@link sample}, for tokens. */
+  async sampleTokens(
+    prompt: string | Iterable<number>,
+    options: SampleOptions = {},
+  ): Promise<Int32Array> {
+    const sampler = await this.#sampler();
+    const known = { size: sampler.vocabularySize, vocabulary: this.vocabulary };
+    const request = parseSampleOptions(prompt, options, known);
+    const tokens = await sampler.sample(request);
+    return tokens.slice(request.prompt.length);
+  }
+
+  /** Frees what was compiled, and the weights unless a trainer owns them. */
+  async dispose(): Promise<void> {
+    for (const sampler of this.#samplers.values()) (await sampler).dispose();
+    for (const executable of this.#executables.values()) (await executable).dispose();
+    this.#samplers.clear();
+    this.#executables.clear();
+    if (this.weights.kind === 'gpu' && this.weights.ownsStore) this.weights.store.dispose();
+  }
+
+  #sampler(): Promise<Sampler> {
+    const known = this.#samplers.get('tokens');
+    if (known) return known;
+    const { weights, model, layout } = this;
+    const made: Promise<Sampler> =
+      weights.kind === 'gpu'
+        ? GpuSampler.create(weights.store, model, layout)
+        : Promise.resolve(new ReferenceSampler(model, weights.read));
+    this.#samplers.set('tokens', made);
+    return made;
+  }
+
+  async #forwardOnDevice(
+    store: GpuStore,
+    traced: TracedModel,
+    types: Readonly<Record<string, TensorType>>,
+    inputs: Readonly<Record<string, ShapedArray>>,
+  ): Promise<Record<string, ShapedArray>> {
+    const key = JSON.stringify(types);
+    const outputs = new Map(Object.entries(traced.outputs));
+    let pending = this.#executables.get(key);
+    if (!pending) {
+      const plan = schedule(
+        { name: 'forward', parameters: this.layout, outputs },
+        { limits: planLimits(store.device) },
+      );
+      pending = store.device.compile(plan, store.buffers);
+      this.#executables.set(key, pending);
+    }
+    const executable = await pending;
+    for (const [name, { data }] of Object.entries(inputs)) {
+      if (executable.plan.tensors.has(name)) executable.write(name, data);
+    }
+    executable.run();
+    const results: Record<string, ShapedArray> = {};
+    for (const [name, { shape }] of outputs) {
+      results[name] = { data: await executable.read(name), shape };
+    }
+    return results;
+  }
+
+  #forwardOnReference(
+    parameters: NamedArrays,
+    traced: TracedModel,
+    inputs: Readonly<Record<string, ShapedArray>>,
+  ): Record<string, ShapedArray> {
+    const widen = (data: TensorArray | Float64Array): Values =>
+      data instanceof Int32Array ? data : Float64Array.from(data);
+    const values = evaluateGraph(Object.values(traced.outputs), {
+      inputs: new Map(Object.entries(inputs).map(([name, { data }]) => [name, widen(data)])),
+      parameters: new Map([...parameters].map(([name, data]) => [name, widen(data)])),
+    });
+    return Object.fromEntries(
+      Object.entries(traced.outputs).map(([name, tensor]) => {
+        const value = values.get(tensor) as Values;
+        const data = value instanceof Int32Array ? value : Float32Array.from(value);
+        return [name, { data, shape: tensor.shape }];
+      }),
+    );
+  }
+}
+
+/** The flat layout of a traced model's parameters. */
+export function layoutOf(traced: TracedModel): ParameterLayout {
+  return layOutParameters([...traced.parameters.values()].map(({ parameter }) => parameter));
+}

@@ -1,0 +1,118 @@
+import type { Device } from '../device/device.ts';
+import { ParityError } from '../errors.ts';
+import type { Strategy } from '../graph/operator.ts';
+import type { SymbolicTensor } from '../graph/tensor.ts';
+import { linear, oneHot } from '../layers/basic.ts';
+import { model } from '../layers/model.ts';
+import { gru, lstm } from '../layers/recurrent.ts';
+import { differentiate } from '../ops/differentiate.ts';
+import { softmaxCrossEntropy } from '../ops/softmax-cross-entropy.ts';
+import { largestMagnitude, tolerance } from '../reference/tolerance.ts';
+import { initializeParameters } from './initialize.ts';
+import { layoutOf } from './network.ts';
+import { runGraph } from './run-graph.ts';
+
+/** What a self-test found. */
+export interface SelfTestResult {
+  readonly ms: number;
+  /** Tensors that were compared. */
+  readonly tensors: number;
+  /** The largest deviation as a share of its tolerance. */
+  readonly worst: { readonly tensor: string; readonly ratio: number };
+}
+
+const [STEPS, BATCH, VOCABULARY, HIDDEN] = [5, 3, 6, 9];
+
+/** Results by device: a device that has passed is not tested again. */
+const passed = new WeakMap<Device, Promise<SelfTestResult>>();
+
+/**
+ * Computes tiny networks forward and backward on a device and compares them with the reference: an LSTM with
+ * the `persistent` and a reset-before GRU with the `stepwise` recurrence. Well under a second; done once per
+ * device.
+ *
+ * @throws {ParityError} naming the tensor, index and values where the device is wrong.
+ */
+export function selfTest(device: Device): Promise<SelfTestResult> {
+  const known = passed.get(device);
+  if (known) return known;
+  const result = run(device);
+  passed.set(device, result);
+  return result;
+}
+
+async function run(device: Device): Promise<SelfTestResult> {
+  const start = performance.now();
+  const results = await Promise.all([
+    compare(device, lstm(HIDDEN), 'persistent'),
+    compare(device, gru(HIDDEN, { reset: 'before' }), 'stepwise'),
+  ]);
+  const tensors = results.reduce((sum, { count }) => sum + count, 0);
+  const [first, second] = results as [(typeof results)[0], (typeof results)[0]];
+  const worst = first.worst.ratio > second.worst.ratio ? first.worst : second.worst;
+  return { ms: performance.now() - start, tensors, worst };
+}
+
+async function compare(
+  device: Device,
+  layer: (x: SymbolicTensor) => SymbolicTensor,
+  strategy: Strategy,
+): Promise<{ count: number; worst: { tensor: string; ratio: number } }> {
+  const encode = oneHot(VOCABULARY);
+  const head = linear(VOCABULARY);
+  const network = model(({ tokens }) => head(layer(encode(tokens as SymbolicTensor))));
+  const type = { shape: [STEPS, BATCH], dtype: 'i32' } as const;
+  const traced = network.trace({ tokens: type, targets: type });
+  const loss = softmaxCrossEntropy(
+    traced.outputs.output as SymbolicTensor,
+    traced.inputs.targets as SymbolicTensor,
+  );
+  const entries = [...traced.parameters];
+  const gradients = differentiate(
+    loss,
+    entries.map(([, { tensor }]) => tensor),
+  );
+  const outputs = new Map([['loss', loss]]);
+  for (const [index, [name]] of entries.entries()) {
+    const gradient = gradients[index];
+    if (gradient) outputs.set(`gradient of ${name}`, gradient);
+  }
+  const draw = (offset: number) =>
+    Int32Array.from({ length: STEPS * BATCH }, (_none, i) => (i * i + offset) % VOCABULARY);
+  const request = {
+    outputs,
+    strategy,
+    inputs: new Map([
+      ['tokens', draw(0)],
+      ['targets', draw(1)],
+    ]),
+    parameters: new Map(
+      [...initializeParameters(layoutOf(traced), 1)].map(([name, values]) => [
+        name,
+        Float32Array.from(values),
+      ]),
+    ),
+  };
+  const [got, expected] = await Promise.all([
+    runGraph(device, request),
+    runGraph('reference', request),
+  ]);
+  let worst = { tensor: '', ratio: 0 };
+  for (const [name, want] of expected) {
+    const have = got.get(name);
+    const magnitude = largestMagnitude(want);
+    const bound = tolerance({ steps: STEPS, fanIn: 4 * HIDDEN, magnitude });
+    for (let index = 0; index < want.length; index++) {
+      const ratio = Math.abs((have?.[index] as number) - (want[index] as number)) / bound;
+      if (!(ratio <= 1)) {
+        throw new ParityError(
+          `self-test of ${device.describe()}: ${name} at ${index} is ${have?.[index]}, expected ` +
+            `${want[index]} (${strategy} recurrence). This adapter or driver computes wrong results; ` +
+            'update the driver, or request another adapter.',
+        );
+      }
+      if (ratio > worst.ratio) worst = { tensor: name, ratio };
+    }
+  }
+  return { count: expected.size, worst };
+}

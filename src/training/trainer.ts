@@ -1,0 +1,438 @@
+import type { Device } from '../device/device.ts';
+import { AbortedError, FileFormatError, NonFiniteError, OptionError } from '../errors.ts';
+import type { Strategy } from '../graph/operator.ts';
+import type { Model } from '../layers/model.ts';
+import { readCheckpoint, writeCheckpoint } from './checkpoint.ts';
+import { type ClippingOptions, parseClipping } from './clipping.ts';
+import type { DataSource } from './data.ts';
+import type { Engine, EngineState, TrainingSpec } from './engine.ts';
+import { GpuEngine } from './gpu-engine.ts';
+import { initializeParameters } from './initialize.ts';
+import { Network, type NetworkWeights } from './network.ts';
+import type { Optimizer } from './optimizer.ts';
+import { checkNumber, positiveInteger, wholeNumber } from './options.ts';
+import { PlateauController } from './plateau.ts';
+import { ReferenceEngine } from './reference-engine.ts';
+import type { SampleOptions } from './sampling.ts';
+import { constantRate, type LearningRateSchedule, parseSchedule } from './schedules.ts';
+import { selfTest } from './self-test.ts';
+import type { StepRecord } from './step-state.ts';
+import {
+  buildTrainingGraph,
+  inputTypes,
+  type LossFunction,
+  type LossName,
+  resolveLoss,
+} from './training-graph.ts';
+import { validateStep } from './validate.ts';
+
+/** What to train, on what, and how. */
+export interface TrainerOptions extends ClippingOptions {
+  /** A GPU device, or `'reference'` for float64 on the CPU: slow, for validation. */
+  readonly device: Device | 'reference';
+  readonly model: Model;
+  readonly data: DataSource;
+  /** Default `cross-entropy` between `output` and the batch's `target`. */
+  readonly loss?: LossName | LossFunction;
+  readonly optimizer: Optimizer;
+  /** Default: the optimizer's rate at every step. */
+  readonly schedule?: LearningRateSchedule;
+  /** Seed of first weights, dropout and nothing else; 32 bits, default 0. */
+  readonly seed?: number;
+  /** Recurrent layers go on from the state the last step ended with (truncated BPTT). Default false. */
+  readonly stateful?: boolean;
+  /** Forces how recurrences run; by default the scheduler chooses. */
+  readonly strategy?: Strategy;
+  /** Repeats every so manieth step on the reference and compares loss and gradients. */
+  readonly validate?: { readonly every: number };
+  /** Whether to check the device on tiny networks first. Default true. */
+  readonly selfTest?: boolean;
+  /** A checkpoint of the same model to go on from. */
+  readonly checkpoint?: Uint8Array;
+  /** Plain data to be found again in checkpoints. */
+  readonly run?: Readonly<Record<string, unknown>>;
+}
+
+/** What is known of a finished step. */
+export interface TrainingProgress {
+  /** Number of the step, from 1. */
+  readonly step: number;
+  /** Mean loss of its batch, before the update. */
+  readonly loss: number;
+  /** Norm of all gradients, before clipping. */
+  readonly gradientNorm: number;
+  readonly learningRate: number;
+}
+
+/** How far to train. */
+export interface FitOptions {
+  /** Further steps. */
+  readonly steps: number;
+  readonly signal?: AbortSignal;
+  /** Fixes how many steps one submit carries; by default about 250 ms of work, as measured. */
+  readonly stepsPerSubmit?: number;
+}
+
+/** Work that one submit should carry at most. */
+const SUBMIT_MS = 250;
+/** Submits under way at once: the device never waits for the host. */
+const SUBMITS_AHEAD = 2;
+/** Steps whose mean loss reduce-on-plateau observes as one metric. */
+const PLATEAU_STEPS = 50;
+
+/**
+ * Trains a model. Steps run on the device in groups, without the host in between; losses come back behind
+ * them.
+ */
+export class Trainer {
+  readonly #engine: Engine;
+  readonly #spec: TrainingSpec;
+  readonly #options: TrainerOptions;
+  readonly #plateau: PlateauController | undefined;
+  #plateauLosses: number[] = [];
+  #failure: NonFiniteError | undefined;
+  #msPerStep: number | undefined;
+  /** The trained weights, for evaluation and sampling while training goes on. */
+  readonly network: Network;
+  /** What a resumed run does otherwise than the run that wrote the checkpoint; empty if nothing. */
+  readonly resumeNotes: readonly string[];
+
+  private constructor(
+    options: TrainerOptions,
+    spec: TrainingSpec,
+    engine: Engine,
+    network: Network,
+    plateau: PlateauController | undefined,
+    resumeNotes: readonly string[],
+  ) {
+    this.#options = options;
+    this.#spec = spec;
+    this.#engine = engine;
+    this.#plateau = plateau;
+    this.network = network;
+    this.resumeNotes = resumeNotes;
+  }
+
+  /**
+   * Traces, differentiates, schedules and compiles; uploads data and weights; checks the device.
+   *
+   * @throws {OptionError} or {ShapeError} for options, data or layers that do not fit together.
+   * @throws {ParityError} if the device computes wrong results in the self-test.
+   * @throws {FileFormatError} if the checkpoint does not belong to this model.
+   */
+  static async create(options: TrainerOptions): Promise<Trainer> {
+    const spec = readSpec(options);
+    const { device } = options;
+    if (device !== 'reference' && options.selfTest !== false) await selfTest(device);
+    const parameters = initializeParameters(spec.graph.layout, spec.seed);
+    const engine =
+      device === 'reference'
+        ? new ReferenceEngine(spec, parameters)
+        : await GpuEngine.create(device, spec, parameters);
+    try {
+      const saved = options.checkpoint && readCheckpoint(options.checkpoint);
+      const notes: string[] = [];
+      if (saved) {
+        engine.importState(checkState(spec, saved.readState()));
+        notes.push(...compareChoices(saved.choices, engine.choices));
+      }
+      const { plateau: rule } = spec.schedule;
+      const plateau =
+        rule && new PlateauController(rule, spec.optimizer.learningRate, saved?.plateau);
+      const weights: NetworkWeights =
+        engine instanceof GpuEngine
+          ? { kind: 'gpu', store: engine.store, ownsStore: false }
+          : { kind: 'reference', read: () => (engine as ReferenceEngine).parameters };
+      const network = new Network(
+        spec.model,
+        spec.graph.layout,
+        spec.data.vocabulary,
+        weights,
+      );
+      return new Trainer(options, spec, engine, network, plateau, notes);
+    } catch (error) {
+      engine.dispose();
+      throw error;
+    }
+  }
+
+  get device(): Device | 'reference' {
+    return this.#options.device;
+  }
+
+  /** Training steps done. While {@link fit} runs, steps that are under way count. */
+  get step(): number {
+    return this.#engine.step;
+  }
+
+  /** Elements of the batch's `target` (tokens of a language model), or of its first field. */
+  get tokensPerStep(): number {
+    const { fields } = this.#spec.data;
+    const field = fields.find(({ name }) => name === 'target') ?? fields[0];
+    return field ? field.shape.reduce((product, extent) => product * extent, 1) : 0;
+  }
+
+  /**
+   * Trains, yielding once per step, in bursts. Leaving the loop lets the steps under way finish.
+   *
+   * @throws {AbortedError} after `signal` fired and the steps under way have been yielded.
+   * @throws {NonFiniteError} naming the first tensor that is not finite; weights are those before the step.
+   * @throws {ParityError} from validation.
+   */
+  async *fit(options: FitOptions): AsyncGenerator<TrainingProgress, void, undefined> {
+    const { signal } = options;
+    const end = this.step + checkNumber('fit', 'steps', options.steps, positiveInteger);
+    if (options.stepsPerSubmit !== undefined) {
+      checkNumber('fit', 'stepsPerSubmit', options.stepsPerSubmit, positiveInteger);
+    }
+    const pending: { count: number; records: Promise<StepRecord[]> }[] = [];
+    let finishedAt = performance.now();
+    try {
+      while (true) {
+        if (this.#failure) throw this.#failure;
+        while (!signal?.aborted && this.step < end && this.#mayRunAhead(pending.length)) {
+          const first = this.step;
+          if (this.#isValidated(first)) {
+            if (pending.length > 0) break;
+            pending.push({ count: 1, records: this.#runValidated().then((record) => [record]) });
+            break;
+          }
+          const count = this.#chooseCount(end, options.stepsPerSubmit);
+          this.#engine.run(count);
+          pending.push({ count, records: this.#engine.records(first, first + count) });
+          // Before the first measurement a second submit could be far too long.
+          if (this.#msPerStep === undefined) break;
+        }
+        const next = pending.shift();
+        if (!next) break;
+        const records = await next.records;
+        const now = performance.now();
+        this.#msPerStep = (now - finishedAt) / next.count;
+        finishedAt = now;
+        for (const record of records) {
+          if (!record.lossIsFinite || !record.gradientsAreFinite) throw await this.#fail(record);
+          this.#observe(record.loss);
+          const { loss, gradientNorm, learningRate } = record;
+          yield { step: record.step + 1, loss, gradientNorm, learningRate };
+        }
+        finishedAt = Math.max(finishedAt, performance.now() - SUBMIT_MS);
+      }
+    } finally {
+      await Promise.allSettled(pending.map(({ records }) => records));
+    }
+    if (signal?.aborted && this.step < end) {
+      throw new AbortedError(`fit: aborted after step ${this.step} of ${end}.`, {
+        cause: signal.reason,
+      });
+    }
+  }
+
+  /**
+   * Mean loss on data that is not trained on, without dropout.
+   *
+   * @param options - `data` of the training data's shape, its held-out part by default; `batches` of it, all
+   *   by default.
+   * @throws {OptionError} if there is no such data.
+   */
+  async evaluate(options: { data?: DataSource; batches?: number } = {}): Promise<number> {
+    const data = options.data ?? this.#spec.data.heldOut;
+    if (!data) {
+      throw new OptionError(
+        'evaluate: there is no held-out data. Give textStream heldOut: 0.1, or pass data.',
+      );
+    }
+    const batches = checkNumber(
+      'evaluate',
+      'batches',
+      options.batches ?? data.batchCount,
+      positiveInteger,
+    );
+    return this.#engine.evaluate(data, Math.min(batches, data.batchCount));
+  }
+
+  /** Continues a prompt with the weights as they are now; see {@link Network.sample}. */
+  sample(prompt: string, options: SampleOptions = {}): Promise<string> {
+    return this.network.sample(prompt, options);
+  }
+
+  /**
+   * Everything that training needs to go on exactly as if it had not stopped, as a safetensors file:
+   * weights by PyTorch's names, moments, carried states, step and data cursor, configuration.
+   */
+  async checkpoint(): Promise<Uint8Array<ArrayBuffer>> {
+    const state = await this.#engine.exportState();
+    const { model, data, optimizer, schedule, seed, graph } = this.#spec;
+    const { run } = this.#options;
+    return writeCheckpoint(
+      {
+        ...(model.config && { config: model.config }),
+        ...(data.vocabulary && { vocabulary: data.vocabulary }),
+        inputs: inputTypes(data),
+        step: state.step,
+        seed,
+        learningRateScale: state.learningRateScale,
+        optimizer: { name: optimizer.name, options: optimizer.options },
+        schedule,
+        ...(this.#plateau && { plateau: this.#plateau.state }),
+        choices: this.#engine.choices,
+        ...(run && { run }),
+      },
+      state,
+      graph.layout,
+    );
+  }
+
+  /**
+   * Writes a {@link checkpoint} to a file, whole or not at all. Node and Deno only.
+   *
+   * @throws {OptionError} in a browser: offer `checkpoint()` as a download instead.
+   */
+  async save(path: string): Promise<void> {
+    const bytes = await this.checkpoint();
+    if (typeof process === 'undefined' || !process.versions?.node) {
+      throw new OptionError(
+        'save: there are no files here. Use checkpoint() and keep the bytes, e.g. as a download.',
+      );
+    }
+    const { writeFileWhole } = await import('../device/node.ts');
+    await writeFileWhole(path, bytes);
+  }
+
+  /** The plan of a step in words: launches, work, memory, and each choice with its reason. */
+  explain(): string {
+    return this.#engine.explain();
+  }
+
+  /** The engine, for tests and benches that count or measure. */
+  get engine(): Engine {
+    return this.#engine;
+  }
+
+  /** Frees all memory on the device. The device itself stays. */
+  async dispose(): Promise<void> {
+    await this.network.dispose();
+    this.#engine.dispose();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+
+  #mayRunAhead(pending: number): boolean {
+    // A plateau's factor must be in place before the steps that follow its observation.
+    return this.#plateau ? pending === 0 : pending < SUBMITS_AHEAD;
+  }
+
+  #isValidated(step: number): boolean {
+    const every = this.#options.validate?.every;
+    return every !== undefined && step % every === 0;
+  }
+
+  #chooseCount(end: number, fixed: number | undefined): number {
+    const step = this.step;
+    const wanted =
+      fixed ?? (this.#msPerStep === undefined ? 1 : Math.floor(SUBMIT_MS / this.#msPerStep));
+    const limits = [end - step, this.#engine.maxStepsPerRun];
+    if (this.#plateau) limits.push(PLATEAU_STEPS - (step % PLATEAU_STEPS));
+    const every = this.#options.validate?.every;
+    if (every !== undefined) limits.push(every - (step % every));
+    return Math.max(1, Math.min(wanted, ...limits));
+  }
+
+  async #runValidated(): Promise<StepRecord> {
+    const before = await this.#engine.exportState();
+    const details = await this.#engine.runDetailed();
+    if (details.record.lossIsFinite && details.record.gradientsAreFinite) {
+      await validateStep(this.#spec, before, details);
+    }
+    return details.record;
+  }
+
+  #observe(loss: number): void {
+    if (!this.#plateau) return;
+    this.#plateauLosses.push(loss);
+    if (this.#plateauLosses.length < PLATEAU_STEPS) return;
+    const mean = this.#plateauLosses.reduce((sum, value) => sum + value, 0) / PLATEAU_STEPS;
+    this.#plateauLosses = [];
+    if (this.#plateau.observe(mean)) this.#engine.setLearningRateScale(this.#plateau.scale);
+  }
+
+  async #fail({ step, loss, lossIsFinite }: StepRecord): Promise<NonFiniteError> {
+    const finding = await this.#engine.findNonFinite();
+    const what = lossIsFinite ? 'the gradient norm is not finite' : `the loss is ${loss}`;
+    const where = finding
+      ? `the first non-finite tensor is '${finding.tensor}' at [${finding.index.join(', ')}]: ` +
+        `${finding.value}`
+      : 'no single tensor is: sums overflow float32';
+    this.#failure = new NonFiniteError(
+      `step ${step + 1}: ${what}; ${where}. The weights are those before this step. Lower the learning ` +
+        'rate or set clipNorm.',
+    );
+    return this.#failure;
+  }
+}
+
+function readSpec(options: TrainerOptions): TrainingSpec {
+  const { model, data, optimizer, stateful = false, strategy } = options;
+  const seed = checkNumber('Trainer', 'seed', options.seed ?? 0, wholeNumber);
+  if (options.validate) {
+    checkNumber('Trainer', 'validate.every', options.validate.every, positiveInteger);
+  }
+  if (strategy !== undefined && strategy !== 'persistent' && strategy !== 'stepwise') {
+    throw new OptionError(
+      `Trainer: strategy is '${String(strategy)}', expected 'persistent' or 'stepwise'.`,
+    );
+  }
+  const loss = resolveLoss(options.loss ?? 'cross-entropy');
+  return {
+    model,
+    data,
+    loss,
+    graph: buildTrainingGraph(model, data, loss, stateful),
+    optimizer,
+    schedule: options.schedule ? parseSchedule(options.schedule) : constantRate(),
+    clipping: parseClipping(options),
+    seed,
+    stateful,
+    strategy,
+  };
+}
+
+/** @throws {FileFormatError} unless a state holds every tensor of a model and nothing else. */
+function checkState({ graph, optimizer }: TrainingSpec, state: EngineState): EngineState {
+  const check = (what: string, values: ReadonlyMap<string, ArrayLike<number>> | undefined) => {
+    for (const [name, { size }] of graph.layout.slots) {
+      const length = values?.get(name)?.length;
+      if (length === size) continue;
+      throw new FileFormatError(
+        `checkpoint: ${what} '${name}' has ${length ?? 'no'} values, expected ${size}. The checkpoint ` +
+          'belongs to another model: build the model it was saved from.',
+      );
+    }
+    for (const name of values?.keys() ?? []) {
+      if (graph.layout.slots.has(name)) continue;
+      throw new FileFormatError(
+        `checkpoint: ${what} '${name}' is not in the model. Build the model it was saved from.`,
+      );
+    }
+  };
+  check('weight', state.parameters);
+  for (const name of optimizer.moments) check(`moment ${name} of`, state.moments.get(name));
+  for (const [name, { initial }] of graph.traced.states) {
+    const length = state.states.get(name)?.length;
+    if (length === initial.size) continue;
+    throw new FileFormatError(
+      `checkpoint: state '${name}' has ${length ?? 'no'} values, expected ${initial.size}. ` +
+        'Resume with the batch size and the stateful option of the first run.',
+    );
+  }
+  return state;
+}
+
+function compareChoices(saved: readonly string[], now: readonly string[]): string[] {
+  if (saved.join('\n') === now.join('\n')) return [];
+  return [
+    'this device or version chooses other kernels than the run that wrote the checkpoint; the last bits ' +
+      'of results may differ from an uninterrupted run.',
+  ];
+}
