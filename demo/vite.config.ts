@@ -11,7 +11,11 @@ export default defineConfig({
   base: './',
   publicDir: false,
   plugins: [withoutNode()],
-  worker: { format: 'es', plugins: () => [withoutNode()] },
+  worker: {
+    format: 'es',
+    plugins: () => [withoutNode()],
+    rolldownOptions: { output: { codeSplitting: false } },
+  },
   server: { fs: { allow: [repository] } },
   build: {
     target: 'es2023',

@@ -101,7 +101,7 @@ const worker: TrainingWorker = {
 
   start: (settings, text) =>
     inTurn(async () => {
-      run?.trainer.dispose();
+      await run?.trainer.dispose();
       run = undefined;
       const { cell, cellOptions, hiddenSize, layers, learningRate } = settings;
       const data = textStream(text, cutText(text));
@@ -116,6 +116,7 @@ const worker: TrainingWorker = {
         data,
         optimizer: adam({ learningRate }),
         clipNorm: 1,
+        stateful: true,
         seed: crypto.getRandomValues(new Uint32Array(1))[0] ?? 0,
       });
       run = { trainer, first: [...text.slice(0, 2)][0] ?? '' };

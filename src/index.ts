@@ -10,7 +10,14 @@ export { type DeviceOptions, requestDevice } from './device/request.ts';
 export type { LaunchTime } from './device/timing.ts';
 export * from './errors.ts';
 export type { PlanLimits, Strategy } from './graph/operator.ts';
-export { fill, type Initializer, input, type Parameter, parameter, state } from './graph/sources.ts';
+export {
+  fill,
+  type Initializer,
+  input,
+  type Parameter,
+  parameter,
+  state,
+} from './graph/sources.ts';
 export type { DType, SymbolicTensor, TensorType } from './graph/tensor.ts';
 export {
   type NamedTensor,
@@ -59,7 +66,7 @@ export {
 } from './layers/recurrent.ts';
 export type { CarriedState, TraceMode } from './layers/trace.ts';
 export * as ops from './ops/index.ts';
-export { type GraphValues, evaluateGraph } from './reference/interpreter.ts';
+export { evaluateGraph, type GraphValues } from './reference/interpreter.ts';
 export { explainPlan, measurePlan, type PlanTotals } from './schedule/explain.ts';
 export type {
   BufferView,
@@ -98,11 +105,7 @@ export {
   textStream,
   tokenStream,
 } from './training/text-stream.ts';
-export {
-  type FitOptions,
-  Trainer,
-  type TrainerOptions,
-  type TrainingProgress,
-} from './training/trainer.ts';
+export { type FitOptions, Trainer, type TrainingProgress } from './training/trainer.ts';
+export type { TrainerOptions } from './training/trainer-setup.ts';
 export type { LossFunction, LossName } from './training/training-graph.ts';
 export { Vocabulary } from './training/vocabulary.ts';

@@ -18,7 +18,7 @@ export const parseCount: NumberParser = makeParser(
 );
 
 /** 0, 1, 2 … below 2³². */
-export const parseSeed: NumberParser = makeParser(
+export const parseWhole: NumberParser = makeParser(
   'an integer from 0 to 4294967295',
   (value) => Number.isSafeInteger(value) && value >= 0 && value < 2 ** 32,
 );

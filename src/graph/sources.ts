@@ -64,7 +64,11 @@ export const fillSource: Operator<{ readonly shape: readonly number[]; readonly 
 };
 
 /** A symbolic input tensor. */
-export function input(name: string, shape: readonly number[], dtype: DType = 'f32'): SymbolicTensor {
+export function input(
+  name: string,
+  shape: readonly number[],
+  dtype: DType = 'f32',
+): SymbolicTensor {
   return applyUnary(inputSource, [], { name, shape, dtype }, name);
 }
 
@@ -74,7 +78,11 @@ export function state(name: string, shape: readonly number[]): SymbolicTensor {
 }
 
 /** A tensor filled with one value. */
-export function fill(shape: readonly number[], value: number, label = `fill ${value}`): SymbolicTensor {
+export function fill(
+  shape: readonly number[],
+  value: number,
+  label = `fill ${value}`,
+): SymbolicTensor {
   return applyUnary(fillSource, [], { shape, value }, label);
 }
 

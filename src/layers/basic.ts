@@ -1,7 +1,7 @@
 import { OptionError } from '../errors.ts';
 import type { SymbolicTensor } from '../graph/tensor.ts';
 import { dropout as applyDropout } from '../ops/dropout.ts';
-import { embedding as lookUp, oneHot as encodeOneHot } from '../ops/embedding.ts';
+import { oneHot as encodeOneHot, embedding as lookUp } from '../ops/embedding.ts';
 import { project } from '../ops/project.ts';
 import { lastStep as takeLastStep } from '../ops/slice.ts';
 import { relu as applyRelu, sigmoid as applySigmoid, tanh as applyTanh } from '../ops/unary.ts';
@@ -39,12 +39,15 @@ export function embedding(
   requireSize('embedding', 'vocabularySize', vocabularySize);
   requireSize('embedding', 'size', size);
   refuseUnknown('embedding', options, ['name']);
-  const layer: Layer = makeLayer({ kind: 'embedding', vocabularySize, size, ...options }, (tokens) => {
-    const trace = currentTrace('embedding');
-    const name = trace.names.nameOf(layer, 'embedding', options.name);
-    const weight = trace.parameter(`${name}.weight`, [vocabularySize, size], normal(1));
-    return lookUp(tokens, weight, name);
-  });
+  const layer: Layer = makeLayer(
+    { kind: 'embedding', vocabularySize, size, ...options },
+    (tokens) => {
+      const trace = currentTrace('embedding');
+      const name = trace.names.nameOf(layer, 'embedding', options.name);
+      const weight = trace.parameter(`${name}.weight`, [vocabularySize, size], normal(1));
+      return lookUp(tokens, weight, name);
+    },
+  );
   return layer;
 }
 

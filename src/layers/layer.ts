@@ -23,11 +23,7 @@ export function requireSize(layer: string, option: string, value: unknown): numb
 }
 
 /** @throws {OptionError} if `options` holds a name that the layer does not know. */
-export function refuseUnknown(
-  layer: string,
-  options: object,
-  known: readonly string[],
-): void {
+export function refuseUnknown(layer: string, options: object, known: readonly string[]): void {
   const unknown = Object.keys(options).find((name) => !known.includes(name));
   if (unknown === undefined) return;
   throw new OptionError(

@@ -104,7 +104,8 @@ export function model(define: ModelFunction): Model {
  * @throws {OptionError} if there are no layers.
  */
 export function sequential(layers: readonly Layer[]): Model {
-  if (layers.length === 0) throw new OptionError('sequential: got no layers, expected at least one.');
+  if (layers.length === 0)
+    throw new OptionError('sequential: got no layers, expected at least one.');
   for (const [index, layer] of layers.entries()) {
     if (typeof layer !== 'function') {
       throw new OptionError(

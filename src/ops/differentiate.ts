@@ -1,7 +1,7 @@
 import { GatefoldError, ShapeError } from '../errors.ts';
-import { add } from './binary.ts';
 import { fill } from '../graph/sources.ts';
 import { type GraphNode, type SymbolicTensor, sortNodes } from '../graph/tensor.ts';
+import { add } from './binary.ts';
 
 /**
  * Reverse-mode differentiation: extends the graph by the gradients of a scalar.

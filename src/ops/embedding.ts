@@ -124,7 +124,7 @@ const embeddingOperator: Operator<null> = {
     return [undefined, applyUnary(tableGradient, [tokens, dy], attributes, label)];
   },
   evaluate([tokens, weight], _attributes, _context, node) {
-    const [rows, width] = node.inputs[1]?.shape as [number, number];
+    const [rows, width] = (node.inputs[1] as SymbolicTensor).shape as [number, number];
     const count = (tokens as Values).length;
     const y = new Float64Array(count * width);
     for (let index = 0; index < count; index++) {
@@ -194,7 +194,7 @@ const oneHotLinearOperator: Operator<null> = {
     ];
   },
   evaluate([tokens, weight, bias], _attributes, _context, node) {
-    const [outputs, vocabulary] = node.inputs[1]?.shape as [number, number];
+    const [outputs, vocabulary] = (node.inputs[1] as SymbolicTensor).shape as [number, number];
     const count = (tokens as Values).length;
     const y = new Float64Array(count * outputs);
     for (let index = 0; index < count; index++) {

@@ -44,7 +44,7 @@ const linearOperator: Operator<null> = {
     return [dx, dWeight, bias ? dBias : undefined];
   },
   evaluate([x, weight, bias], _attributes, _context, node) {
-    const [outputs, inputs] = node.inputs[1]?.shape as [number, number];
+    const [outputs, inputs] = (node.inputs[1] as SymbolicTensor).shape as [number, number];
     const rows = (x as Values).length / inputs;
     const y = new Float64Array(rows * outputs);
     for (let row = 0; row < rows; row++) {
@@ -82,7 +82,7 @@ const linearInputGradient: Operator<null> = {
     { shape: [...(dy?.shape ?? []).slice(0, -1), weight?.shape[1] as number], dtype: 'f32' },
   ],
   evaluate([dy, weight], _attributes, _context, node) {
-    const [outputs, inputs] = node.inputs[1]?.shape as [number, number];
+    const [outputs, inputs] = (node.inputs[1] as SymbolicTensor).shape as [number, number];
     const rows = (dy as Values).length / outputs;
     const dx = new Float64Array(rows * inputs);
     for (let row = 0; row < rows; row++) {
@@ -123,7 +123,7 @@ const linearWeightGradient: Operator<null> = {
     ];
   },
   evaluate([x, dy], _attributes, _context, node) {
-    const [outputs, inputs] = node.outputs[0]?.shape as [number, number];
+    const [outputs, inputs] = (node.outputs[0] as SymbolicTensor).shape as [number, number];
     const dWeight = new Float64Array(outputs * inputs);
     const dBias = new Float64Array(outputs);
     const rows = (x as Values).length / inputs;
@@ -198,7 +198,7 @@ const transposeOperator: Operator<null> = {
   },
   differentiate: (node, [dy]) => (dy ? [transpose(dy, `${node.label}.gradient`)] : []),
   evaluate([x], _attributes, _context, node) {
-    const [rows, columns] = node.inputs[0]?.shape as [number, number];
+    const [rows, columns] = (node.inputs[0] as SymbolicTensor).shape as [number, number];
     const y = new Float64Array(rows * columns);
     for (let row = 0; row < rows; row++) {
       for (let column = 0; column < columns; column++) {

@@ -1,13 +1,7 @@
 import type { Operator } from '../graph/operator.ts';
 import { evaluateBackward, evaluateWeightGradient } from './recurrence-evaluate.ts';
 import { lowerBackward, lowerWeightGradient } from './recurrence-lower.ts';
-import type { RecurrenceAttributes } from './recurrence-shape.ts';
-
-/** Which of a recurrence's outputs have a gradient. */
-export interface RecurrenceGradientAttributes extends RecurrenceAttributes {
-  readonly hasOutputGradient: boolean;
-  readonly hasFinalGradient: boolean;
-}
+import type { RecurrenceAttributes, RecurrenceGradientAttributes } from './recurrence-shape.ts';
 
 /**
  * Gradient of a recurrence. Inputs: weight_hh, history, saved, then dOutput [T, B, H] and dFinal

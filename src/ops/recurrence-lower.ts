@@ -6,12 +6,12 @@ import { defineLaunch } from '../kernels/launch.ts';
 import { packStruct } from '../kernels/pack.ts';
 import { launchStridedCopy } from './copy-strided.ts';
 import { launchMatmul, unusedInput, unusedOutput } from './matmul-launch.ts';
-import type { RecurrenceGradientAttributes } from './recurrence-gradient.ts';
 import {
   chooseRecurrenceShape,
   cutSteps,
   layOutHistory,
   type RecurrenceAttributes,
+  type RecurrenceGradientAttributes,
   type RecurrenceShape,
 } from './recurrence-shape.ts';
 
@@ -134,9 +134,9 @@ export function lowerForward(node: GraphNode<RecurrenceAttributes>, lowering: Lo
         },
         workgroups: gridOf(shape, batch, hiddenSize),
         cost: {
-          flops:
-            2 * span.count * batch * gatesBetween(attributes, span) * hiddenSize * hiddenSize,
-          readBytes: span.count * stateCost * (cell.gates.length + cell.states.length) + 4 * weight.size,
+          flops: 2 * span.count * batch * gatesBetween(attributes, span) * hiddenSize * hiddenSize,
+          readBytes:
+            span.count * stateCost * (cell.gates.length + cell.states.length) + 4 * weight.size,
           writtenBytes: span.count * stateCost * (cell.saved.length + cell.states.length),
         },
       }),
@@ -159,9 +159,7 @@ export function lowerForward(node: GraphNode<RecurrenceAttributes>, lowering: Lo
 /** Zeros in place of a bias. */
 function unusedBias(lowering: Lowering, weight: SymbolicTensor): View {
   const bytes = 4 * (weight.shape[0] as number);
-  return bytes <= 256
-    ? unusedInput(lowering)
-    : lowering.constant('no bias', new Uint8Array(bytes));
+  return bytes <= 256 ? unusedInput(lowering) : lowering.constant('no bias', new Uint8Array(bytes));
 }
 
 function gatesBetween({ cell }: RecurrenceAttributes, span: Span): number {
@@ -265,10 +263,12 @@ export function lowerBackward(
         },
         workgroups: gridOf(shape, batch, hiddenSize),
         cost: {
-          flops:
-            2 * span.count * batch * gatesBetween(attributes, span) * hiddenSize * hiddenSize,
+          flops: 2 * span.count * batch * gatesBetween(attributes, span) * hiddenSize * hiddenSize,
           readBytes:
-            4 * span.count * batch * hiddenSize *
+            4 *
+              span.count *
+              batch *
+              hiddenSize *
               (1 + cell.saved.length + 2 * cell.states.length + cell.gates.length) +
             4 * weight.size,
           writtenBytes: 4 * span.count * batch * hiddenSize * cell.gates.length,
@@ -279,12 +279,7 @@ export function lowerBackward(
 }
 
 /** Adds the index behind the first step, which carries the gradient into the initial state. */
-function addInitialStep(
-  spans: Span[],
-  strategy: Strategy,
-  steps: number,
-  phases: number,
-): void {
+function addInitialStep(spans: Span[], strategy: Strategy, steps: number, phases: number): void {
   const last = spans.at(-1);
   if (strategy === 'persistent' && last) {
     spans[spans.length - 1] = { ...last, count: last.count + 1 };

@@ -12,6 +12,12 @@ export interface RecurrenceAttributes {
   readonly reverse: boolean;
 }
 
+/** Which of a recurrence's outputs have a gradient. */
+export interface RecurrenceGradientAttributes extends RecurrenceAttributes {
+  readonly hasOutputGradient: boolean;
+  readonly hasFinalGradient: boolean;
+}
+
 /** Where the states of all time steps lie, in floats; see `shaders/kernels/recurrence-forward.wgsl`. */
 export interface HistoryLayout {
   /** Floats of one section; there is one per state and one per phase vector. */

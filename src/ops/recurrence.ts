@@ -22,7 +22,10 @@ function requireShape(
   remedy: string,
 ): void {
   const shape = got?.shape ?? [];
-  if (shape.length === expected.length && shape.every((extent, axis) => extent === expected[axis])) {
+  if (
+    shape.length === expected.length &&
+    shape.every((extent, axis) => extent === expected[axis])
+  ) {
     return;
   }
   throw new ShapeError(

@@ -25,6 +25,7 @@ export function tolerance({ steps, fanIn, magnitude }: ToleranceRequest): number
 /** Largest absolute value of a tensor, the magnitude its errors are measured against. */
 export function largestMagnitude(values: ArrayLike<number>): number {
   let largest = 0;
-  for (let at = 0; at < values.length; at++) largest = Math.max(largest, Math.abs(values[at] as number));
+  for (let at = 0; at < values.length; at++)
+    largest = Math.max(largest, Math.abs(values[at] as number));
   return largest;
 }

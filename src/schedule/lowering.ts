@@ -3,9 +3,9 @@ import type { Lowering, PlanLimits, Storage, Strategy, View } from '../graph/ope
 import { inputSource, parameterOf, sourceName, stateSource } from '../graph/sources.ts';
 import type { GraphNode, SymbolicTensor } from '../graph/tensor.ts';
 import type { TypedLaunch } from '../kernels/launch.ts';
+import type { ParameterLayout } from './parameter-layout.ts';
 import type { Decision } from './plan.ts';
 import { type ScheduleOptions, sharedKeys } from './program.ts';
-import type { ParameterLayout } from './parameter-layout.ts';
 import { WeightPacker } from './weight-packer.ts';
 
 const ALIGNMENT_BYTES = 256;
@@ -141,7 +141,9 @@ export class PlanBuilder implements Lowering {
   shared(key: string, bytes: number): View {
     const known = this.#shared.get(key);
     if (known && known.bytes !== bytes) {
-      throw new TypeError(`shared buffer '${key}' is asked for with ${known.bytes} and ${bytes} bytes`);
+      throw new TypeError(
+        `shared buffer '${key}' is asked for with ${known.bytes} and ${bytes} bytes`,
+      );
     }
     const entry = known ?? { storage: { label: key, bytes, key }, bytes };
     this.#shared.set(key, entry);

@@ -22,7 +22,12 @@ export function schedule(program: Program, options: ScheduleOptions): Plan {
     ...(program.alsoComputed ?? []),
   ];
   const nodes = sortNodes(roots);
-  const builder = new PlanBuilder(program.name, program.parameters, options, findUsed(nodes, roots));
+  const builder = new PlanBuilder(
+    program.name,
+    program.parameters,
+    options,
+    findUsed(nodes, roots),
+  );
 
   const gradientViews = new Map<string, View>();
   const isRead = findUsed(nodes, []);
@@ -86,7 +91,8 @@ function finishPlan(
   const packing = builder.packer.finish();
   const uniforms = builder.finishUniforms();
   const prologue = packing && options.packsOnce ? [packing.launch] : [];
-  const body = packing && !options.packsOnce ? [packing.launch, ...builder.launches] : builder.launches;
+  const body =
+    packing && !options.packsOnce ? [packing.launch, ...builder.launches] : builder.launches;
 
   const named = new Map<string, SymbolicTensor>([...inputs, ...program.outputs]);
   if (options.keepsAll) {

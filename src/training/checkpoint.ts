@@ -17,7 +17,10 @@ export interface CheckpointHeader {
   readonly step: number;
   readonly seed: number;
   readonly learningRateScale: number;
-  readonly optimizer: { readonly name: string; readonly options: Readonly<Record<string, unknown>> };
+  readonly optimizer: {
+    readonly name: string;
+    readonly options: Readonly<Record<string, unknown>>;
+  };
   readonly schedule: object;
   readonly plateau?: PlateauState;
   /** Strategy and variant of every recurrence, as `explain()` names them. */

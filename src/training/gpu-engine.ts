@@ -1,11 +1,10 @@
 import type { Device } from '../device/device.ts';
 import type { Executable } from '../device/executable.ts';
 import type { Lowering } from '../graph/operator.ts';
-import type { SymbolicTensor } from '../graph/tensor.ts';
 import { explainPlan } from '../schedule/explain.ts';
 import { sharedKeys } from '../schedule/program.ts';
 import { schedule } from '../schedule/schedule.ts';
-import { type DataSource, residentArrays } from './data.ts';
+import type { DataSource } from './data.ts';
 import type {
   Engine,
   EngineState,
@@ -14,16 +13,13 @@ import type {
   StepDetails,
   TrainingSpec,
 } from './engine.ts';
+import { GpuEvaluator } from './gpu-evaluator.ts';
 import { GpuStore } from './gpu-store.ts';
+import { findNonFinite } from './non-finite.ts';
 import { planLimits } from './plan-limits.ts';
+import { finalStates, ResidentData } from './resident-data.ts';
 import { flattenParameters } from './run-graph.ts';
-import {
-  lowerCarryState,
-  lowerFinishStep,
-  lowerGatherBatch,
-  lowerGradientNorm,
-  trainingState,
-} from './step.ts';
+import { lowerFinishStep, lowerGradientNorm, trainingState } from './step.ts';
 import {
   decodeHistory,
   decodeTrainingState,
@@ -34,22 +30,19 @@ import {
   trainingKeys,
   trainingStateBytes,
 } from './step-state.ts';
-import { buildLossGraph, type LossGraph } from './training-graph.ts';
 
 /** Steps whose records the history holds. */
 const HISTORY_STEPS = 1024;
 /** Most steps in one submit; two submits and a detailed step must fit in the history. */
 const STEPS_PER_RUN = 256;
 
-const EVALUATION = 'evaluation';
-
 /** Runs training steps on a GPU device: many per submit, without the host in between. */
 export class GpuEngine implements Engine {
   readonly maxStepsPerRun = STEPS_PER_RUN;
   readonly #spec: TrainingSpec;
-  readonly #keys: Map<DataSource['fields'][number]['array'], string>;
+  readonly #resident: ResidentData;
+  readonly #evaluator: GpuEvaluator;
   #executable!: Executable;
-  #evaluation: { executable: Executable; data: DataSource } | undefined;
   #step = 0;
   #origin = 0;
 
@@ -58,7 +51,8 @@ export class GpuEngine implements Engine {
     spec: TrainingSpec,
   ) {
     this.#spec = spec;
-    this.#keys = new Map(residentArrays([spec.data, ...(spec.data.heldOut ? [spec.data.heldOut] : [])]));
+    this.#resident = new ResidentData(store);
+    this.#evaluator = new GpuEvaluator(store, this.#resident, spec);
   }
 
   /** Compiles the training plan and uploads data and parameters. */
@@ -109,7 +103,7 @@ export class GpuEngine implements Engine {
         parameters: graph.layout,
         outputs: new Map([['loss', graph.loss]]),
         gradients: graph.gradients,
-        before: (lowering) => this.#gather(lowering, graph, this.#spec.data, ''),
+        before: (lowering) => this.#resident.gather(lowering, graph, this.#spec.data, ''),
       },
       { ...this.#scheduleOptions(), keepsAll: true },
     );
@@ -118,36 +112,19 @@ export class GpuEngine implements Engine {
     const parameters = await this.store.readParameters(sharedKeys.parameters, graph.layout);
     for (const [name, values] of parameters) {
       const shape = graph.layout.slots.get(name)?.parameter.shape ?? [];
-      const finding = findIn(name, values, shape);
+      const finding = findNonFinite(name, values, shape);
       if (finding) return finding;
     }
     for (const [name, { shape, dtype }] of plan.tensors) {
       if (dtype !== 'f32' || name.endsWith('recurrence:2')) continue;
-      const finding = findIn(name, await executable.read(name), shape);
+      const finding = findNonFinite(name, await executable.read(name), shape);
       if (finding) return finding;
     }
     return undefined;
   }
 
-  async evaluate(data: DataSource, batches: number): Promise<number> {
-    const executable = await this.#compileEvaluation(data);
-    const key = `${EVALUATION}/${trainingKeys.state}`;
-    this.store.write(key, encodeTrainingState({ seed: this.#spec.seed, step: 0 }));
-    for (const name of this.#spec.graph.traced.states.keys()) {
-      const buffer = this.store.buffers.get(evaluationState(name));
-      if (buffer) this.store.write(evaluationState(name), new Uint8Array(buffer.size));
-    }
-    let sum = 0;
-    for (let first = 0; first < batches; ) {
-      const count = Math.min(batches - first, STEPS_PER_RUN);
-      executable.run({ repeats: count });
-      first += count;
-      const bytes = await this.store.read(`${EVALUATION}/${trainingKeys.history}`);
-      for (const { loss } of decodeHistory(bytes, { first: first - count, end: first, origin: 0 })) {
-        sum += loss;
-      }
-    }
-    return sum / batches;
+  evaluate(data: DataSource, batches: number): Promise<number> {
+    return this.#evaluator.evaluate(data, batches);
   }
 
   setLearningRateScale(scale: number): void {
@@ -206,7 +183,7 @@ export class GpuEngine implements Engine {
   }
 
   dispose(): void {
-    this.#evaluation?.executable.dispose();
+    this.#evaluator.dispose();
     this.#executable?.dispose();
     this.store.dispose();
   }
@@ -224,7 +201,7 @@ export class GpuEngine implements Engine {
       outputs: new Map([['loss', graph.loss]]),
       gradients: graph.gradients,
       alsoComputed: finalStates(graph),
-      before: (lowering: Lowering) => this.#gather(lowering, graph, data, ''),
+      before: (lowering: Lowering) => this.#resident.gather(lowering, graph, data, ''),
       after: (lowering: Lowering) => {
         const state = trainingState(lowering);
         const flatBytes = 4 * graph.layout.totalFloats;
@@ -249,11 +226,11 @@ export class GpuEngine implements Engine {
           clipping,
           label: `optimizer/${optimizer.name}`,
         });
-        this.#carry(lowering, graph, data, '');
+        this.#resident.carry(lowering, graph, data, '');
       },
     };
     const plan = schedule(program, this.#scheduleOptions());
-    this.#createDataBuffers(data);
+    this.#resident.upload(data);
     const content = flattenParameters(graph.layout, parameters);
     this.store.create(sharedKeys.parameters, content.byteLength, new Uint8Array(content.buffer));
     const initial = encodeTrainingState({ seed, step: 0 });
@@ -261,114 +238,4 @@ export class GpuEngine implements Engine {
     this.store.provide(plan);
     this.#executable = await this.store.device.compile(plan, this.store.buffers);
   }
-
-  #createDataBuffers(data: DataSource): void {
-    for (const { array } of data.fields) {
-      const key = this.#keys.get(array) ?? `data/${this.#keys.size}`;
-      this.#keys.set(array, key);
-      const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-      this.store.create(key, array.byteLength, bytes);
-    }
-  }
-
-  /** Launches that put this step's batch into the model's inputs. */
-  #gather(lowering: Lowering, { traced }: LossGraph, data: DataSource, prefix: string): void {
-    const state = lowering.shared(`${prefix}${trainingKeys.state}`, trainingStateBytes);
-    for (const field of data.fields) {
-      const tensor = traced.inputs[field.name];
-      if (!tensor || !lowering.isUsed(tensor)) continue;
-      lowerGatherBatch(lowering, {
-        field,
-        batchCount: data.batchCount,
-        key: this.#keys.get(field.array) as string,
-        target: lowering.view(tensor),
-        state,
-        label: `gather/${field.name}`,
-      });
-    }
-  }
-
-  /** Launches that keep the recurrent states for the next step. */
-  #carry(lowering: Lowering, { traced }: LossGraph, data: DataSource, prefix: string): void {
-    for (const [name, { initial, final }] of traced.states) {
-      if (!final) continue;
-      lowerCarryState(lowering, {
-        finalState: lowering.view(final),
-        persistent: lowering.view(initial),
-        elements: initial.size,
-        batchCount: data.batchCount,
-        resetsState: data.resetsState,
-        state: lowering.shared(`${prefix}${trainingKeys.state}`, trainingStateBytes),
-        label: `carry/${name}`,
-      });
-    }
-  }
-
-  async #compileEvaluation(data: DataSource): Promise<Executable> {
-    if (this.#evaluation?.data === data) return this.#evaluation.executable;
-    this.#evaluation?.executable.dispose();
-    this.#evaluation = undefined;
-    const { model, loss, graph, schedule: rate, stateful } = this.#spec;
-    const evaluated = buildLossGraph(model, data, loss, 'inference', stateful);
-    const prefix = `${EVALUATION}/`;
-    const plan = schedule(
-      {
-        name: EVALUATION,
-        parameters: graph.layout,
-        outputs: new Map([['loss', evaluated.loss]]),
-        alsoComputed: finalStates(evaluated),
-        before: (lowering) => this.#gather(lowering, evaluated, data, prefix),
-        after: (lowering) => {
-          lowerFinishStep(lowering, {
-            loss: lowering.view(evaluated.loss),
-            schedule: rate,
-            learningRate: 0,
-            clipping: {},
-            history: lowering.shared(
-              `${prefix}${trainingKeys.history}`,
-              HISTORY_STEPS * stepRecordBytes,
-            ),
-            state: lowering.shared(`${prefix}${trainingKeys.state}`, trainingStateBytes),
-            label: 'finish-step',
-          });
-          this.#carry(lowering, evaluated, data, prefix);
-        },
-      },
-      { ...this.#scheduleOptions(), packsOnce: true, statePrefix: prefix },
-    );
-    this.#createDataBuffers(data);
-    this.store.provide(plan);
-    const executable = await this.store.device.compile(plan, this.store.buffers);
-    this.#evaluation = { executable, data };
-    return executable;
-  }
-}
-
-function finalStates({ traced }: LossGraph): SymbolicTensor[] {
-  return [...traced.states.values()].flatMap(({ final }) => final ?? []);
-}
-
-/** Shared key of a state that evaluation carries, apart from training's own. */
-function evaluationState(name: string): string {
-  return `${EVALUATION}/${sharedKeys.state(name)}`;
-}
-
-function findIn(
-  tensor: string,
-  values: ArrayLike<number>,
-  shape: readonly number[],
-): NonFiniteFinding | undefined {
-  for (let at = 0; at < values.length; at++) {
-    const value = values[at] as number;
-    if (Number.isFinite(value)) continue;
-    const index: number[] = [];
-    let rest = at;
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      const extent = shape[axis] as number;
-      index.unshift(rest % extent);
-      rest = Math.floor(rest / extent);
-    }
-    return { tensor, index, value };
-  }
-  return undefined;
 }

@@ -29,6 +29,11 @@ export class GpuStore {
     this.device.upload(this.#require(key), offsetBytes, data);
   }
 
+  /** Fills a buffer with zeros. */
+  clear(key: string): void {
+    this.write(key, new Uint8Array(this.#require(key).size));
+  }
+
   /** The content of a buffer after what was submitted so far. */
   read(key: string, bytes?: number): Promise<Uint8Array<ArrayBuffer>> {
     const buffer = this.#require(key);

@@ -1,5 +1,5 @@
-import type { ParameterLayout } from '../schedule/parameter-layout.ts';
 import { Random, streamOf } from '../random.ts';
+import type { ParameterLayout } from '../schedule/parameter-layout.ts';
 import type { NamedArrays } from './engine.ts';
 
 /** First values of all parameters; each draws from a stream of its own, so order does not matter. */

@@ -143,7 +143,7 @@ export class Network {
 
   #sampler(): Promise<Sampler> {
     const known = this.#samplers.get('tokens');
-    if (known) return known;
+    if (known !== undefined) return known;
     const { weights, model, layout } = this;
     const made: Promise<Sampler> =
       weights.kind === 'gpu'
@@ -162,7 +162,7 @@ export class Network {
     const key = JSON.stringify(types);
     const outputs = new Map(Object.entries(traced.outputs));
     let pending = this.#executables.get(key);
-    if (!pending) {
+    if (pending === undefined) {
       const plan = schedule(
         { name: 'forward', parameters: this.layout, outputs },
         { limits: planLimits(store.device) },

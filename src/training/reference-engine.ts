@@ -10,6 +10,7 @@ import type {
   StepDetails,
   TrainingSpec,
 } from './engine.ts';
+import { findNonFinite } from './non-finite.ts';
 import { learningRateAt } from './schedules.ts';
 import type { StepRecord } from './step-state.ts';
 import { buildLossGraph, type LossGraph } from './training-graph.ts';
@@ -197,18 +198,8 @@ function copyArrays(arrays: ReadonlyMap<string, Float64Array>): Map<string, Floa
 
 function findFirst(values: ReturnType<typeof evaluateGraph>): NonFiniteFinding | undefined {
   for (const [{ label, shape }, data] of values) {
-    const at = data.findIndex((value) => !Number.isFinite(value));
-    if (at < 0) continue;
-    let rest = at;
-    const index = shape
-      .toReversed()
-      .map((extent) => {
-        const position = rest % extent;
-        rest = Math.floor(rest / extent);
-        return position;
-      })
-      .toReversed();
-    return { tensor: label, index, value: data[at] as number };
+    const finding = findNonFinite(label, data, shape);
+    if (finding) return finding;
   }
   return undefined;
 }

@@ -71,11 +71,7 @@ export class GpuSampler implements Sampler {
   ) {}
 
   /** @param store - holds the `parameters` buffer in `layout`. */
-  static async create(
-    store: GpuStore,
-    model: Model,
-    layout: ParameterLayout,
-  ): Promise<GpuSampler> {
+  static async create(store: GpuStore, model: Model, layout: ParameterLayout): Promise<GpuSampler> {
     const graph = traceToken(model);
     const { traced, token, logits } = graph;
     const finals = [...traced.states.values()].flatMap(({ final }) => final ?? []);
@@ -129,8 +125,7 @@ export class GpuSampler implements Sampler {
     }
     const { store } = this;
     for (const name of this.graph.traced.states.keys()) {
-      const key = `${STATE_PREFIX}${sharedKeys.state(name)}`;
-      store.write(key, new Uint8Array(store.create(key, 4).size));
+      store.clear(`${STATE_PREFIX}${sharedKeys.state(name)}`);
     }
     store.write(keys.tokens, prompt);
     store.write(keys.next, prompt.slice(0, 1));

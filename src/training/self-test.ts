@@ -35,7 +35,7 @@ const passed = new WeakMap<Device, Promise<SelfTestResult>>();
  */
 export function selfTest(device: Device): Promise<SelfTestResult> {
   const known = passed.get(device);
-  if (known) return known;
+  if (known !== undefined) return known;
   const result = run(device);
   passed.set(device, result);
   return result;

@@ -1,57 +1,21 @@
 import type { Device } from '../device/device.ts';
-import { AbortedError, FileFormatError, NonFiniteError, OptionError } from '../errors.ts';
-import type { Strategy } from '../graph/operator.ts';
-import type { Model } from '../layers/model.ts';
+import { AbortedError, NonFiniteError, OptionError } from '../errors.ts';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.ts';
-import { type ClippingOptions, parseClipping } from './clipping.ts';
 import type { DataSource } from './data.ts';
-import type { Engine, EngineState, TrainingSpec } from './engine.ts';
+import type { Engine, TrainingSpec } from './engine.ts';
 import { GpuEngine } from './gpu-engine.ts';
 import { initializeParameters } from './initialize.ts';
 import { Network, type NetworkWeights } from './network.ts';
-import type { Optimizer } from './optimizer.ts';
-import { checkNumber, positiveInteger, wholeNumber } from './options.ts';
+import { describeNonFinite } from './non-finite.ts';
+import { checkNumber, positiveInteger } from './options.ts';
 import { PlateauController } from './plateau.ts';
 import { ReferenceEngine } from './reference-engine.ts';
 import type { SampleOptions } from './sampling.ts';
-import { constantRate, type LearningRateSchedule, parseSchedule } from './schedules.ts';
 import { selfTest } from './self-test.ts';
 import type { StepRecord } from './step-state.ts';
-import {
-  buildTrainingGraph,
-  inputTypes,
-  type LossFunction,
-  type LossName,
-  resolveLoss,
-} from './training-graph.ts';
+import { checkState, compareChoices, readSpec, type TrainerOptions } from './trainer-setup.ts';
+import { inputTypes } from './training-graph.ts';
 import { validateStep } from './validate.ts';
-
-/** What to train, on what, and how. */
-export interface TrainerOptions extends ClippingOptions {
-  /** A GPU device, or `'reference'` for float64 on the CPU: slow, for validation. */
-  readonly device: Device | 'reference';
-  readonly model: Model;
-  readonly data: DataSource;
-  /** Default `cross-entropy` between `output` and the batch's `target`. */
-  readonly loss?: LossName | LossFunction;
-  readonly optimizer: Optimizer;
-  /** Default: the optimizer's rate at every step. */
-  readonly schedule?: LearningRateSchedule;
-  /** Seed of first weights, dropout and nothing else; 32 bits, default 0. */
-  readonly seed?: number;
-  /** Recurrent layers go on from the state the last step ended with (truncated BPTT). Default false. */
-  readonly stateful?: boolean;
-  /** Forces how recurrences run; by default the scheduler chooses. */
-  readonly strategy?: Strategy;
-  /** Repeats every so manieth step on the reference and compares loss and gradients. */
-  readonly validate?: { readonly every: number };
-  /** Whether to check the device on tiny networks first. Default true. */
-  readonly selfTest?: boolean;
-  /** A checkpoint of the same model to go on from. */
-  readonly checkpoint?: Uint8Array;
-  /** Plain data to be found again in checkpoints. */
-  readonly run?: Readonly<Record<string, unknown>>;
-}
 
 /** What is known of a finished step. */
 export interface TrainingProgress {
@@ -143,12 +107,7 @@ export class Trainer {
         engine instanceof GpuEngine
           ? { kind: 'gpu', store: engine.store, ownsStore: false }
           : { kind: 'reference', read: () => (engine as ReferenceEngine).parameters };
-      const network = new Network(
-        spec.model,
-        spec.graph.layout,
-        spec.data.vocabulary,
-        weights,
-      );
+      const network = new Network(spec.model, spec.graph.layout, spec.data.vocabulary, weights);
       return new Trainer(options, spec, engine, network, plateau, notes);
     } catch (error) {
       engine.dispose();
@@ -357,82 +316,9 @@ export class Trainer {
     if (this.#plateau.observe(mean)) this.#engine.setLearningRateScale(this.#plateau.scale);
   }
 
-  async #fail({ step, loss, lossIsFinite }: StepRecord): Promise<NonFiniteError> {
+  async #fail(record: StepRecord): Promise<NonFiniteError> {
     const finding = await this.#engine.findNonFinite();
-    const what = lossIsFinite ? 'the gradient norm is not finite' : `the loss is ${loss}`;
-    const where = finding
-      ? `the first non-finite tensor is '${finding.tensor}' at [${finding.index.join(', ')}]: ` +
-        `${finding.value}`
-      : 'no single tensor is: sums overflow float32';
-    this.#failure = new NonFiniteError(
-      `step ${step + 1}: ${what}; ${where}. The weights are those before this step. Lower the learning ` +
-        'rate or set clipNorm.',
-    );
+    this.#failure = new NonFiniteError(describeNonFinite(record, finding));
     return this.#failure;
   }
-}
-
-function readSpec(options: TrainerOptions): TrainingSpec {
-  const { model, data, optimizer, stateful = false, strategy } = options;
-  const seed = checkNumber('Trainer', 'seed', options.seed ?? 0, wholeNumber);
-  if (options.validate) {
-    checkNumber('Trainer', 'validate.every', options.validate.every, positiveInteger);
-  }
-  if (strategy !== undefined && strategy !== 'persistent' && strategy !== 'stepwise') {
-    throw new OptionError(
-      `Trainer: strategy is '${String(strategy)}', expected 'persistent' or 'stepwise'.`,
-    );
-  }
-  const loss = resolveLoss(options.loss ?? 'cross-entropy');
-  return {
-    model,
-    data,
-    loss,
-    graph: buildTrainingGraph(model, data, loss, stateful),
-    optimizer,
-    schedule: options.schedule ? parseSchedule(options.schedule) : constantRate(),
-    clipping: parseClipping(options),
-    seed,
-    stateful,
-    strategy,
-  };
-}
-
-/** @throws {FileFormatError} unless a state holds every tensor of a model and nothing else. */
-function checkState({ graph, optimizer }: TrainingSpec, state: EngineState): EngineState {
-  const check = (what: string, values: ReadonlyMap<string, ArrayLike<number>> | undefined) => {
-    for (const [name, { size }] of graph.layout.slots) {
-      const length = values?.get(name)?.length;
-      if (length === size) continue;
-      throw new FileFormatError(
-        `checkpoint: ${what} '${name}' has ${length ?? 'no'} values, expected ${size}. The checkpoint ` +
-          'belongs to another model: build the model it was saved from.',
-      );
-    }
-    for (const name of values?.keys() ?? []) {
-      if (graph.layout.slots.has(name)) continue;
-      throw new FileFormatError(
-        `checkpoint: ${what} '${name}' is not in the model. Build the model it was saved from.`,
-      );
-    }
-  };
-  check('weight', state.parameters);
-  for (const name of optimizer.moments) check(`moment ${name} of`, state.moments.get(name));
-  for (const [name, { initial }] of graph.traced.states) {
-    const length = state.states.get(name)?.length;
-    if (length === initial.size) continue;
-    throw new FileFormatError(
-      `checkpoint: state '${name}' has ${length ?? 'no'} values, expected ${initial.size}. ` +
-        'Resume with the batch size and the stateful option of the first run.',
-    );
-  }
-  return state;
-}
-
-function compareChoices(saved: readonly string[], now: readonly string[]): string[] {
-  if (saved.join('\n') === now.join('\n')) return [];
-  return [
-    'this device or version chooses other kernels than the run that wrote the checkpoint; the last bits ' +
-      'of results may differ from an uninterrupted run.',
-  ];
 }

@@ -7,9 +7,11 @@ export type CaseRun =
   | { readonly status: 'unsupported'; readonly reason: string }
   | { readonly status: 'error'; readonly reason: string };
 
-/** A result as it goes into a results file. */
+/** A result as it goes into a results file; the data is copied. */
 export function toNamedTensor(data: TensorArray, shape: readonly number[]): NamedTensor {
-  return { dtype: data instanceof Int32Array ? 'I32' : 'F32', shape: [...shape], data };
+  return data instanceof Int32Array
+    ? { dtype: 'I32', shape: [...shape], data: new Int32Array(data) }
+    : { dtype: 'F32', shape: [...shape], data: new Float32Array(data) };
 }
 
 /** A tensor of a case as the library takes it. */

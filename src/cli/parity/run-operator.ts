@@ -25,7 +25,9 @@ export async function runOperatorCase(
   );
   const traced = traceCase(parsed, inputs);
   const wanted = collectResults(traced, parsed);
-  const outputs = new Map([...wanted].flatMap(([name, tensor]) => (tensor ? [[name, tensor]] : [])));
+  const outputs = new Map(
+    [...wanted].flatMap(([name, tensor]) => (tensor ? [[name, tensor]] : [])),
+  );
   const results = await runGraph(device, {
     outputs,
     inputs: new Map(inputs.map(([name, tensor]) => [name, toTensorArray(tensor)])),

@@ -112,8 +112,14 @@ async function collectResults(
   const results = new Map<string, NamedTensor>();
   const series = (pick: (record: StepRecord) => number) =>
     toNamedTensor(Float32Array.from(records, pick), [steps]);
-  results.set('loss', series(({ loss }) => loss));
-  results.set('grad_norm', series(({ gradientNorm }) => gradientNorm));
+  results.set(
+    'loss',
+    series(({ loss }) => loss),
+  );
+  results.set(
+    'grad_norm',
+    series(({ gradientNorm }) => gradientNorm),
+  );
   const addParameters = (prefix: string, values: NamedArrays) => {
     for (const { name, shape } of listModelParameters(parsed)) {
       const data = Float32Array.from(values.get(name) ?? new Float32Array(sizeOf(shape)));
@@ -152,9 +158,7 @@ async function computeLogits(
   const results = await runGraph(device, {
     outputs: new Map(Object.entries(outputs)),
     inputs: new Map([['input', tokens.slice(tokens.length - sizeOf(input.shape))]]),
-    parameters: new Map(
-      [...parameters].map(([name, values]) => [name, Float32Array.from(values)]),
-    ),
+    parameters: new Map([...parameters].map(([name, values]) => [name, Float32Array.from(values)])),
   });
   const shape = [...input.shape, parsed.training.vocabularySize];
   return toNamedTensor(results.get('output') as Float32Array, shape);

@@ -1,0 +1,238 @@
+import { type Command, Option } from 'commander';
+import { cells } from '../cells/registry.ts';
+import type { Strategy } from '../graph/operator.ts';
+import { optimizers } from '../training/optimizers.ts';
+import {
+  parseCount,
+  parseEmbedding,
+  parseFraction,
+  parseNonNegative,
+  parseNumber,
+  parsePositive,
+  parseWhole,
+} from './arguments.ts';
+import { type DeviceChoice, makeDeviceOption } from './device-option.ts';
+import { scheduleNames, type TrainSettings } from './train-settings.ts';
+
+/** The flags of `train` as commander gives them. */
+export interface TrainFlags {
+  readonly text?: string;
+  readonly heldOut: number;
+  readonly batch: number;
+  readonly sequence: number;
+  readonly stateful: boolean;
+  readonly cell: string;
+  readonly hidden: number;
+  readonly layers: number;
+  readonly embedding: number | 'one-hot';
+  readonly dropout: number;
+  readonly forgetBias?: number;
+  readonly recurrentInitializer?: string;
+  readonly steps: number;
+  readonly timeLimit?: number;
+  readonly optimizer: string;
+  readonly learningRate?: number;
+  readonly momentum?: number;
+  readonly weightDecay?: number;
+  readonly schedule: string;
+  readonly scheduleSteps?: number;
+  readonly warmUp: number;
+  readonly clipNorm: number;
+  readonly seed: number;
+  readonly device?: DeviceChoice;
+  readonly strategy?: Strategy;
+  readonly checkpoint?: string;
+  readonly saveEvery?: number;
+  readonly resume?: string;
+  readonly validate?: number;
+  readonly explain?: boolean;
+  readonly prompt?: string;
+  readonly sampleEvery?: number;
+  readonly sampleLength: number;
+  readonly temperature: number;
+}
+
+/** Adam's rate where none is given: these models are small and training is short. */
+const adamLearningRate = 5e-3;
+
+/** Options of all registered cells, with the cells that have them. */
+export const cellOptionNames: ReadonlyMap<string, readonly string[]> = collectCellOptions();
+
+function collectCellOptions(): Map<string, string[]> {
+  const owners = new Map<string, string[]>();
+  for (const { name, optionNames } of Object.values(cells)) {
+    for (const option of optionNames) owners.set(option, [...(owners.get(option) ?? []), name]);
+  }
+  return owners;
+}
+
+/** What the values of known cell options mean; further cells' options are described by their owner. */
+const cellOptionHelp: Readonly<Record<string, string>> = {
+  nonlinearity: 'tanh or relu',
+  reset: 'reset gate before or after the recurrent matmul (after)',
+  update: 'whether z weighs the old state: keep, or the candidate: replace (keep)',
+};
+
+function toKebab(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+const group = (heading: string, ...options: Option[]): Option[] =>
+  options.map((option) => option.helpGroup(heading));
+
+function number(flags: string, description: string, parse: (text: string) => number): Option {
+  return new Option(flags, description).argParser(parse);
+}
+
+function listCells(): string {
+  return Object.values(cells)
+    .map(({ name, summary }) => `${name} (${summary})`)
+    .join(', ');
+}
+
+function makeOptions(): Option[] {
+  return [
+    ...group(
+      'Data:',
+      new Option('--text <file>', 'UTF-8 text to train on (default: Moby-Dick)'),
+      number('--held-out <share>', 'share at the end kept for evaluation', parseFraction).default(
+        0.05,
+      ),
+      number('--batch <n>', 'sequences side by side', parseCount).default(16),
+      number('--bptt, --sequence <n>', 'time steps per training step', parseCount).default(64),
+      new Option('--stateful', 'carry the state on to the next training step').default(true),
+      new Option('--no-stateful', 'start every training step from the zero state'),
+    ),
+    ...group(
+      'Model:',
+      new Option('--cell <name>', listCells()).choices(Object.keys(cells)).default('lstm'),
+      ...[...cellOptionNames].map(
+        ([name, owners]) =>
+          new Option(
+            `--${toKebab(name)} <value>`,
+            `${owners.join(', ')}: ${cellOptionHelp[name] ?? `option ${name}`}`,
+          ),
+      ),
+      number('--hidden <n>', 'units per layer', parseCount).default(128),
+      number('--layers <n>', 'stacked layers', parseCount).default(1),
+      new Option('--embedding <n>', "width of learned character vectors, or 'one-hot'")
+        .argParser(parseEmbedding)
+        .default('one-hot'),
+      number('--dropout <p>', 'rate after each layer while training', parseFraction).default(0),
+      number('--forget-bias <x>', 'lstm: first value of the forget bias', parseNumber),
+      new Option('--recurrent-initializer <name>', 'first recurrent weights').choices([
+        'uniform',
+        'orthogonal',
+      ]),
+    ),
+    ...group(
+      'Training:',
+      number(
+        '--steps <n>',
+        'training steps in all, those before --resume included',
+        parseCount,
+      ).default(500),
+      number('--time-limit <minutes>', 'stop after this time at the latest', parsePositive),
+      new Option('--optimizer <name>', 'with PyTorch’s semantics')
+        .choices(Object.keys(optimizers))
+        .default('adam'),
+      number(
+        '--learning-rate <x>',
+        `adam and adamw ${adamLearningRate} by default, others PyTorch’s`,
+        parseNonNegative,
+      ),
+      number('--momentum <x>', 'sgd and rmsprop', parseNonNegative),
+      number('--weight-decay <x>', 'as the optimizer defines it', parseNonNegative),
+      new Option('--schedule <name>', 'curve of the learning rate')
+        .choices([...scheduleNames])
+        .default('cosine'),
+      number('--schedule-steps <n>', 'length of the curve (default: --steps)', parseCount),
+      number('--warm-up <n>', 'training steps of linear rise', parseWhole).default(0),
+      number('--clip-norm <x>', 'largest gradient norm, 0 for any', parseNonNegative).default(1),
+      number('--seed <n>', 'of first weights and dropout', parseWhole).default(1),
+    ),
+    ...group(
+      'Device:',
+      makeDeviceOption(),
+      new Option('--strategy <name>', 'force how recurrences run').choices([
+        'persistent',
+        'stepwise',
+      ]),
+      number('--validate <n>', 'repeat every nth step on the reference, compare', parseCount),
+      new Option('--explain', 'print the plan of a training step'),
+    ),
+    ...group(
+      'Checkpoint:',
+      new Option('--checkpoint <path>', 'where to save (default: checkpoints/<cell>.safetensors)'),
+      number(
+        '--save-every <n>',
+        'save after every n training steps, not only at the end',
+        parseCount,
+      ),
+      new Option('--resume <path>', 'go on exactly where this checkpoint stopped'),
+    ),
+    ...group(
+      'Samples:',
+      new Option('--prompt <text>', 'how samples begin (default: the text’s first words)'),
+      number('--sample-every <n>', 'also sample after every n training steps', parseCount),
+      number('--sample-length <n>', 'characters', parseCount).default(200),
+      number('--temperature <x>', '0 takes the likeliest character', parseNonNegative).default(0.8),
+    ),
+  ];
+}
+
+/** Adds the flags of training to a command. */
+export function addTrainOptions(command: Command): Command {
+  for (const option of makeOptions()) command.addOption(option);
+  return command;
+}
+
+/** Flag names, as commander stores them, that the user gave and that decide what a run computes. */
+export function listGivenSettings(command: Command): string[] {
+  const settings = new Set([
+    ...['batch', 'sequence', 'heldOut', 'stateful', 'cell', 'hidden', 'layers', 'embedding'],
+    ...['dropout', 'forgetBias', 'recurrentInitializer', 'optimizer', 'learningRate', 'momentum'],
+    ...['weightDecay', 'schedule', 'scheduleSteps', 'warmUp', 'clipNorm', 'seed', 'strategy'],
+    ...cellOptionNames.keys(),
+  ]);
+  return [...settings].filter((name) => command.getOptionValueSource(name) === 'cli');
+}
+
+/** The settings of a new run. */
+export function readSettings(
+  flags: TrainFlags,
+  all: Readonly<Record<string, unknown>>,
+): TrainSettings {
+  const cellOptions = Object.fromEntries(
+    [...cellOptionNames.keys()].flatMap((name) =>
+      typeof all[name] === 'string' ? [[name, all[name]]] : [],
+    ),
+  );
+  const isAdam = flags.optimizer.startsWith('adam');
+  const learningRate = flags.learningRate ?? (isAdam ? adamLearningRate : undefined);
+  const { forgetBias, recurrentInitializer, momentum, weightDecay, strategy } = flags;
+  return {
+    batch: flags.batch,
+    sequence: flags.sequence,
+    heldOut: flags.heldOut,
+    stateful: flags.stateful,
+    cell: flags.cell,
+    cellOptions,
+    hidden: flags.hidden,
+    layers: flags.layers,
+    embedding: flags.embedding,
+    dropout: flags.dropout,
+    ...(forgetBias !== undefined && { forgetBias }),
+    ...(recurrentInitializer !== undefined && { recurrentInitializer }),
+    optimizer: flags.optimizer,
+    ...(learningRate !== undefined && { learningRate }),
+    ...(momentum !== undefined && { momentum }),
+    ...(weightDecay !== undefined && { weightDecay }),
+    schedule: flags.schedule,
+    scheduleSteps: flags.scheduleSteps ?? flags.steps,
+    warmUp: flags.warmUp,
+    clipNorm: flags.clipNorm,
+    seed: flags.seed,
+    ...(strategy !== undefined && { strategy }),
+  };
+}

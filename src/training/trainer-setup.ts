@@ -1,0 +1,110 @@
+import type { Device } from '../device/device.ts';
+import { FileFormatError, OptionError } from '../errors.ts';
+import type { Strategy } from '../graph/operator.ts';
+import type { Model } from '../layers/model.ts';
+import { type ClippingOptions, parseClipping } from './clipping.ts';
+import type { DataSource } from './data.ts';
+import type { EngineState, TrainingSpec } from './engine.ts';
+import type { Optimizer } from './optimizer.ts';
+import { checkNumber, positiveInteger, wholeNumber } from './options.ts';
+import { constantRate, type LearningRateSchedule, parseSchedule } from './schedules.ts';
+import {
+  buildTrainingGraph,
+  type LossFunction,
+  type LossName,
+  resolveLoss,
+} from './training-graph.ts';
+
+/** What to train, on what, and how. */
+export interface TrainerOptions extends ClippingOptions {
+  /** A GPU device, or `'reference'` for float64 on the CPU: slow, for validation. */
+  readonly device: Device | 'reference';
+  readonly model: Model;
+  readonly data: DataSource;
+  /** Default `cross-entropy` between `output` and the batch's `target`. */
+  readonly loss?: LossName | LossFunction;
+  readonly optimizer: Optimizer;
+  /** Default: the optimizer's rate at every step. */
+  readonly schedule?: LearningRateSchedule;
+  /** Seed of first weights, dropout and nothing else; 32 bits, default 0. */
+  readonly seed?: number;
+  /** Recurrent layers go on from the state the last step ended with (truncated BPTT). Default false. */
+  readonly stateful?: boolean;
+  /** Forces how recurrences run; by default the scheduler chooses. */
+  readonly strategy?: Strategy;
+  /** Repeats every so manieth step on the reference and compares loss and gradients. */
+  readonly validate?: { readonly every: number };
+  /** Whether to check the device on tiny networks first. Default true. */
+  readonly selfTest?: boolean;
+  /** A checkpoint of the same model to go on from. */
+  readonly checkpoint?: Uint8Array;
+  /** Plain data to be found again in checkpoints. */
+  readonly run?: Readonly<Record<string, unknown>>;
+}
+
+/** Checks the options of a trainer and traces its model. */
+export function readSpec(options: TrainerOptions): TrainingSpec {
+  const { model, data, optimizer, stateful = false, strategy } = options;
+  const seed = checkNumber('Trainer', 'seed', options.seed ?? 0, wholeNumber);
+  if (options.validate) {
+    checkNumber('Trainer', 'validate.every', options.validate.every, positiveInteger);
+  }
+  if (strategy !== undefined && strategy !== 'persistent' && strategy !== 'stepwise') {
+    throw new OptionError(
+      `Trainer: strategy is '${String(strategy)}', expected 'persistent' or 'stepwise'.`,
+    );
+  }
+  const loss = resolveLoss(options.loss ?? 'cross-entropy');
+  return {
+    model,
+    data,
+    loss,
+    graph: buildTrainingGraph(model, data, loss, stateful),
+    optimizer,
+    schedule: options.schedule ? parseSchedule(options.schedule) : constantRate(),
+    clipping: parseClipping(options),
+    seed,
+    stateful,
+    strategy,
+  };
+}
+
+/** @throws {FileFormatError} unless a state holds every tensor of a model and nothing else. */
+export function checkState({ graph, optimizer }: TrainingSpec, state: EngineState): EngineState {
+  const check = (what: string, values: ReadonlyMap<string, ArrayLike<number>> | undefined) => {
+    for (const [name, { size }] of graph.layout.slots) {
+      const length = values?.get(name)?.length;
+      if (length === size) continue;
+      throw new FileFormatError(
+        `checkpoint: ${what} '${name}' has ${length ?? 'no'} values, expected ${size}. The checkpoint ` +
+          'belongs to another model: build the model it was saved from.',
+      );
+    }
+    for (const name of values?.keys() ?? []) {
+      if (graph.layout.slots.has(name)) continue;
+      throw new FileFormatError(
+        `checkpoint: ${what} '${name}' is not in the model. Build the model it was saved from.`,
+      );
+    }
+  };
+  check('weight', state.parameters);
+  for (const name of optimizer.moments) check(`moment ${name} of`, state.moments.get(name));
+  for (const [name, { initial }] of graph.traced.states) {
+    const length = state.states.get(name)?.length;
+    if (length === initial.size) continue;
+    throw new FileFormatError(
+      `checkpoint: state '${name}' has ${length ?? 'no'} values, expected ${initial.size}. ` +
+        'Resume with the batch size and the stateful option of the first run.',
+    );
+  }
+  return state;
+}
+
+/** Notes on what a resumed run does otherwise than the run that wrote the checkpoint. */
+export function compareChoices(saved: readonly string[], now: readonly string[]): string[] {
+  if (saved.join('\n') === now.join('\n')) return [];
+  return [
+    'this device or version chooses other kernels than the run that wrote the checkpoint; the last bits ' +
+      'of results may differ from an uninterrupted run.',
+  ];
+}
