@@ -81,7 +81,7 @@ export async function trainCharacters(job: TrainingJob): Promise<number> {
   output.write(`${describeRun(open, run, trainer, vocabulary)}\n`);
   for (const note of trainer.resumeNotes) output.write(`note: ${note}\n`);
   if (flags.explain) output.write(`${trainer.explain()}\n`);
-  return new Session(job, run, trainer).run();
+  return await new Session(job, run, trainer).run();
 }
 
 async function prepareRun(flags: TrainFlags, command: Command): Promise<PreparedRun> {

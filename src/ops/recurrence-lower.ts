@@ -16,7 +16,8 @@ import {
 } from './recurrence-shape.ts';
 
 const FORWARD_UNITS_PER_LANE = 1;
-const BACKWARD_UNITS_PER_LANE = 2;
+/** Backward keeps one sum per unit, so a narrow adapter, which pays per load, affords two units. */
+const BACKWARD_UNITS_PER_LANE = { narrow: 2, wide: 1 };
 
 /** One dispatch of a recurrence: a range of steps and of phases. */
 interface Span {
@@ -200,7 +201,9 @@ export function lowerBackward(
   const shape = chooseRecurrenceShape(
     lowering,
     attributes,
-    hiddenSize > 32 ? BACKWARD_UNITS_PER_LANE : 1,
+    hiddenSize > 32 && lowering.limits.laneWidth <= 4
+      ? BACKWARD_UNITS_PER_LANE.narrow
+      : BACKWARD_UNITS_PER_LANE.wide,
     requested,
   );
   lowering.decide(label, describeShape(shape), shape.reason);

@@ -61,8 +61,12 @@ export interface RecurrenceShape {
 
 /** Largest hidden size whose units one workgroup still walks by itself unless told otherwise. */
 const PERSISTENT_HIDDEN_SIZE = 256;
-/** Batch rows per thread: each weight that is loaded serves this many rows. */
-const ROWS = 8;
+/**
+ * Batch rows per thread: each weight that is loaded serves this many rows. A narrow (software) adapter pays
+ * per load; a GPU reads 4·gates·H² bytes of weights per step and workgroup from its cache in about the time
+ * that four rows take to multiply, and wants more workgroups.
+ */
+const ROWS = { narrow: 8, wide: 4 };
 
 function splitEvenly(total: number, most: number): number {
   return Math.ceil(total / Math.ceil(total / most));
@@ -95,7 +99,7 @@ export function chooseRecurrenceShape(
       ? `hidden ${hiddenSize} ≤ ${PERSISTENT_HIDDEN_SIZE}: one workgroup walks all units of its batch rows`
       : `hidden ${hiddenSize} > ${PERSISTENT_HIDDEN_SIZE}: units are spread over workgroups, one dispatch per step`;
   const kUnroll = unrollFactor(hiddenSize);
-  const rows = splitEvenly(batch, ROWS);
+  const rows = splitEvenly(batch, width <= 4 ? ROWS.narrow : ROWS.wide);
   if (strategy === 'persistent') {
     const wanted = Math.ceil(hiddenSize / unitsPerLane);
     const lanes = Math.min(maxLanes, Math.ceil(wanted / width) * width);

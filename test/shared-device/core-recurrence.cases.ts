@@ -1,0 +1,194 @@
+import type { Cell } from '../../src/cells/cell.ts';
+import type { Strategy } from '../../src/graph/operator.ts';
+import { input, parameter } from '../../src/graph/sources.ts';
+import type { SymbolicTensor } from '../../src/graph/tensor.ts';
+import { add, multiply } from '../../src/ops/binary.ts';
+import { differentiate } from '../../src/ops/differentiate.ts';
+import { recurrence } from '../../src/ops/recurrence.ts';
+import { sum } from '../../src/ops/reduce.ts';
+import { largestMagnitude, tolerance } from '../../src/reference/tolerance.ts';
+import { assertEqual, assertTrue, type DeviceCase } from './case.ts';
+import { compareCore, forEachOf, runCore } from './core-rig.ts';
+import { type CellVariant, cellVariants } from './core-variants.ts';
+import { assertClose, makeNoise } from './training-rig.ts';
+
+type Consumed = 'output' | 'final' | 'both';
+
+interface Form {
+  readonly steps: number;
+  readonly batch: number;
+  readonly hiddenSize: number;
+  readonly reverse: boolean;
+  readonly bias: boolean;
+  readonly consumed: Consumed;
+}
+
+function buildRecurrence(cell: Cell, form: Form) {
+  const { steps, batch, hiddenSize, reverse, consumed } = form;
+  const rows = cell.gates.length * hiddenSize;
+  const draw = (shape: readonly number[]) => new Float32Array(shape.reduce((a, b) => a * b, 1));
+  const own = (name: string, shape: readonly number[]) =>
+    parameter({ name, shape, initialize: draw });
+  const sources: Record<string, SymbolicTensor> = {
+    projected: input('projected', [steps, batch, rows]),
+    weight: own('weight', [rows, hiddenSize]),
+    initial: input('initial', [cell.states.length, batch, hiddenSize]),
+    ...(form.bias && { bias: own('bias', [rows]) }),
+  };
+  const { output, final } = recurrence(
+    sources.projected as SymbolicTensor,
+    sources.weight as SymbolicTensor,
+    sources.initial as SymbolicTensor,
+    sources.bias,
+    { cell, reverse },
+  );
+  const weigh = (tensor: SymbolicTensor, name: string) =>
+    sum(multiply(tensor, input(name, tensor.shape)));
+  const [ofOutput, ofFinal] = [weigh(output, 'of_output'), weigh(final, 'of_final')];
+  const loss =
+    consumed === 'output' ? ofOutput : consumed === 'final' ? ofFinal : add(ofOutput, ofFinal);
+  const gradients = differentiate(loss, Object.values(sources));
+  const outputs: Record<string, SymbolicTensor> = { output, final };
+  for (const [index, name] of Object.keys(sources).entries()) {
+    outputs[`d_${name}`] = gradients[index] as SymbolicTensor;
+  }
+  const inputs = {
+    projected: makeNoise(steps * batch * rows, 1, 2),
+    initial: makeNoise(final.size, 2),
+    of_output: makeNoise(output.size, 3),
+    of_final: makeNoise(final.size, 4),
+  };
+  return { outputs, inputs };
+}
+
+/** weight and bias within ±1/√H, as initialised, so that the state neither explodes nor dies. */
+function drawWeights(cell: Cell, hiddenSize: number): Map<string, Float32Array> {
+  const rows = cell.gates.length * hiddenSize;
+  const scale = 1 / Math.sqrt(hiddenSize);
+  return new Map([
+    ['weight', makeNoise(rows * hiddenSize, 5, scale)],
+    ['bias', makeNoise(rows, 6, scale)],
+  ]);
+}
+
+async function check(
+  device: Parameters<DeviceCase['run']>[0],
+  { cell, name }: CellVariant,
+  form: Form,
+  strategy: Strategy,
+  laneWidth?: number,
+): Promise<void> {
+  const { outputs, inputs } = buildRecurrence(cell, form);
+  const parameters = drawWeights(cell, form.hiddenSize);
+  const { plan } = await compareCore(device, outputs, {
+    kind: name.replaceAll(/ \w+=/g, ' '),
+    inputs,
+    parameters,
+    strategy,
+    ...(laneWidth && { laneWidth }),
+    steps: form.steps,
+    fanIn: cell.gates.length * form.hiddenSize,
+  });
+  for (const { node, choice } of plan.decisions) {
+    assertTrue(choice.startsWith(strategy), `${node} is ${choice}`);
+  }
+}
+
+/** Extents of 1, odd, a multiple of no tile, more rows than a thread holds, more units than a workgroup. */
+const forms: readonly Form[] = [
+  { steps: 1, batch: 1, hiddenSize: 1, reverse: false, bias: true, consumed: 'both' },
+  { steps: 3, batch: 2, hiddenSize: 5, reverse: true, bias: true, consumed: 'both' },
+  { steps: 4, batch: 9, hiddenSize: 7, reverse: false, bias: false, consumed: 'output' },
+  { steps: 2, batch: 3, hiddenSize: 12, reverse: true, bias: false, consumed: 'final' },
+  { steps: 3, batch: 17, hiddenSize: 34, reverse: false, bias: true, consumed: 'both' },
+];
+const beyondWorkgroup: Form = {
+  steps: 2,
+  batch: 2,
+  hiddenSize: 300,
+  reverse: true,
+  bias: true,
+  consumed: 'both',
+};
+const strategies = ['persistent', 'stepwise'] as const;
+
+function perVariant(
+  what: string,
+  run: (device: Parameters<DeviceCase['run']>[0], variant: CellVariant) => Promise<void>,
+): DeviceCase[] {
+  return cellVariants.map((variant) => ({
+    name: `${variant.name}: ${what}`,
+    run: (device) => run(device, variant),
+  }));
+}
+
+export const cases: readonly DeviceCase[] = [
+  ...perVariant(
+    'forward and all gradients, both strategies, edge sizes',
+    async (device, variant) => {
+      for (const strategy of strategies) {
+        await forEachOf(forms, (form) => check(device, variant, form, strategy));
+      }
+    },
+  ),
+  ...perVariant('more units than a workgroup has lanes', async (device, variant) => {
+    for (const strategy of strategies) await check(device, variant, beyondWorkgroup, strategy);
+  }),
+  ...perVariant('the shapes of an adapter with 32 lanes', async (device, variant) => {
+    const wide = { ...(forms[4] as Form), hiddenSize: 70 };
+    for (const strategy of strategies) await check(device, variant, wide, strategy, 32);
+  }),
+  {
+    name: 'inference keeps one step of saved activations and gives the same states',
+    async run(device) {
+      for (const variant of cellVariants) {
+        const form = { ...(forms[1] as Form), steps: 5 };
+        const { outputs, inputs } = buildRecurrence(variant.cell, form);
+        const { output, final } = outputs as { output: SymbolicTensor; final: SymbolicTensor };
+        for (const strategy of strategies) {
+          await compareCore(
+            device,
+            { output, final },
+            {
+              kind: 'inference',
+              inputs,
+              strategy,
+              steps: form.steps,
+              fanIn: variant.cell.gates.length * form.hiddenSize,
+            },
+          );
+        }
+      }
+    },
+  },
+  {
+    name: 'a long sequence that is cut into dispatches is what single steps give',
+    async run(device) {
+      const { cell } = cellVariants[0] as CellVariant;
+      const form: Form = {
+        steps: 500,
+        batch: 8,
+        hiddenSize: 256,
+        reverse: false,
+        bias: true,
+        consumed: 'final',
+      };
+      const { outputs, inputs } = buildRecurrence(cell, form);
+      const { final, d_initial } = outputs as Record<string, SymbolicTensor>;
+      const picked = { final, d_initial } as Record<string, SymbolicTensor>;
+      const parameters = drawWeights(cell, form.hiddenSize);
+      const run = (strategy: Strategy) => runCore(device, picked, { inputs, parameters, strategy });
+      const [cut, single] = [await run('persistent'), await run('stepwise')];
+      const dispatches = (kernel: string) =>
+        cut.plan.launches.filter((launch) => launch.kernel === kernel).length;
+      assertEqual(dispatches('recurrence-forward'), 2, 'forward dispatches');
+      assertEqual(dispatches('recurrence-backward'), 2, 'backward dispatches');
+      for (const name of ['final', 'd_initial']) {
+        const expected = single.tensors.get(name) as Float32Array;
+        const magnitude = largestMagnitude(expected);
+        const bound = tolerance({ steps: form.steps, fanIn: form.hiddenSize, magnitude });
+        assertClose(cut.tensors.get(name) as Float32Array, expected, () => bound, name);
+      }
+    },
+  },
+];
