@@ -1,15 +1,32 @@
 // The public API: exports only.
 export type { Cell, CellDefinition, CellGradient, CellOptions, CellStep } from './cells/cell.ts';
 export { type CellName, cells } from './cells/registry.ts';
-export type { AdapterChoice, DeviceInfo, DeviceLimits, Runtime } from './device/adapter.ts';
+export type {
+  AdapterChoice,
+  DeviceInfo,
+  DeviceLimits,
+  LimitName,
+  Runtime,
+  raisedLimits,
+} from './device/adapter.ts';
 export type { CompileOptions } from './device/compile.ts';
 export type { BufferRequest, DeviceCounters } from './device/core.ts';
 export type { Device } from './device/device.ts';
-export type { Executable } from './device/executable.ts';
+export type { Executable, ReadbackArray } from './device/executable.ts';
+export type { CellRegistry, KernelRegistry } from './device/plan-checks.ts';
 export { type DeviceOptions, requestDevice } from './device/request.ts';
 export type { LaunchTime } from './device/timing.ts';
 export * from './errors.ts';
-export type { PlanLimits, Strategy } from './graph/operator.ts';
+export type {
+  Lowering,
+  Operator,
+  PlanLimits,
+  ReferenceContext,
+  Storage,
+  Strategy,
+  Values,
+  View,
+} from './graph/operator.ts';
 export {
   fill,
   type Initializer,
@@ -18,15 +35,27 @@ export {
   parameter,
   state,
 } from './graph/sources.ts';
-export type { DType, SymbolicTensor, TensorType } from './graph/tensor.ts';
+export type { DType, GraphNode, SymbolicTensor, TensorType } from './graph/tensor.ts';
 export {
+  DTYPES,
   type NamedTensor,
+  type ReadSafetensorsOptions,
   readSafetensors,
   type SafetensorsFile,
+  type TensorData,
   type TensorDtype,
   toFloat32,
   writeSafetensors,
 } from './interop/safetensors.ts';
+export type {
+  BindingDescription,
+  ConstantType,
+  KernelDescription,
+  PartDescription,
+  StructField,
+  StructLayout,
+} from './kernels/description.ts';
+export type { TypedLaunch } from './kernels/launch.ts';
 export {
   dropout,
   embedding,
@@ -66,8 +95,11 @@ export {
 } from './layers/recurrent.ts';
 export type { CarriedState, TraceMode } from './layers/trace.ts';
 export * as ops from './ops/index.ts';
+export type { RandomCounter } from './random.ts';
+export { Random } from './random.ts';
 export { evaluateGraph, type GraphValues } from './reference/interpreter.ts';
 export { explainPlan, measurePlan, type PlanTotals } from './schedule/explain.ts';
+export type { ParameterLayout, ParameterSlot } from './schedule/parameter-layout.ts';
 export type {
   BufferView,
   Decision,
@@ -75,30 +107,40 @@ export type {
   LaunchCost,
   Plan,
   PlanBuffer,
+  PlanBufferRole,
   PlanTensor,
 } from './schedule/plan.ts';
 export { type Checkpoint, type CheckpointHeader, readCheckpoint } from './training/checkpoint.ts';
-export type { ClippingOptions } from './training/clipping.ts';
+export type { Clipping, ClippingOptions } from './training/clipping.ts';
 export { type BatchedArray, batches, type DataField, type DataSource } from './training/data.ts';
+export type {
+  Engine,
+  EngineState,
+  NamedArrays,
+  NonFiniteFinding,
+  StepDetails,
+} from './training/engine.ts';
 export { initializeParameters } from './training/initialize.ts';
 export { Network, type ShapedArray } from './training/network.ts';
-export type { Optimizer } from './training/optimizer.ts';
-export { adam, adamw } from './training/optimizer-adam.ts';
-export { rmsprop } from './training/optimizer-rmsprop.ts';
-export { sgd } from './training/optimizer-sgd.ts';
+export type { Optimizer, OptimizerViews, UpdatePosition } from './training/optimizer.ts';
+export { type AdamOptions, adam, adamw } from './training/optimizer-adam.ts';
+export { type RmspropOptions, rmsprop } from './training/optimizer-rmsprop.ts';
+export { type SgdOptions, sgd } from './training/optimizer-sgd.ts';
 export { makeOptimizer, optimizers } from './training/optimizers.ts';
-export type { PlateauOptions } from './training/plateau.ts';
+export type { PlateauOptions, PlateauState } from './training/plateau.ts';
 export { type GraphRequest, runGraph, type TensorArray } from './training/run-graph.ts';
 export type { SampleOptions } from './training/sampling.ts';
 export {
   constantRate,
   cosineDecay,
+  type LearningRateCurve,
   type LearningRateSchedule,
   reduceOnPlateau,
   stepDecay,
   warmUp,
 } from './training/schedules.ts';
 export { type SelfTestResult, selfTest } from './training/self-test.ts';
+export type { StepRecord } from './training/step-state.ts';
 export {
   type TextStreamOptions,
   type TokenStreamOptions,

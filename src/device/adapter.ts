@@ -17,12 +17,16 @@ export interface DeviceInfo {
 }
 
 /** The limits that matter to compute, in WebGPU's names and units. */
-export type DeviceLimits = Readonly<Record<(typeof raisedLimits)[number] | AlignmentLimit, number>>;
+export type DeviceLimits = Readonly<Record<LimitName, number>>;
 
-type AlignmentLimit = 'minStorageBufferOffsetAlignment' | 'minUniformBufferOffsetAlignment';
+/** Name of a limit in {@link DeviceLimits}. */
+export type LimitName =
+  | (typeof raisedLimits)[number]
+  | 'minStorageBufferOffsetAlignment'
+  | 'minUniformBufferOffsetAlignment';
 
 /** Limits that a device is asked to raise to what its adapter offers. */
-const raisedLimits = [
+export const raisedLimits = [
   'maxBindGroups',
   'maxBindingsPerBindGroup',
   'maxStorageBuffersPerShaderStage',

@@ -2,7 +2,7 @@ import { DeviceError, DeviceLostError, OutOfMemoryError } from '../errors.ts';
 import { type DeviceLimits, readLimits } from './adapter.ts';
 import { bufferUsage } from './flags.ts';
 
-/** What to create with {@link DeviceCore.createBuffer}. */
+/** What to create with `createBuffer`. */
 export interface BufferRequest {
   /** Path-like name, e.g. `trainer/parameters`. Appears in error messages. */
   readonly label: string;

@@ -156,6 +156,7 @@ export class Device {
     this.#core.dispose(this.#ownsDevice);
   }
 
+  /** {@link dispose}, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

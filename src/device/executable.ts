@@ -17,7 +17,7 @@ export interface ExecutableParts {
 }
 
 /** Contents of a tensor: `Float32Array` for f32, `Int32Array` for i32. */
-export type TensorData = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer>;
+export type ReadbackArray = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer>;
 
 /**
  * A compiled plan. It owns the plan's activations, constants and uniforms, not the shared buffers;
@@ -79,7 +79,7 @@ export class Executable {
    *
    * @throws {DeviceError} or {@link OutOfMemoryError} if the device reported an error meanwhile.
    */
-  async read(name: string): Promise<TensorData> {
+  async read(name: string): Promise<ReadbackArray> {
     this.#assertUsable(`read '${name}'`);
     const tensor = this.#tensor(name);
     const { buffer } = await this.#parts.ring.download(
@@ -122,6 +122,7 @@ export class Executable {
     for (const buffer of this.#parts.owned) this.#parts.core.destroyBuffer(buffer);
   }
 
+  /** {@link dispose}, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

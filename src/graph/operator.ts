@@ -64,6 +64,7 @@ export interface Lowering {
   transposed(parameter: SymbolicTensor): View;
   /** The strategy asked for at this node, if any. */
   requestedStrategy(node: GraphNode): Strategy | undefined;
+  /** Appends a launch to the plan. */
   launch(launch: TypedLaunch<View>): void;
   /** Records a choice for `explain()`. */
   decide(node: string, choice: string, reason: string): void;

@@ -3,6 +3,7 @@ import { DTYPES, isTensorDtype, type NamedTensor, type TensorData } from './safe
 import { isUsableName, MAX_HEADER_BYTES, METADATA_KEY, readHeader } from './safetensors-header.ts';
 
 export {
+  DTYPES,
   type NamedTensor,
   type TensorData,
   type TensorDtype,

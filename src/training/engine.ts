@@ -66,12 +66,16 @@ export interface Engine {
   findNonFinite(): Promise<NonFiniteFinding | undefined>;
   /** Mean loss over batches of data of the training data's shape, without dropout. */
   evaluate(data: DataSource, batches: number): Promise<number>;
+  /** Multiplies the schedule's rates from the next step on: reduce-on-plateau. */
   setLearningRateScale(scale: number): void;
+  /** The state of training after the steps started so far. */
   exportState(): Promise<EngineState>;
+  /** Goes on from a state of the same model and optimizer. */
   importState(state: EngineState): void;
   /** Strategy and variant of every recurrence. */
   readonly choices: readonly string[];
   /** The plan in words; see `explainPlan`. */
   explain(): string;
+  /** Frees what the engine holds. */
   dispose(): void;
 }

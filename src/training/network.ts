@@ -35,6 +35,7 @@ export class Network {
   #samplers = new Map<'tokens', Promise<Sampler>>();
   #executables = new Map<string, Promise<Executable>>();
 
+  /** @internal Networks come from {@link Network.load} and from trainers. */
   constructor(
     readonly model: Model,
     readonly layout: ParameterLayout,

@@ -6,7 +6,16 @@ import { sgd } from './optimizer-sgd.ts';
 import { show } from './options.ts';
 
 /** Every optimizer by its name, as the command line and checkpoints have it. */
-export const optimizers = { sgd, adam, adamw, rmsprop } as const;
+export const optimizers = {
+  /** See {@link sgd}. */
+  sgd,
+  /** See {@link adam}. */
+  adam,
+  /** See {@link adamw}. */
+  adamw,
+  /** See {@link rmsprop}. */
+  rmsprop,
+} as const;
 
 /** Name of an optimizer. */
 export type OptimizerName = keyof typeof optimizers;

@@ -55,7 +55,7 @@ function checkWord(where: string, name: string, value: unknown, words: readonly 
   throw new OptionError(`${where}: ${name} is ${show(value)}, expected ${words.join(' or ')}.`);
 }
 
-/** What a {@link PlateauController} remembers between observations; plain data for checkpoints. */
+/** What a `PlateauController` remembers between observations; plain data for checkpoints. */
 export interface PlateauState {
   /** Best metric so far; null before the first observation. */
   readonly best: number | null;

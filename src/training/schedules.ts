@@ -20,7 +20,7 @@ export interface LearningRateSchedule {
   readonly curve: LearningRateCurve;
   /** A linear rise in front of the curve, from `startFactor` times the base rate. */
   readonly warmUp?: { readonly steps: number; readonly startFactor: number };
-  /** Lowers the rate where the loss no longer falls; see {@link PlateauController}. */
+  /** Lowers the rate where the loss no longer falls; see `PlateauController`. */
   readonly plateau?: Required<PlateauOptions>;
 }
 

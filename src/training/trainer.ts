@@ -273,6 +273,7 @@ export class Trainer {
     this.#engine.dispose();
   }
 
+  /** {@link dispose}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
   }

@@ -56,6 +56,7 @@ export class Vocabulary {
     return this.characters.length;
   }
 
+  /** Whether a character has an id. */
   has(character: string): boolean {
     return this.#ids.has(character);
   }
@@ -100,6 +101,7 @@ export class Vocabulary {
     return text;
   }
 
+  /** The characters in the order of their ids. */
   toJSON(): readonly string[] {
     return this.characters;
   }

@@ -1,5 +1,5 @@
 import type { Device } from '../../src/device/device.ts';
-import type { TensorData } from '../../src/device/executable.ts';
+import type { ReadbackArray } from '../../src/device/executable.ts';
 import type { Strategy, Values } from '../../src/graph/operator.ts';
 import { parameterOf } from '../../src/graph/sources.ts';
 import { type SymbolicTensor, sortNodes } from '../../src/graph/tensor.ts';
@@ -30,7 +30,7 @@ export interface CoreRun {
 /** Float32 values of the device by tensor name, gradients as `gradient of <parameter>`. */
 export interface CoreResult {
   readonly plan: Plan;
-  readonly tensors: ReadonlyMap<string, TensorData>;
+  readonly tensors: ReadonlyMap<string, ReadbackArray>;
 }
 
 function drawParameters(outputs: Iterable<SymbolicTensor>): {
@@ -84,7 +84,7 @@ export async function runCore(
       if (plan.tensors.has(name)) executable.write(name, values);
     }
     executable.run();
-    const tensors = new Map<string, TensorData>();
+    const tensors = new Map<string, ReadbackArray>();
     for (const name of Object.keys(outputs)) tensors.set(name, await executable.read(name));
     for (const name of gradients.keys()) {
       const { offsetFloats, size } = drawn.layout.slots.get(name) as {
@@ -140,7 +140,7 @@ export async function compareCore(
   const all = new Map(Object.entries(outputs));
   for (const [name, tensor] of gradients) all.set(`gradient of ${name}`, tensor);
   for (const [name, tensor] of all) {
-    const got = result.tensors.get(name) as TensorData;
+    const got = result.tensors.get(name) as ReadbackArray;
     const expected = reference.get(tensor) as Values;
     if (got.length !== expected.length) {
       throw new Error(`${name}: got ${got.length} values, expected ${expected.length}`);

@@ -1,5 +1,5 @@
 import type { Device } from '../../src/device/device.ts';
-import type { TensorData } from '../../src/device/executable.ts';
+import type { ReadbackArray } from '../../src/device/executable.ts';
 import type { PlanLimits, Values } from '../../src/graph/operator.ts';
 import type { SymbolicTensor } from '../../src/graph/tensor.ts';
 import { evaluateGraph } from '../../src/reference/interpreter.ts';
@@ -19,7 +19,7 @@ export interface GraphRun {
 
 /** What a graph gave on the device, and how many dispatches that took. */
 export interface GraphResult {
-  readonly outputs: Readonly<Record<string, TensorData>>;
+  readonly outputs: Readonly<Record<string, ReadbackArray>>;
   readonly dispatches: number;
 }
 
@@ -46,7 +46,7 @@ export async function runGraph(
       if (plan.tensors.has(name)) executable.write(name, values);
     }
     executable.run();
-    const results: Record<string, TensorData> = {};
+    const results: Record<string, ReadbackArray> = {};
     for (const name of Object.keys(outputs)) results[name] = await executable.read(name);
     return { outputs: results, dispatches: plan.prologue.length + plan.launches.length };
   } finally {
@@ -70,7 +70,10 @@ export async function compareGraph(
   const reference = evaluateGraph(Object.values(outputs), { inputs, seed, step });
   const result = await runGraph(device, outputs, run);
   for (const [name, tensor] of Object.entries(outputs)) {
-    const [got, expected] = [result.outputs[name] as TensorData, reference.get(tensor) as Values];
+    const [got, expected] = [
+      result.outputs[name] as ReadbackArray,
+      reference.get(tensor) as Values,
+    ];
     if (got.length !== expected.length) {
       throw new Error(`${name}: got ${got.length} values, expected ${expected.length}`);
     }
