@@ -90,7 +90,7 @@ export async function measureWorkload(workload: Workload, repetitions: number): 
     losses.push(await runSteps(trainer, 1, 1));
     times.push(performance.now() - begun);
   }
-  const after = device.counters;
+  const after = { ...device.counters };
   const perStep = (name: keyof typeof before): number => (after[name] - before[name]) / repetitions;
 
   const awaited = spreadOf(times);

@@ -35,7 +35,7 @@ export interface Progress {
 
 /** What to write. */
 export interface SampleSettings {
-  /** Empty: the text's first character. */
+  /** Empty: a few words from the text. */
   readonly prompt: string;
   readonly temperature: number;
 }

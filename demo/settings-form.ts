@@ -9,11 +9,11 @@ const optionLabels: Readonly<
   nonlinearity: { label: 'Nonlinearity', choices: { tanh: 'tanh', relu: 'relu' } },
   reset: {
     label: 'Reset gate',
-    choices: { after: 'after the matmul', before: 'before the matmul' },
+    choices: { after: 'after matmul', before: 'before matmul' },
   },
   update: {
     label: 'Update gate',
-    choices: { keep: 'keeps the old state', replace: 'takes the new state' },
+    choices: { keep: 'keeps old', replace: 'takes new' },
   },
 };
 
@@ -26,17 +26,17 @@ const defaultCell: CellName = 'lstm';
 export class SettingsForm {
   readonly #form: HTMLFormElement;
   readonly #cell: HTMLSelectElement;
+  readonly #summary: HTMLElement;
   readonly #options: HTMLElement;
   readonly #formulas: HTMLElement;
 
   constructor(form: HTMLFormElement) {
     this.#form = form;
     this.#cell = query(form, '#cell', HTMLSelectElement);
+    this.#summary = query(form, '#cell-summary', HTMLElement);
     this.#options = query(form, '#cell-options', HTMLElement);
     this.#formulas = query(form, '#formulas', HTMLElement);
-    for (const { name, summary } of Object.values(cells)) {
-      this.#cell.append(new Option(`${name} – ${summary}`, name));
-    }
+    for (const { name } of Object.values(cells)) this.#cell.append(new Option(name));
     this.#cell.value = defaultCell;
     this.#cell.addEventListener('change', () => this.#showCell());
     this.#showCell();
@@ -63,7 +63,8 @@ export class SettingsForm {
   }
 
   #showCell(): void {
-    const { optionNames, formulas } = cells[this.#cell.value as CellName];
+    const { optionNames, summary, formulas } = cells[this.#cell.value as CellName];
+    this.#summary.textContent = summary;
     this.#formulas.textContent = formulas.join('\n');
     this.#options.replaceChildren(
       ...optionNames.filter((name) => name in optionLabels).map(makeOptionField),

@@ -18,13 +18,13 @@ const largestBatch = 32;
 /** Characters in a row that a step looks back over. */
 const stepsBack = 64;
 const sampleLength = 280;
+const promptLength = 16;
 const reportIntervalMs = 100;
 const stepsPerRound = 10_000;
 
 interface Run {
   readonly trainer: Trainer;
-  /** The text's first character, for samples without a prompt. */
-  readonly first: string;
+  readonly text: string;
 }
 
 let device: Promise<Device> | undefined;
@@ -65,6 +65,14 @@ function cutText(text: string) {
   const length = enough ? text.length / 2 : [...text].length;
   const rows = Math.floor((length - 1) / stepsBack);
   return { batch: Math.max(1, Math.min(largestBatch, rows)), steps: stepsBack };
+}
+
+/** A few words from anywhere in a text; characters where it has no words. */
+function pickWords(text: string): string {
+  const start = Math.floor(Math.random() * Math.max(1, text.length - 4 * promptLength));
+  const passage = [...text.slice(start, start + 4 * promptLength)].slice(1).join('');
+  const words = /(?<=\s)\S+(?:[^\S\n]\S+)? /.exec(passage)?.[0];
+  return words ?? [...passage].slice(0, promptLength).join('');
 }
 
 /** Trains until `signal` fires, with a report now and then. */
@@ -119,7 +127,7 @@ const worker: TrainingWorker = {
         stateful: true,
         seed: crypto.getRandomValues(new Uint32Array(1))[0] ?? 0,
       });
-      run = { trainer, first: [...text.slice(0, 2)][0] ?? '' };
+      run = { trainer, text };
       return { vocabularySize, tokensPerStep: trainer.tokensPerStep };
     }),
 
@@ -142,8 +150,8 @@ const worker: TrainingWorker = {
   sample({ prompt, temperature }) {
     interrupt?.abort();
     return inTurn(async (): Promise<Sample> => {
-      const { trainer, first } = requireRun();
-      const begin = prompt || first;
+      const { trainer, text: source } = requireRun();
+      const begin = prompt || pickWords(source);
       const seed = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
       const text = await trainer.sample(begin, { length: sampleLength, temperature, seed });
       return { step: trainer.step, prompt: begin, temperature, text };

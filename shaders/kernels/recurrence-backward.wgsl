@@ -13,6 +13,7 @@
 // FLOPs 2·T·B·gates·H², bytes 4·T·B·H·(1 + saved_values + 2·states + 2·gates) beside the weights.
 // Right for the same devices and reasons as recurrence-forward.
 //! join lib/cell-step
+//! join lib/recurrence
 //! join cell
 
 struct BackwardSpan {
@@ -23,20 +24,8 @@ struct BackwardSpan {
   prologue: u32,    // 1: copy d_final into carry first
 }
 
-const steps: u32 = 16u; // specialize
-const batch: u32 = 4u; // specialize
-const hidden_size: u32 = 8u; // specialize
-const rows: u32 = 2u; // specialize
-const units: u32 = 1u; // specialize
-const lanes: u32 = 8u; // specialize
-const unit_tile: u32 = 8u; // specialize
-const k_unroll: u32 = 4u; // specialize
-const y_origin: u32 = 64u; // specialize
-const section_size: u32 = 576u; // specialize
-const runs_reverse: bool = false; // specialize
 const has_output_gradient: bool = true; // specialize
 
-const row_size: u32 = batch * hidden_size;
 const gate_size: u32 = gates * hidden_size;
 
 @group(0) @binding(0) var<uniform> span: BackwardSpan;
@@ -48,19 +37,6 @@ const gate_size: u32 = gates * hidden_size;
 @group(0) @binding(6) var<storage, read_write> d_recurrent: array<f32>;
 @group(0) @binding(7) var<storage, read_write> d_projected: array<f32>;
 @group(0) @binding(8) var<storage, read_write> carry: array<f32>;
-
-// Time of a position in processing order.
-fn time_of(position: u32) -> u32 {
-  return select(position, steps - 1u - position, runs_reverse);
-}
-
-// Where the state after processing `position` steps lies in a section.
-fn slot(position: u32) -> u32 {
-  if (runs_reverse) {
-    return y_origin + (steps - position) * row_size;
-  }
-  return y_origin + position * row_size - row_size;
-}
 
 @compute @workgroup_size(lanes)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {

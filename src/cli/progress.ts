@@ -29,7 +29,7 @@ export class ProgressDisplay {
   readonly #tokensPerStep: number;
   readonly #totalSteps: number;
   readonly #now: () => number;
-  readonly #rate: RateMeter;
+  #rate: RateMeter;
   #bar: SingleBar | undefined;
   #last: TrainingProgress | undefined;
   #lastStep: number;
@@ -48,6 +48,12 @@ export class ProgressDisplay {
     this.#totalSteps = options.totalSteps;
     this.#lastStep = options.firstStep;
     this.#now = options.now ?? (() => performance.now());
+    this.#shownMs = this.#now();
+    this.#rate = new RateMeter(this.#shownMs);
+  }
+
+  /** Starts the clock anew: what went before, such as a sample, is not training. */
+  begin(): void {
     this.#shownMs = this.#now();
     this.#rate = new RateMeter(this.#shownMs);
   }

@@ -11,6 +11,8 @@ export interface TextSource {
   readonly name: string;
   /** Absolute path of the file; null for the text that comes with a package. */
   readonly path: string | null;
+  /** Words of the text that samples can begin with. */
+  readonly opening: string;
   /** SHA-256 of the text, by which a resumed run knows it again. */
   readonly sha256: string;
 }
@@ -49,7 +51,8 @@ async function readTextFile(path: string): Promise<TextSource> {
   if (text.length === 0) {
     throw new FileFormatError(`${path}: the file is empty, expected text. Name another file.`);
   }
-  return describe(text.replaceAll('\r\n', '\n'), basename(path), path);
+  const lines = text.replaceAll('\r\n', '\n');
+  return describe({ text: lines, name: basename(path), path, opening: firstWords(lines) });
 }
 
 /** The novel from the etymology to the epilogue; the table of contents is left out. */
@@ -67,11 +70,17 @@ async function readBundledText(): Promise<TextSource> {
     )
     .map((part) => part.replaceAll('\r\n', '\n').trim())
     .join('\n\n\n');
-  return describe(text, `Moby-Dick (${bundledPackage})`, null);
+  const name = `Moby-Dick (${bundledPackage})`;
+  return describe({ text, name, path: null, opening: 'Call me Ishmael.' });
 }
 
-function describe(text: string, name: string, path: string | null): TextSource {
-  return { text, name, path, sha256: createHash('sha256').update(text).digest('hex') };
+/** The beginning of a text up to the end of its third word. */
+function firstWords(text: string): string {
+  return /^\s*(?:\S+\s+){0,2}\S{1,20}/u.exec(text)?.[0] ?? [...text].slice(0, 1).join('');
+}
+
+function describe(source: Omit<TextSource, 'sha256'>): TextSource {
+  return { ...source, sha256: createHash('sha256').update(source.text).digest('hex') };
 }
 
 /**

@@ -53,7 +53,7 @@ export interface TrainFlags {
 }
 
 /** Adam's rate where none is given: these models are small and training is short. */
-const adamLearningRate = 5e-3;
+const adamLearningRate = 0.01;
 
 /** Options of all registered cells, with the cells that have them. */
 export const cellOptionNames: ReadonlyMap<string, readonly string[]> = collectCellOptions();
@@ -99,7 +99,7 @@ function makeOptions(): Option[] {
         0.05,
       ),
       number('--batch <n>', 'sequences side by side', parseCount).default(16),
-      number('--bptt, --sequence <n>', 'time steps per training step', parseCount).default(64),
+      number('--bptt, --sequence <n>', 'time steps per training step', parseCount).default(32),
       new Option('--stateful', 'carry the state on to the next training step').default(true),
       new Option('--no-stateful', 'start every training step from the zero state'),
     ),

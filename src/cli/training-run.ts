@@ -22,6 +22,9 @@ import {
   type TrainSettings,
 } from './train-settings.ts';
 
+/** Most batches of held-out text that are evaluated at the end. */
+const evaluationBatches = 200;
+
 /** What {@link trainCharacters} works with. */
 export interface TrainingJob {
   readonly open: OpenDevice;
@@ -89,7 +92,7 @@ async function prepareRun(flags: TrainFlags, command: Command): Promise<Prepared
     const source = await readText(flags.text);
     const settings = readSettings(flags, command.opts());
     const path = flags.checkpoint ?? `checkpoints/${settings.cell}.safetensors`;
-    return { settings, source, prompt: flags.prompt ?? firstWords(source.text), path };
+    return { settings, source, prompt: flags.prompt ?? source.opening, path };
   }
   const checkpoint = new Uint8Array(await readFile(flags.resume));
   const { run, vocabulary, step } = readCheckpoint(checkpoint, flags.resume);
@@ -122,11 +125,6 @@ async function prepareRun(flags: TrainFlags, command: Command): Promise<Prepared
     checkpoint,
     ...(vocabulary && { vocabulary }),
   };
-}
-
-/** The beginning of a text up to the end of its third word. */
-function firstWords(text: string): string {
-  return /^\s*(?:\S+\s+){0,2}\S{1,20}/u.exec(text)?.[0] ?? [...text].slice(0, 1).join('');
 }
 
 function describeRun(
@@ -213,6 +211,7 @@ class Session {
       const { step } = this.#trainer;
       const stops = [saveEvery, sampleEvery].flatMap((n) => (n ? [n - (step % n)] : []));
       const begun = performance.now();
+      this.#display.begin();
       try {
         for await (const progress of this.#trainer.fit({
           steps: Math.min(steps - step, ...stops),
@@ -266,7 +265,7 @@ class Session {
       `train loss  ${loss.toFixed(3)} nats per character (mean of the last ${recent.length} steps)`,
     ];
     if (settings.heldOut > 0) {
-      const heldOut = await trainer.evaluate();
+      const heldOut = await trainer.evaluate({ batches: evaluationBatches });
       lines.push(
         `held-out    ${heldOut.toFixed(3)} nats per character on text not trained on ` +
           `(unigram entropy ${unigramEntropy(source.text).toFixed(3)})`,

@@ -1,6 +1,6 @@
 import type { Operator } from '../graph/operator.ts';
+import { lowerBackward, lowerWeightGradient } from './recurrence-backward-lower.ts';
 import { evaluateBackward, evaluateWeightGradient } from './recurrence-evaluate.ts';
-import { lowerBackward, lowerWeightGradient } from './recurrence-lower.ts';
 import type { RecurrenceAttributes, RecurrenceGradientAttributes } from './recurrence-shape.ts';
 
 /**

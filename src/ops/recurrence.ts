@@ -8,8 +8,8 @@ import {
   type TensorType,
 } from '../graph/tensor.ts';
 import { evaluateForward } from './recurrence-evaluate.ts';
+import { lowerForward } from './recurrence-forward-lower.ts';
 import { recurrenceGradient, recurrenceWeightGradient } from './recurrence-gradient.ts';
-import { lowerForward } from './recurrence-lower.ts';
 import { layOutHistory, type RecurrenceAttributes } from './recurrence-shape.ts';
 
 export type { RecurrenceAttributes } from './recurrence-shape.ts';

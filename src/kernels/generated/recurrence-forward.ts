@@ -4,7 +4,7 @@ import type { KernelDescription } from '../description.ts';
 export const recurrenceForward = {
   name: 'recurrence-forward',
   entryPoint: 'main',
-  joins: ['lib/cell-step'],
+  joins: ['lib/cell-step', 'lib/recurrence'],
   cell: true,
   constants: {
     steps: 'u32',
@@ -92,14 +92,14 @@ export const recurrenceForward = {
 //
 // Layouts: projected [T, B, gates, H]; weight [H, gates, H] (transposed weight_hh); bias [gates, H];
 //   initial [states, B, H]; saved [T or 1, B, saved_values, H];
-//   history: states and phase vectors one after another, each \`section_size\` floats: y[t] at
-//   y_origin + t·B·H, the initial state one slot before it in processing order.
+//   history as in lib/recurrence.
 // FLOPs 2·T·B·gates·H², bytes 4·T·B·H·(gates + saved_values + states) beside the weights.
 //
 // Right for: lanes along units read weights coalesced on every GPU; rows > 1 reuses each weight from a
 // register. The state is read from storage behind a storageBarrier: cached on real GPUs, and the form
 // whose pipeline a software adapter builds quickly.
 //! join lib/cell-step
+//! join lib/recurrence
 //! join cell
 
 struct Span {
@@ -110,20 +110,8 @@ struct Span {
   prologue: u32,       // 1: copy the initial state into the history first
 }
 
-const steps: u32 = 16u; // specialize
-const batch: u32 = 4u; // specialize
-const hidden_size: u32 = 8u; // specialize
-const rows: u32 = 2u; // specialize
-const units: u32 = 1u; // specialize
-const lanes: u32 = 8u; // specialize
-const unit_tile: u32 = 8u; // specialize
-const k_unroll: u32 = 4u; // specialize
-const y_origin: u32 = 64u; // specialize
-const section_size: u32 = 576u; // specialize
-const runs_reverse: bool = false; // specialize
 const keeps_saved: bool = true; // specialize
 
-const row_size: u32 = batch * hidden_size;
 const saved_size: u32 = batch * saved_values * hidden_size;
 
 @group(0) @binding(0) var<uniform> span: Span;
@@ -133,14 +121,6 @@ const saved_size: u32 = batch * saved_values * hidden_size;
 @group(0) @binding(4) var<storage, read> initial: array<f32>;
 @group(0) @binding(5) var<storage, read_write> history: array<f32>;
 @group(0) @binding(6) var<storage, read_write> saved: array<f32>;
-
-// Where the state after processing \`position\` steps lies in a section.
-fn slot(position: u32) -> u32 {
-  if (runs_reverse) {
-    return y_origin + (steps - position) * row_size;
-  }
-  return y_origin + position * row_size - row_size;
-}
 
 @compute @workgroup_size(lanes)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -164,7 +144,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 
   for (var index = 0u; index < span.step_count; index++) {
     let position = span.first_position + index;
-    let t = select(position, steps - 1u - position, runs_reverse);
+    let t = time_of(position);
     let before = slot(position);
     let after = slot(position + 1u);
     let saved_begin = select(0u, t * saved_size, keeps_saved);

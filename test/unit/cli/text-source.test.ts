@@ -21,7 +21,7 @@ describe('a file', () => {
     const path = await write('dos.txt', '\ufeffeins\r\nzwei\r\n');
     const source = await readText(path);
     expect(source.text).toBe('eins\nzwei\n');
-    expect(source).toMatchObject({ name: 'dos.txt', path });
+    expect(source).toMatchObject({ name: 'dos.txt', path, opening: 'eins\nzwei' });
     expect(source.sha256).toMatch(/^[0-9a-f]{64}$/);
   });
 
@@ -37,8 +37,9 @@ describe('a file', () => {
 });
 
 it('is the novel where there is no file', async () => {
-  const { text, path } = await readText(undefined);
+  const { text, path, opening } = await readText(undefined);
   expect(path).toBeNull();
+  expect(text).toContain(opening);
   expect(text).toContain('CHAPTER 1. Loomings.\n\nCall me Ishmael.');
   expect(text.length).toBeGreaterThan(1_200_000);
   expect(unigramEntropy(text)).toBeCloseTo(3.06, 2);

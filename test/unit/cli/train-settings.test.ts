@@ -53,7 +53,7 @@ describe('settings', () => {
   });
 
   it('choose the optimizer and its rate', () => {
-    expect(buildOptimizer(parse().settings)).toMatchObject({ name: 'adam', learningRate: 5e-3 });
+    expect(buildOptimizer(parse().settings)).toMatchObject({ name: 'adam', learningRate: 0.01 });
     const sgd = buildOptimizer(parse('--optimizer', 'sgd', '--momentum', '0.9').settings);
     expect(sgd).toMatchObject({ name: 'sgd', learningRate: 1e-3, options: { momentum: 0.9 } });
     const wrong = parse('--optimizer', 'adam', '--momentum', '0.9').settings;

@@ -1,0 +1,30 @@
+// What the recurrence kernels share: sizes, the register tile, and where states lie in the history.
+// The history holds states and phase vectors one after another, each `section_size` floats: y[t] at
+// y_origin + t·B·H, the initial state one slot before it in processing order.
+
+const steps: u32 = 16u; // specialize
+const batch: u32 = 4u; // specialize
+const hidden_size: u32 = 8u; // specialize
+const rows: u32 = 2u; // specialize
+const units: u32 = 1u; // specialize
+const lanes: u32 = 8u; // specialize
+const unit_tile: u32 = 8u; // specialize
+const k_unroll: u32 = 4u; // specialize
+const y_origin: u32 = 64u; // specialize
+const section_size: u32 = 576u; // specialize
+const runs_reverse: bool = false; // specialize
+
+const row_size: u32 = batch * hidden_size;
+
+// Time of a position in processing order.
+fn time_of(position: u32) -> u32 {
+  return select(position, steps - 1u - position, runs_reverse);
+}
+
+// Where the state after processing `position` steps lies in a section.
+fn slot(position: u32) -> u32 {
+  if (runs_reverse) {
+    return y_origin + (steps - position) * row_size;
+  }
+  return y_origin + position * row_size - row_size;
+}

@@ -1,0 +1,202 @@
+import { input, parameter } from '../../src/graph/sources.ts';
+import type { SymbolicTensor } from '../../src/graph/tensor.ts';
+import { add, multiply } from '../../src/ops/binary.ts';
+import { differentiate } from '../../src/ops/differentiate.ts';
+import { embedding, oneHot, oneHotLinear } from '../../src/ops/embedding.ts';
+import { linear, matmul, transpose } from '../../src/ops/linear.ts';
+import { sum } from '../../src/ops/reduce.ts';
+import { scale } from '../../src/ops/unary.ts';
+import { assertEqual, assertTrue, type DeviceCase } from './case.ts';
+import { compareCore, forEachOf, runCore, type Tensors } from './core-rig.ts';
+import { makeNoise } from './training-rig.ts';
+
+function own(name: string, shape: readonly number[]): SymbolicTensor {
+  return parameter({ name, shape, initialize: () => new Float32Array() });
+}
+
+/** y and the gradients of `sources` for a loss that weighs every element of y differently. */
+function withGradients(y: SymbolicTensor, sources: Tensors): Tensors {
+  const loss = sum(multiply(y, input('of_y', y.shape)));
+  const gradients = differentiate(loss, Object.values(sources));
+  const named = Object.keys(sources).map((name, index) => [`d_${name}`, gradients[index]]);
+  return { y, ...Object.fromEntries(named) };
+}
+
+/** Rows, inputs and outputs: 1, odd, and more than a tile in each place. */
+const sizes = [
+  [1, 1, 1],
+  [3, 5, 7],
+  [17, 33, 130],
+  [130, 17, 2],
+  [6, 300, 9],
+] as const;
+
+/** Tokens with repeats that leave some of a vocabulary out. */
+function drawTokens(count: number, vocabulary: number): Int32Array {
+  return Int32Array.from({ length: count }, (_, index) => (index * index * 7) % vocabulary);
+}
+
+export const cases: readonly DeviceCase[] = [
+  {
+    name: 'linear and its gradients at edge sizes, in the tiles of 4 and 32 lanes',
+    async run(device) {
+      for (const laneWidth of [4, 32]) {
+        await forEachOf(
+          laneWidth === 4 ? sizes : sizes.slice(1, 3),
+          async ([rows, inputs, outputs]) => {
+            const x = input('x', [rows, inputs]);
+            const [weight, bias] = [own('weight', [outputs, inputs]), own('bias', [outputs])];
+            const y = linear(x, weight, bias);
+            await compareCore(device, withGradients(y, { x, weight, bias }), {
+              kind: 'linear',
+              inputs: { x: makeNoise(x.size, 1), of_y: makeNoise(y.size, 2) },
+              laneWidth,
+              steps: 1,
+              fanIn: Math.max(rows, inputs, outputs),
+            });
+          },
+        );
+      }
+    },
+  },
+  {
+    name: 'a product of two computed matrices, without a bias, and of a vector',
+    async run(device) {
+      const [a, b, v] = [input('a', [2, 3, 5]), input('b', [5, 6]), input('v', [5])];
+      const product = matmul(scale(a, 2), scale(b, 0.5));
+      const outputs = { ...withGradients(product, { a, b }), vector: matmul(v, b) };
+      const inputs = {
+        a: makeNoise(a.size, 1),
+        b: makeNoise(b.size, 2),
+        v: makeNoise(v.size, 3),
+        of_y: makeNoise(product.size, 4),
+      };
+      await compareCore(device, outputs, { kind: 'matmul', inputs, steps: 1, fanIn: 6 });
+    },
+  },
+  {
+    name: 'one launch transposes all parameters that are read column by column',
+    async run(device) {
+      const shapes = [
+        [1, 1],
+        [3, 5],
+        [64, 4],
+        [7, 130],
+        [1, 9],
+      ];
+      const outputs: Record<string, SymbolicTensor> = {};
+      for (const [index, shape] of shapes.entries()) {
+        const matrix = own(`p${index}`, shape);
+        outputs[`t${index}`] = transpose(matrix);
+        outputs[`back${index}`] = transpose(transpose(matrix));
+      }
+      const parameters = new Map(
+        shapes.map(([rows = 0, columns = 0], index) => [
+          `p${index}`,
+          Float32Array.from({ length: rows * columns }, (_, at) => 1000 * index + at),
+        ]),
+      );
+      const { plan, tensors } = await runCore(device, outputs, { parameters });
+      const packing = plan.launches.filter(({ label }) => label === 'pack weights');
+      assertEqual(packing.length, 1, 'packing launches');
+      for (const [index, [rows = 0, columns = 0]] of shapes.entries()) {
+        const source = parameters.get(`p${index}`) as Float32Array;
+        const expected = Float32Array.from({ length: source.length }, (_, at) => {
+          return source[(at % rows) * columns + Math.floor(at / rows)] as number;
+        });
+        assertEqual<ArrayLike<number> | undefined>(
+          tensors.get(`t${index}`),
+          expected,
+          `transpose ${index}`,
+        );
+        assertEqual<ArrayLike<number> | undefined>(
+          tensors.get(`back${index}`),
+          source,
+          `transposed twice ${index}`,
+        );
+      }
+    },
+  },
+  {
+    name: 'embedding, one-hot and one-hot linear with gradients, for vocabularies of 1 to 300',
+    async run(device) {
+      const forms = [1, 5, 300].flatMap((vocabulary) =>
+        [1, 3, 8].map((width) => ({ vocabulary, width })),
+      );
+      await forEachOf(forms, async ({ vocabulary, width }) => {
+        const tokens = input('tokens', [5, 3], 'i32');
+        const table = own('table', [vocabulary, width]);
+        const [weight, bias] = [own('weight', [width, vocabulary]), own('bias', [width])];
+        const looked = withGradients(embedding(tokens, table), { table });
+        const gathered = withGradients(oneHotLinear(tokens, weight, bias), { weight, bias });
+        const plain = withGradients(oneHotLinear(tokens, weight), { weight });
+        const inputs = { tokens: drawTokens(15, vocabulary), of_y: makeNoise(15 * width, 3) };
+        for (const outputs of [looked, gathered, plain]) {
+          await compareCore(device, outputs, { kind: 'gather', inputs, steps: 1, fanIn: 15 });
+        }
+        const { tensors } = await runCore(device, { hot: oneHot(tokens, vocabulary) }, { inputs });
+        const hot = tensors.get('hot') as Float32Array;
+        for (const [row, token] of inputs.tokens.entries()) {
+          const expected = Float32Array.from({ length: vocabulary }, (_, at) => +(at === token));
+          const got = hot.subarray(row * vocabulary, (row + 1) * vocabulary);
+          assertEqual(got, expected, `one-hot row ${row}`);
+        }
+      });
+    },
+  },
+  {
+    name: 'a token outside the vocabulary makes its own row not a number and no other',
+    async run(device) {
+      const wrong = [5, -1, 2 ** 31 - 1, -(2 ** 31)];
+      const tokens = input('tokens', [6], 'i32');
+      const [table, weight] = [own('table', [5, 3]), own('weight', [3, 5])];
+      const outputs = { looked: embedding(tokens, table), gathered: oneHotLinear(tokens, weight) };
+      const { d_table } = withGradients(outputs.looked, { table });
+      const all: Tensors = { ...outputs, d_table: d_table as SymbolicTensor };
+      const inputs = { tokens: Int32Array.of(0, ...wrong, 4), of_y: new Float32Array(18).fill(1) };
+      const { tensors } = await runCore(device, all, { inputs });
+      for (const name of Object.keys(outputs)) {
+        const values = tensors.get(name) as Float32Array;
+        for (const [index, value] of values.entries()) {
+          const isWrong = index >= 3 && index < 15;
+          assertEqual(Number.isNaN(value), isWrong, `${name} at ${index} is ${value}`);
+        }
+      }
+      const gradient = Float32Array.of(1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1);
+      assertEqual(tensors.get('d_table'), gradient, 'gradient of the table');
+    },
+  },
+  {
+    name: 'a gradient of a gather is the same on every run, in any order of tokens',
+    async run(device) {
+      const tokens = input('tokens', [300], 'i32');
+      const table = own('table', [3, 4]);
+      const outputs = withGradients(embedding(tokens, table), { table });
+      const inputs = { tokens: drawTokens(300, 3), of_y: makeNoise(1200, 3, 100) };
+      const first = (await runCore(device, outputs, { inputs })).tensors.get('d_table');
+      const second = (await runCore(device, outputs, { inputs })).tensors.get('d_table');
+      assertEqual(second, first, 'gradient of the table');
+      assertTrue(first?.every(Number.isFinite) === true, 'gradient of the table is not finite');
+    },
+  },
+  {
+    name: 'gradients that feed others, or belong to two parameters, land in the flat buffer',
+    async run(device) {
+      // The gradient of `a` is a factor of the gradient of `b`; `c` and `d` share one.
+      const x = input('x', [3, 4]);
+      const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => own(name, [3, 4])) as [
+        SymbolicTensor,
+        SymbolicTensor,
+        SymbolicTensor,
+        SymbolicTensor,
+      ];
+      const y = multiply(add(add(a, scale(b, 2)), add(c, d)), x);
+      const loss = sum(multiply(y, y));
+      const names = ['a', 'b', 'c', 'd'];
+      const found = differentiate(loss, [a, b, c, d]) as SymbolicTensor[];
+      const gradients = new Map(names.map((name, index) => [name, found[index] as SymbolicTensor]));
+      const inputs = { x: makeNoise(12, 1) };
+      await compareCore(device, { loss }, { kind: 'sums', inputs, gradients, steps: 1, fanIn: 12 });
+    },
+  },
+];
