@@ -2,21 +2,14 @@ import { adam, type Device, requestDevice, Trainer } from '../src/index.ts';
 import { GpuEngine } from '../src/training/gpu-engine.ts';
 import { makeData, makeModel, type Workload } from './workloads.ts';
 
-/** Median, least and most of some measured times. */
-export interface Spread {
-  readonly medianMs: number;
-  readonly minMs: number;
-  readonly maxMs: number;
-}
-
-/** What one launch, or a run of launches that differ only in their time step, takes in a step. */
+/** Time of one launch in a step, or of launches that differ only in their time step. */
 export interface LaunchFigures {
   readonly label: string;
   readonly kernel: string;
   readonly count: number;
   readonly ms: number;
-  /** Absent where the algorithm counts no floating-point operations. */
-  readonly gflops?: number;
+  /** As the algorithm counts them; 0 for a gather. */
+  readonly flops: number;
 }
 
 /** What was measured of a workload. */
@@ -24,23 +17,20 @@ export interface Figures {
   readonly adapter: string;
   /** From nothing to the first loss: plan, shaders, pipelines, uploads and the step itself. */
   readonly firstStepMs: number;
-  /** One step per submit, each awaiting its loss. */
-  readonly awaited: Spread;
-  /** Time per step of many steps whose losses come back behind them, as `fit` runs them. */
+  /** Steps one by one, each awaiting its loss: sorted times. */
+  readonly awaitedMs: readonly number[];
+  /** Time per step of many steps, their losses coming back behind them as in `fit`. */
   readonly streamedMs: number;
-  readonly dispatches: number;
-  readonly submits: number;
-  readonly buffersCreated: number;
-  readonly bindGroupsCreated: number;
-  readonly bytesUploaded: number;
-  /** Of the awaited steps. */
-  readonly firstLoss: number;
-  readonly lastLoss: number;
+  /** API calls of one awaited step. */
+  readonly calls: Readonly<Record<string, number>>;
+  /** Losses of the first and of the last awaited step. */
+  readonly losses: readonly [first: number, last: number];
   /** Absent where the adapter has no timestamp queries. */
   readonly launches?: readonly LaunchFigures[];
 }
 
-const streamedAtLeastMs = 1000;
+/** How long steps are streamed for. */
+const streamMs = 2000;
 
 function createTrainer(device: Device, workload: Workload, validates: boolean): Promise<Trainer> {
   return Trainer.create({
@@ -54,16 +44,16 @@ function createTrainer(device: Device, workload: Workload, validates: boolean): 
   });
 }
 
-async function runSteps(trainer: Trainer, steps: number, stepsPerSubmit?: number): Promise<number> {
+/** @returns the last loss. */
+async function runSteps(trainer: Trainer, steps: number): Promise<number> {
   let last = Number.NaN;
-  const options = { steps, ...(stepsPerSubmit && { stepsPerSubmit }) };
-  for await (const { loss } of trainer.fit(options)) last = loss;
+  for await (const { loss } of trainer.fit({ steps })) last = loss;
   return last;
 }
 
 /**
- * Holds one step against the float64 reference: loss and every gradient. The sizes are those of the
- * workload, so the kernels are laid out alike, but time is cut short.
+ * Holds one step against the float64 reference: the loss and every gradient. Sizes are the workload's, so
+ * that kernels are laid out alike, but for the number of time steps.
  *
  * @throws {ParityError} naming the tensor that is wrong.
  */
@@ -74,7 +64,7 @@ export async function checkWorkload(workload: Workload): Promise<void> {
   await runSteps(trainer, 1);
 }
 
-/** Measures training steps of a workload on a device of their own, so that nothing is compiled yet. */
+/** Measures a workload on a device of its own, so that nothing is compiled yet. */
 export async function measureWorkload(workload: Workload, repetitions: number): Promise<Figures> {
   using device = await requestDevice();
   const start = performance.now();
@@ -82,19 +72,21 @@ export async function measureWorkload(workload: Workload, repetitions: number): 
   await runSteps(trainer, 1);
   const firstStepMs = performance.now() - start;
 
+  const before = { ...device.counters };
   const losses: number[] = [];
   const times: number[] = [];
-  const before = { ...device.counters };
   for (let repetition = 0; repetition < repetitions; repetition++) {
     const begun = performance.now();
-    losses.push(await runSteps(trainer, 1, 1));
+    losses.push(await runSteps(trainer, 1));
     times.push(performance.now() - begun);
   }
-  const after = { ...device.counters };
-  const perStep = (name: keyof typeof before): number => (after[name] - before[name]) / repetitions;
-
-  const awaited = spreadOf(times);
-  const streamed = Math.max(repetitions, Math.ceil(streamedAtLeastMs / awaited.medianMs));
+  const calls = Object.fromEntries(
+    Object.entries(device.counters).map(([name, count]) => {
+      return [name, (count - before[name as keyof typeof before]) / repetitions];
+    }),
+  );
+  const awaitedMs = times.sort((a, b) => a - b);
+  const streamed = Math.ceil(streamMs / medianOf(awaitedMs));
   const streamStart = performance.now();
   await runSteps(trainer, streamed);
   const streamedMs = (performance.now() - streamStart) / streamed;
@@ -102,50 +94,34 @@ export async function measureWorkload(workload: Workload, repetitions: number): 
   return {
     adapter: device.describe(),
     firstStepMs,
-    awaited,
+    awaitedMs,
     streamedMs,
-    dispatches: perStep('dispatches'),
-    submits: perStep('submits'),
-    buffersCreated: perStep('buffersCreated'),
-    bindGroupsCreated: perStep('bindGroupsCreated'),
-    bytesUploaded: perStep('bytesUploaded'),
-    firstLoss: losses[0] as number,
-    lastLoss: losses.at(-1) as number,
+    calls,
+    losses: [losses[0] as number, losses.at(-1) as number],
     ...(launches && { launches }),
   };
 }
 
-function spreadOf(times: readonly number[]): Spread {
-  const sorted = [...times].sort((a, b) => a - b);
-  const at = (index: number): number => sorted[index] as number;
+/** The middle of sorted numbers. */
+export function medianOf(sorted: readonly number[]): number {
   const middle = (sorted.length - 1) / 2;
-  return {
-    medianMs: (at(Math.floor(middle)) + at(Math.ceil(middle))) / 2,
-    minMs: at(0),
-    maxMs: at(sorted.length - 1),
-  };
+  return ((sorted[Math.floor(middle)] as number) + (sorted[Math.ceil(middle)] as number)) / 2;
 }
 
-async function timeLaunches(trainer: Trainer): Promise<LaunchFigures[] | undefined> {
-  const { engine } = trainer;
+async function timeLaunches({ engine }: Trainer): Promise<LaunchFigures[] | undefined> {
   if (!(engine instanceof GpuEngine)) return undefined;
-  const { executable } = engine;
-  const times = await executable.time({ repeats: 3 });
-  if (!times) return undefined;
-  const groups = new Map<string, { kernel: string; count: number; ms: number; flops: number }>();
-  for (const [index, { label, kernel, ms }] of times.entries()) {
-    const key = label.replace(/#\d+$/, '');
-    const sum = groups.get(key) ?? { kernel, count: 0, ms: 0, flops: 0 };
-    sum.count += 1;
-    sum.ms += ms;
-    sum.flops += executable.plan.launches[index]?.cost.flops ?? 0;
-    groups.set(key, sum);
+  const times = await engine.executable.time({ repeats: 3 });
+  const groups = new Map<string, LaunchFigures>();
+  for (const [index, launch] of times?.entries() ?? []) {
+    const label = launch.label.replace(/#\d+$/, '');
+    const { count = 0, ms = 0, flops = 0 } = groups.get(label) ?? {};
+    groups.set(label, {
+      label,
+      kernel: launch.kernel,
+      count: count + 1,
+      ms: ms + launch.ms,
+      flops: flops + (engine.executable.plan.launches[index]?.cost.flops ?? 0),
+    });
   }
-  return [...groups].map(([label, { kernel, count, ms, flops }]) => ({
-    label,
-    kernel,
-    count,
-    ms,
-    ...(flops > 0 && { gflops: flops / ms / 1e6 }),
-  }));
+  return times ? [...groups.values()] : undefined;
 }

@@ -1,49 +1,44 @@
-import type { Figures, LaunchFigures } from './measure.ts';
+import { type Figures, type LaunchFigures, medianOf } from './measure.ts';
 
-/** Milliseconds with three digits that count. */
+/** A launch of less than this share of the step has no line of its own. */
+const leastShare = 0.02;
+
 function formatMs(ms: number): string {
-  return ms >= 100 ? ms.toFixed(0) : ms.toPrecision(3);
+  return `${ms >= 100 ? ms.toFixed(0) : ms.toPrecision(3)} ms`;
 }
 
-/** A launch of less than this share of the step is left out of the table. */
-const leastShare = 0.01;
-
-/** Figures of one workload as lines of text. */
-export function describeFigures(figures: Figures): string {
-  const { awaited } = figures;
-  const lines = [
+/** Figures of one workload as text. */
+export function describeFigures({ awaitedMs, calls, losses, ...figures }: Figures): string {
+  const [least, most] = [awaitedMs[0] as number, awaitedMs.at(-1) as number];
+  const rows = [
     ['adapter', figures.adapter],
-    ['first step', `${formatMs(figures.firstStepMs)} ms with plan, compilation and uploads`],
+    ['first step', `${formatMs(figures.firstStepMs)}, plan and compilation included`],
     [
-      'step, awaited',
-      `${formatMs(awaited.medianMs)} ms median (${formatMs(awaited.minMs)} to ` +
-        `${formatMs(awaited.maxMs)}), one submit each`,
+      'awaited',
+      `${formatMs(medianOf(awaitedMs))} a step: median of ${awaitedMs.length}, ` +
+        `${formatMs(least)} to ${formatMs(most)}`,
     ],
-    ['step, streamed', `${formatMs(figures.streamedMs)} ms, many in a submit`],
+    ['streamed', `${formatMs(figures.streamedMs)} a step`],
     [
-      'per step',
-      `${figures.dispatches} dispatches, ${figures.submits} submits (one reads the loss back), ` +
-        `${figures.buffersCreated} buffers and ${figures.bindGroupsCreated} bind groups created, ` +
-        `${figures.bytesUploaded} bytes uploaded`,
+      'API calls',
+      `${calls.dispatches} dispatches, ${calls.submits} submits (one copies the losses back), ` +
+        `${calls.buffersCreated} buffers, ${calls.bindGroupsCreated} bind groups, ` +
+        `${calls.bytesUploaded} bytes uploaded in a step`,
     ],
-    ['loss', `${figures.firstLoss.toFixed(3)} → ${figures.lastLoss.toFixed(3)}`],
-  ].map(([name = '', text]) => `  ${name.padEnd(15)} ${text}`);
-  if (figures.launches) lines.push(...describeLaunches(figures.launches));
-  return lines.join('\n');
+    ['loss', losses.map((loss) => loss.toFixed(3)).join(' → ')],
+  ];
+  const lines = rows.map(([name = '', text]) => `  ${name.padEnd(11)} ${text}`);
+  return [...lines, ...describeLaunches(figures.launches ?? [])].join('\n');
 }
 
 function describeLaunches(launches: readonly LaunchFigures[]): string[] {
   const total = launches.reduce((sum, { ms }) => sum + ms, 0);
-  const shown = launches.filter(({ ms }) => ms >= leastShare * total);
-  const width = Math.max(...shown.map(({ label }) => label.length), 'others'.length);
-  const line = (label: string, ms: number, rest = ''): string =>
-    `    ${label.padEnd(width)} ${formatMs(ms).padStart(7)} ms${rest}`;
-  const lines = shown.map(({ label, kernel, count, ms, gflops }) => {
-    const speed =
-      gflops === undefined ? ''.padStart(14) : `${gflops.toFixed(2).padStart(6)} GFLOP/s`;
-    return line(label, ms, `  ${speed}  ${kernel}${count > 1 ? ` × ${count}` : ''}`);
-  });
-  const others = total - shown.reduce((sum, { ms }) => sum + ms, 0);
-  lines.push(line('others', others), line('sum', total));
-  return [`  launches by timestamps`, ...lines];
+  return launches
+    .filter(({ ms }) => ms >= leastShare * total)
+    .map(({ label, kernel, count, ms, flops }) => {
+      const speed = flops > 0 ? `${(flops / ms / 1e6).toFixed(2)} GFLOP/s` : '';
+      const times = count > 1 ? ` × ${count}` : '';
+      const share = `${((100 * ms) / total).toFixed(0)} %`;
+      return `    ${label.padEnd(32)} ${formatMs(ms).padStart(10)} ${share.padStart(5)}  ${speed.padStart(13)}  ${kernel}${times}`;
+    });
 }

@@ -54,7 +54,12 @@ export class LossChart {
           space: 64,
           values: (_, steps) => steps.map((step) => (step % 1 === 0 ? numbers.format(step) : '')),
         },
-        { ...axis(40), space: 36, values: (_, losses) => losses.map((loss) => loss.toFixed(1)) },
+        {
+          ...axis(40),
+          space: 36,
+          incrs: [0.1, 0.2, 0.5, 1, 2, 5, 10],
+          values: (_, losses) => losses.map((loss) => loss.toFixed(1)),
+        },
       ],
       series: [{}, { stroke: () => this.#color('--accent'), width: 1.75, points: { show: false } }],
     };

@@ -7,6 +7,7 @@ import type { Progress, TrainingWorker } from './protocol.ts';
 import { SampleList } from './sample-list.ts';
 import { readSampling, SettingsForm } from './settings-form.ts';
 import { StatusLine } from './status-line.ts';
+import { count } from './text.ts';
 import { TextForm } from './text-form.ts';
 
 const sampleIntervalMs = 10_000;
@@ -45,13 +46,8 @@ let run: Run | undefined;
 let sampling = false;
 let sampledAt = 0;
 
-function showProblem(problem: string): void {
-  alertBox.textContent = problem;
-  alertBox.scrollIntoView({ block: 'nearest' });
-}
-
 function showError(error: unknown): void {
-  showProblem(error instanceof Error ? error.message : String(error));
+  alertBox.textContent = error instanceof Error ? error.message : String(error);
 }
 
 /** Whether the form says something else than what the network was made from. */
@@ -118,8 +114,8 @@ async function start(): Promise<void> {
   samples.clear();
   status.reset(tokensPerStep);
   caption.textContent =
-    `Loss in nats per character over training steps. The text has ${vocabularySize} different ` +
-    `characters: guessing blindly costs ${Math.log(vocabularySize).toFixed(2)}.`;
+    `Loss in nats per character. A step reads ${count(tokensPerStep, 'character')}; the text has ` +
+    `${vocabularySize} different ones, so guessing blindly costs ${Math.log(vocabularySize).toFixed(2)}.`;
 }
 
 function pause(): void {
@@ -180,7 +176,7 @@ function describeMissingGpu(): string {
 }
 
 thread.addEventListener('error', ({ message }) => {
-  showProblem(`The training worker stopped: ${message || 'it did not load'}. Load the page again.`);
+  showError(`The training worker stopped: ${message || 'it did not load'}. Load the page again.`);
 });
 trainButton.addEventListener('click', () => {
   train().catch(showFailure);

@@ -51,11 +51,20 @@ export async function readTextFile(file: File): Promise<string> {
       `${file.name} has ${size} MiB, this page takes up to ${most} MiB. Use a part of it.`,
     );
   }
-  const text = await file.text();
-  if (/[\0\ufffd]/.test(text)) {
+  const text = decode(await file.arrayBuffer());
+  if (text === undefined || text.includes('\0')) {
     throw new InputError(`${file.name} is not plain text in UTF-8. Save it as such and try again.`);
   }
   return text.replace(/\r\n?/g, '\n');
+}
+
+/** `undefined` for bytes that are not UTF-8. */
+function decode(bytes: ArrayBuffer): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
 }
 
 /** `1 character`, `1,200 characters`. */

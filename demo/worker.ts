@@ -13,10 +13,10 @@ import {
 } from '../src/index.ts';
 import type { Progress, Sample, TrainingWorker } from './protocol.ts';
 
-/** Characters that are read side by side, where the text is long enough. */
-const largestBatch = 32;
-/** Characters in a row that a step looks back over. */
-const stepsBack = 64;
+/** Sequences side by side, and characters in a row that a step looks back over. */
+const stepOnHardware = { batch: 32, steps: 64 };
+/** On the CPU smaller and more steps learn sooner. */
+const stepOnSoftware = { batch: 16, steps: 32 };
 const sampleLength = 280;
 const promptLength = 16;
 const reportIntervalMs = 100;
@@ -58,13 +58,12 @@ function requireRun(): Run {
   throw new Error('There is no network yet. Press Train first.');
 }
 
-/** Batches that fit a text: at least one, of fewer rows where it is short. */
-function cutText(text: string) {
-  // Pairs of UTF-16 units make one character; only for a short text the difference matters.
-  const enough = text.length > 2 * (largestBatch * stepsBack + 1);
-  const length = enough ? text.length / 2 : [...text].length;
-  const rows = Math.floor((length - 1) / stepsBack);
-  return { batch: Math.max(1, Math.min(largestBatch, rows)), steps: stepsBack };
+/** A step's batch and steps for a text: fewer sequences where the text is short. */
+function cutText(text: string, { batch, steps }: typeof stepOnHardware): typeof stepOnHardware {
+  // Two UTF-16 units may make one character; the difference matters only for a short text.
+  const isLong = text.length > 2 * (batch * steps + 1);
+  const sequences = Math.floor(([...(isLong ? '' : text)].length - 1) / steps);
+  return { batch: isLong ? batch : Math.max(1, Math.min(batch, sequences)), steps };
 }
 
 /** A few words from anywhere in a text; characters where it has no words. */
@@ -112,10 +111,12 @@ const worker: TrainingWorker = {
       await run?.trainer.dispose();
       run = undefined;
       const { cell, cellOptions, hiddenSize, layers, learningRate } = settings;
-      const data = textStream(text, cutText(text));
+      const opened = await openDevice();
+      const step = opened.info.software ? stepOnSoftware : stepOnHardware;
+      const data = textStream(text, cutText(text, step));
       const vocabularySize = data.vocabulary?.size ?? 0;
       const trainer = await Trainer.create({
-        device: await openDevice(),
+        device: opened,
         model: sequential([
           oneHot(vocabularySize),
           recurrent(cell, hiddenSize, { ...cellOptions, layers }),

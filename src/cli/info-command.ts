@@ -12,13 +12,14 @@ interface InfoFlags {
 }
 
 /** Outcome of the self-test; `reason` says what is wrong. */
-interface SelfTestReport {
+export interface SelfTestReport {
   readonly passed: boolean;
   readonly ms: number;
   readonly reason?: string;
 }
 
-interface InfoReport {
+/** What `gatefold info` tells; null and empty where there is no device. */
+export interface InfoReport {
   readonly adapter: string;
   readonly info: DeviceInfo | null;
   readonly features: readonly string[];
@@ -65,7 +66,14 @@ async function reportSelfTest(run: () => ReturnType<typeof selfTest>): Promise<S
   }
 }
 
-function describeReport({ adapter, info, features, limits, selfTest: test }: InfoReport): string {
+/** The report for people. */
+export function describeReport({
+  adapter,
+  info,
+  features,
+  limits,
+  selfTest: test,
+}: InfoReport): string {
   const lines = [`adapter    ${adapter}`];
   if (info) {
     lines.push(

@@ -1,4 +1,5 @@
 import { createReadStream, createWriteStream } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -58,8 +59,8 @@ export async function extractSoftwareAdapter(): Promise<SoftwareAdapterFiles> {
 export async function extractChromium(): Promise<ChromiumFiles> {
   const { folder: source, version } = findPackage('Chromium');
   const folder = await fillCacheFolder({
-    name: `chromium-${version}`,
-    files: ['chromium', 'libvk_swiftshader.so', 'lib/libnss3.so', 'fonts/fonts.conf'],
+    name: `chromium-${version}-fonts`,
+    files: ['chromium', 'libvk_swiftshader.so', 'lib/libnss3.so', 'fonts.conf'],
     fill: async (target) => {
       await Promise.all([
         pipeline(
@@ -70,6 +71,7 @@ export async function extractChromium(): Promise<ChromiumFiles> {
         unpack(join(source, 'swiftshader.tar.br'), target),
         unpack(join(source, 'al2023.tar.br'), target),
         unpack(join(source, 'fonts.tar.br'), join(target, 'fonts')),
+        writeFile(join(target, 'fonts.conf'), fontConfiguration),
       ]);
     },
   });
@@ -77,7 +79,7 @@ export async function extractChromium(): Promise<ChromiumFiles> {
     executable: join(folder, 'chromium'),
     environment: {
       LD_LIBRARY_PATH: join(folder, 'lib'),
-      FONTCONFIG_PATH: join(folder, 'fonts'),
+      FONTCONFIG_PATH: folder,
     },
   };
 }
@@ -103,6 +105,15 @@ function findPackage(wanted: string): ChromiumPackage {
     );
   }
 }
+
+/**
+ * Where the fonts lie. The package's own file names folders of another system; without any font a page with
+ * form controls ends the renderer.
+ */
+const fontConfiguration = `<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig><dir prefix="relative">fonts</dir></fontconfig>
+`;
 
 /** The archives' owners mean nothing here, and setting them fails inside user namespaces. */
 const unpackOptions: ExtractOptions & { readonly chown: boolean } = { chown: false };

@@ -40,13 +40,11 @@ const quantity = new Intl.NumberFormat('en', { notation: 'compact', maximumSigni
  */
 export function explainPlan(plan: Plan): string {
   const lines = [`plan '${plan.name}'`];
-  for (const { label, launch, count } of groupLaunches(plan.launches)) {
-    const { cost } = launch;
+  for (const { label, launch, count, flops, bytes } of groupLaunches(plan.launches)) {
     const times = count > 1 ? ` × ${count}` : '';
-    const bytes = count * (cost.readBytes + cost.writtenBytes);
     lines.push(
       `  ${label}: ${launch.kernel}${launch.cell ? ` + ${launch.cell}` : ''}${times}, ` +
-        `${launch.workgroups.join('×')} workgroups, ${quantity.format(count * cost.flops)}FLOP, ` +
+        `${launch.workgroups.join('×')} workgroups, ${quantity.format(flops)}FLOP, ` +
         `${quantity.format(bytes)}B`,
     );
   }
@@ -63,15 +61,27 @@ export function explainPlan(plan: Plan): string {
   return lines.join('\n');
 }
 
-function groupLaunches(
-  launches: readonly Launch[],
-): { label: string; launch: Launch; count: number }[] {
-  const groups: { label: string; launch: Launch; count: number }[] = [];
+/** Launches of one label and kernel in a row, with the sums of their work. */
+interface LaunchGroup {
+  readonly label: string;
+  readonly launch: Launch;
+  count: number;
+  flops: number;
+  bytes: number;
+}
+
+function groupLaunches(launches: readonly Launch[]): LaunchGroup[] {
+  const groups: LaunchGroup[] = [];
   for (const launch of launches) {
     const label = launch.label.replace(/#\d+$/, '');
-    const last = groups.at(-1);
-    if (last && last.label === label && last.launch.kernel === launch.kernel) last.count += 1;
-    else groups.push({ label, launch, count: 1 });
+    let group = groups.at(-1);
+    if (group?.label !== label || group.launch.kernel !== launch.kernel) {
+      group = { label, launch, count: 0, flops: 0, bytes: 0 };
+      groups.push(group);
+    }
+    group.count += 1;
+    group.flops += launch.cost.flops;
+    group.bytes += launch.cost.readBytes + launch.cost.writtenBytes;
   }
   return groups;
 }

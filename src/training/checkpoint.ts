@@ -23,6 +23,8 @@ export interface CheckpointHeader {
   };
   readonly schedule: object;
   readonly plateau?: PlateauState;
+  /** Losses since the plateau's last observation. */
+  readonly plateauLosses?: readonly number[];
   /** Strategy and variant of every recurrence, as `explain()` names them. */
   readonly choices: readonly string[];
   /** Whatever the caller wants to find again, e.g. the command line's flags. */
@@ -108,15 +110,32 @@ function parseHeader(text: string, source: string): CheckpointHeader {
     const field = fields[name];
     if (typeof field !== 'object' || field === null) throw malformed(`has no object '${name}'`);
   }
-  if (fields.config !== undefined && !Array.isArray(fields.config)) {
-    throw malformed(`has a 'config' that is no list`);
+  if (!Object.values(fields.inputs as object).every(isTensorType)) {
+    throw malformed(`has 'inputs' that are no types of tensors`);
   }
-  if (!Array.isArray(fields.choices)) throw malformed(`has no list 'choices'`);
+  for (const [name, isItem] of Object.entries(lists)) {
+    const list = fields[name];
+    if (list === undefined && name !== 'choices') continue;
+    if (!Array.isArray(list) || !list.every(isItem)) throw malformed(`has no list '${name}'`);
+  }
   const { vocabulary, version: _, ...rest } = fields;
   return {
     ...(rest as unknown as CheckpointHeader),
     ...(vocabulary !== undefined && { vocabulary: Vocabulary.fromJSON(vocabulary) }),
   };
+}
+
+/** What the lists of a header hold. */
+const lists: Readonly<Record<string, (item: unknown) => boolean>> = {
+  config: (layer) => typeof (layer as LayerConfig | null)?.kind === 'string',
+  choices: (choice) => typeof choice === 'string',
+  plateauLosses: (loss) => typeof loss === 'number',
+};
+
+function isTensorType(value: unknown): boolean {
+  const { shape, dtype } = (value ?? {}) as Partial<Record<keyof TensorType, unknown>>;
+  const isShape = Array.isArray(shape) && shape.every((n) => Number.isSafeInteger(n) && n > 0);
+  return isShape && (dtype === 'f32' || dtype === 'i32');
 }
 
 function splitTensors(

@@ -133,24 +133,21 @@ export class GpuEngine implements Engine {
 
   async exportState(): Promise<EngineState> {
     const { graph, optimizer } = this.#spec;
-    const parameters = await this.store.readParameters(sharedKeys.parameters, graph.layout);
-    const moments = new Map<string, NamedArrays>();
-    for (const name of optimizer.moments) {
-      moments.set(name, await this.store.readParameters(trainingKeys.moment(name), graph.layout));
-    }
-    const states: NamedArrays = new Map();
-    for (const [name, { initial }] of graph.traced.states) {
-      const bytes = await this.store.read(sharedKeys.state(name), 4 * initial.size);
-      states.set(name, new Float32Array(bytes.buffer));
-    }
-    const now = decodeTrainingState(await this.store.read(trainingKeys.state));
-    return {
-      parameters,
-      moments,
-      states,
-      step: now.step,
-      learningRateScale: now.learningRateScale,
-    };
+    const { store } = this;
+    // All copies are submitted before the first is awaited: no step can come between them.
+    const [parameters, moments, states, state] = await Promise.all([
+      store.readParameters(sharedKeys.parameters, graph.layout),
+      readAll(optimizer.moments, (name) =>
+        store.readParameters(trainingKeys.moment(name), graph.layout),
+      ),
+      readAll(graph.traced.states.keys(), async (name) => {
+        const { buffer } = await store.read(sharedKeys.state(name));
+        return new Float32Array(buffer, 0, graph.traced.states.get(name)?.initial.size);
+      }),
+      store.read(trainingKeys.state),
+    ]);
+    const { step, learningRateScale } = decodeTrainingState(state);
+    return { parameters, moments, states, step, learningRateScale };
   }
 
   importState(state: EngineState): void {
@@ -238,4 +235,16 @@ export class GpuEngine implements Engine {
     this.store.provide(plan);
     this.#executable = await this.store.device.compile(plan, this.store.buffers);
   }
+}
+
+/** Starts all reads at once. Returns their results by name. */
+async function readAll<T>(
+  names: Iterable<string>,
+  read: (name: string) => Promise<T>,
+): Promise<Map<string, T>> {
+  return new Map(
+    await Promise.all(
+      [...names].map(async (name): Promise<[string, T]> => [name, await read(name)]),
+    ),
+  );
 }

@@ -1,6 +1,6 @@
 import type { Device } from '../device/device.ts';
 import type { Executable } from '../device/executable.ts';
-import { OptionError, ShapeError } from '../errors.ts';
+import { FileFormatError, OptionError, ShapeError } from '../errors.ts';
 import type { Values } from '../graph/operator.ts';
 import type { TensorType } from '../graph/tensor.ts';
 import { buildModel } from '../layers/build.ts';
@@ -10,6 +10,7 @@ import { evaluateGraph } from '../reference/interpreter.ts';
 import { layOutParameters, type ParameterLayout } from '../schedule/parameter-layout.ts';
 import { sharedKeys } from '../schedule/program.ts';
 import { schedule } from '../schedule/schedule.ts';
+import { checkTokens } from './check-tokens.ts';
 import { readCheckpoint } from './checkpoint.ts';
 import type { NamedArrays } from './engine.ts';
 import { GpuStore } from './gpu-store.ts';
@@ -65,11 +66,10 @@ export class Network {
     const layout = layoutOf(traced);
     const { device } = options;
     const { vocabulary } = info;
+    const flat = flattenWeights(layout, parameters);
     if (device === 'reference') {
-      flattenParameters(layout, parameters);
       return new Network(model, layout, vocabulary, { kind: 'reference', read: () => parameters });
     }
-    const flat = flattenParameters(layout, parameters);
     const store = new GpuStore(device);
     store.create(sharedKeys.parameters, flat.byteLength, new Uint8Array(flat.buffer));
     return new Network(model, layout, vocabulary, { kind: 'gpu', store, ownsStore: true });
@@ -86,6 +86,7 @@ export class Network {
    * @param inputs - by name (`input` for a sequential model), e.g. tokens i32 [T, B] or floats [T, B, I].
    * @returns the outputs by name (`output` for a single one).
    * @throws {ShapeError} if an input does not fit the model.
+   * @throws {VocabularyError} for a token that the model does not know.
    */
   async forward(
     inputs: Readonly<Record<string, ShapedArray>>,
@@ -102,6 +103,7 @@ export class Network {
       types[name] = { shape, dtype: data instanceof Int32Array ? 'i32' : 'f32' };
     }
     const traced = this.model.trace(types);
+    checkTokens('forward', Object.values(traced.outputs), (name) => inputs[name]?.data);
     return this.weights.kind === 'gpu'
       ? this.#forwardOnDevice(this.weights.store, traced, types, inputs)
       : this.#forwardOnReference(this.weights.read(), traced, inputs);
@@ -135,8 +137,11 @@ export class Network {
 
   /** Frees what was compiled, and the weights unless a trainer owns them. */
   async dispose(): Promise<void> {
-    for (const sampler of this.#samplers.values()) (await sampler).dispose();
-    for (const executable of this.#executables.values()) (await executable).dispose();
+    const made = [...this.#samplers.values(), ...this.#executables.values()];
+    // What could not be made has told so when it was asked for.
+    for (const result of await Promise.allSettled<{ dispose(): void }>(made)) {
+      if (result.status === 'fulfilled') result.value.dispose();
+    }
     this.#samplers.clear();
     this.#executables.clear();
     if (this.weights.kind === 'gpu' && this.weights.ownsStore) this.weights.store.dispose();
@@ -176,11 +181,12 @@ export class Network {
       if (executable.plan.tensors.has(name)) executable.write(name, data);
     }
     executable.run();
-    const results: Record<string, ShapedArray> = {};
-    for (const [name, { shape }] of outputs) {
-      results[name] = { data: await executable.read(name), shape };
-    }
-    return results;
+    const results = await Promise.all(
+      [...outputs].map(async ([name, { shape }]): Promise<[string, ShapedArray]> => {
+        return [name, { data: await executable.read(name), shape }];
+      }),
+    );
+    return Object.fromEntries(results);
   }
 
   #forwardOnReference(
@@ -200,6 +206,19 @@ export class Network {
         const data = value instanceof Int32Array ? value : Float32Array.from(value);
         return [name, { data, shape: tensor.shape }];
       }),
+    );
+  }
+}
+
+/** Weights of a file as one flat array. @throws {FileFormatError} if they are not the model's. */
+function flattenWeights(layout: ParameterLayout, weights: NamedArrays) {
+  try {
+    return flattenParameters(layout, weights);
+  } catch (cause) {
+    if (!(cause instanceof ShapeError)) throw cause;
+    throw new FileFormatError(
+      `checkpoint: ${cause.message} The file does not hold the model that it describes.`,
+      { cause },
     );
   }
 }

@@ -100,7 +100,7 @@ export class ReferenceEngine implements Engine {
       parameters: copyArrays(this.#parameters),
       moments: new Map([...this.#moments].map(([name, values]) => [name, copyArrays(values)])),
       states: copyArrays(this.#states),
-      step: this.#step,
+      step: this.#failure ? this.#step - 1 : this.#step,
       learningRateScale: this.#scale,
     });
   }

@@ -159,16 +159,18 @@ export function flattenParameters(
   layout: ParameterLayout,
   values: ReadonlyMap<string, ArrayLike<number>>,
 ): Float32Array<ArrayBuffer> {
-  const flat = new Float32Array(layout.totalFloats);
+  // Checked before memory is taken: a layout may come from a damaged file.
   for (const [name, slot] of layout.slots) {
     const value = values.get(name);
-    if (value?.length !== slot.size) {
-      throw new ShapeError(
-        `parameter '${name}' has ${value ? `${value.length} values` : 'no value'}, expected ` +
-          `${slot.size} for shape [${slot.parameter.shape.join(', ')}].`,
-      );
-    }
-    flat.set(value, slot.offsetFloats);
+    if (value?.length === slot.size) continue;
+    throw new ShapeError(
+      `parameter '${name}' has ${value ? `${value.length} values` : 'no value'}, expected ` +
+        `${slot.size} for shape [${slot.parameter.shape.join(', ')}].`,
+    );
+  }
+  const flat = new Float32Array(layout.totalFloats);
+  for (const [name, { offsetFloats }] of layout.slots) {
+    flat.set(values.get(name) as ArrayLike<number>, offsetFloats);
   }
   return flat;
 }

@@ -97,6 +97,13 @@ export function checkState({ graph, optimizer }: TrainingSpec, state: EngineStat
         'Resume with the batch size and the stateful option of the first run.',
     );
   }
+  for (const name of state.states.keys()) {
+    if (graph.traced.states.has(name)) continue;
+    throw new FileFormatError(
+      `checkpoint: state '${name}' is carried from step to step, this run carries none. ` +
+        'Resume with stateful: true.',
+    );
+  }
   return state;
 }
 

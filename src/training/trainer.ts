@@ -53,8 +53,8 @@ export class Trainer {
   readonly #spec: TrainingSpec;
   readonly #options: TrainerOptions;
   readonly #plateau: PlateauController | undefined;
-  #plateauLosses: number[] = [];
-  #failure: NonFiniteError | undefined;
+  #plateauLosses: number[];
+  #failure: { readonly step: number; readonly error: NonFiniteError } | undefined;
   #msPerStep: number | undefined;
   /** The trained weights, for evaluation and sampling while training goes on. */
   readonly network: Network;
@@ -67,12 +67,14 @@ export class Trainer {
     engine: Engine,
     network: Network,
     plateau: PlateauController | undefined,
+    plateauLosses: readonly number[],
     resumeNotes: readonly string[],
   ) {
     this.#options = options;
     this.#spec = spec;
     this.#engine = engine;
     this.#plateau = plateau;
+    this.#plateauLosses = [...plateauLosses];
     this.network = network;
     this.resumeNotes = resumeNotes;
   }
@@ -108,7 +110,8 @@ export class Trainer {
           ? { kind: 'gpu', store: engine.store, ownsStore: false }
           : { kind: 'reference', read: () => (engine as ReferenceEngine).parameters };
       const network = new Network(spec.model, spec.graph.layout, spec.data.vocabulary, weights);
-      return new Trainer(options, spec, engine, network, plateau, notes);
+      const losses = saved?.plateauLosses ?? [];
+      return new Trainer(options, spec, engine, network, plateau, losses, notes);
     } catch (error) {
       engine.dispose();
       throw error;
@@ -121,7 +124,7 @@ export class Trainer {
 
   /** Training steps done. While {@link fit} runs, steps that are under way count. */
   get step(): number {
-    return this.#engine.step;
+    return this.#failure?.step ?? this.#engine.step;
   }
 
   /** Elements of the batch's `target` (tokens of a language model), or of its first field. */
@@ -148,7 +151,7 @@ export class Trainer {
     let finishedAt = performance.now();
     try {
       while (true) {
-        if (this.#failure) throw this.#failure;
+        if (this.#failure) throw this.#failure.error;
         while (!signal?.aborted && this.step < end && this.#mayRunAhead(pending.length)) {
           const first = this.step;
           if (this.#isValidated(first)) {
@@ -168,16 +171,13 @@ export class Trainer {
         const now = performance.now();
         this.#msPerStep = (now - finishedAt) / next.count;
         finishedAt = now;
-        for (const record of records) {
-          if (!record.lossIsFinite || !record.gradientsAreFinite) throw await this.#fail(record);
-          this.#observe(record.loss);
-          const { loss, gradientNorm, learningRate } = record;
-          yield { step: record.step + 1, loss, gradientNorm, learningRate };
+        for (const { step, loss, gradientNorm, learningRate } of await this.#take(records)) {
+          yield { step: step + 1, loss, gradientNorm, learningRate };
         }
         finishedAt = Math.max(finishedAt, performance.now() - SUBMIT_MS);
       }
     } finally {
-      await Promise.allSettled(pending.map(({ records }) => records));
+      for (const { records } of pending) await this.#take(await records.catch(() => []));
     }
     if (signal?.aborted && this.step < end) {
       throw new AbortedError(`fit: aborted after step ${this.step} of ${end}.`, {
@@ -232,7 +232,10 @@ export class Trainer {
         learningRateScale: state.learningRateScale,
         optimizer: { name: optimizer.name, options: optimizer.options },
         schedule,
-        ...(this.#plateau && { plateau: this.#plateau.state }),
+        ...(this.#plateau && {
+          plateau: this.#plateau.state,
+          plateauLosses: [...this.#plateauLosses],
+        }),
         choices: this.#engine.choices,
         ...(run && { run }),
       },
@@ -317,9 +320,17 @@ export class Trainer {
     if (this.#plateau.observe(mean)) this.#engine.setLearningRateScale(this.#plateau.scale);
   }
 
-  async #fail(record: StepRecord): Promise<NonFiniteError> {
-    const finding = await this.#engine.findNonFinite();
-    this.#failure = new NonFiniteError(describeNonFinite(record, finding));
-    return this.#failure;
+  /** Takes note of finished steps, whether anybody looks at them or not. Returns those that count. */
+  async #take(records: readonly StepRecord[]): Promise<readonly StepRecord[]> {
+    if (this.#failure) return [];
+    const counts = (record: StepRecord) => record.lossIsFinite && record.gradientsAreFinite;
+    const failed = records.find((record) => !counts(record));
+    const counted = failed ? records.slice(0, records.indexOf(failed)) : records;
+    for (const { loss } of counted) this.#observe(loss);
+    if (failed) {
+      const message = describeNonFinite(failed, await this.#engine.findNonFinite());
+      this.#failure = { step: failed.step, error: new NonFiniteError(message) };
+    }
+    return counted;
   }
 }

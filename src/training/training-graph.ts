@@ -6,6 +6,7 @@ import { differentiate } from '../ops/differentiate.ts';
 import { meanSquaredError } from '../ops/mean-squared-error.ts';
 import { softmaxCrossEntropy } from '../ops/softmax-cross-entropy.ts';
 import { layOutParameters, type ParameterLayout } from '../schedule/parameter-layout.ts';
+import { checkTokens } from './check-tokens.ts';
 import type { DataSource } from './data.ts';
 
 /** A loss written with operators: the model's outputs and all inputs of the batch to a scalar. */
@@ -53,6 +54,7 @@ export function inputTypes(data: DataSource): Record<string, TensorType> {
  * Traces a model with its loss.
  *
  * @throws {ShapeError} if the loss is not a scalar.
+ * @throws {VocabularyError} if the data has a token that the model or the loss does not know.
  */
 export function buildLossGraph(
   model: Model,
@@ -69,6 +71,7 @@ export function buildLossGraph(
         'Reduce it with mean() or sum().',
     );
   }
+  checkTokens('data', [value], (name) => data.fields.find((field) => field.name === name)?.array);
   const parameters = [...traced.parameters.values()].map(({ parameter }) => parameter);
   return { traced, loss: value, layout: layOutParameters(parameters) };
 }

@@ -1,8 +1,8 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Browser, Page } from 'puppeteer';
+import type { Browser, ElementHandle, Page } from 'puppeteer';
 import { build } from 'vite';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { logAdapter } from '../support/adapter-log.ts';
@@ -53,9 +53,10 @@ afterEach(async () => {
 });
 
 describe('the page', () => {
-  it('trains, pauses, goes on and samples', async () => {
+  it('trains without stutter, pauses, goes on and samples', async () => {
     await open();
     logAdapter(`${await textOf('#adapter')}, ${await browser.version()}`);
+    await observePage();
     await useOwnText(ownText);
     await setNumber('Hidden size', 24);
     await setNumber('Learning rate', 0.02);
@@ -74,6 +75,14 @@ describe('the page', () => {
     await sleep(1_200);
     expect(await readStatus()).toEqual(paused);
 
+    const { statusTimesMs, longestFrameMs } = await readObservations();
+    const gapsMs = statusTimesMs.slice(1).map((at, index) => at - (statusTimesMs[index] ?? 0));
+    expect(gapsMs.length).toBeGreaterThan(0);
+    expect(Math.min(...gapsMs)).toBeGreaterThan(990);
+    // The software adapter shares the cores with the page, so frames are late, but none waits for a step's
+    // compilation or for several steps.
+    expect(longestFrameMs).toBeLessThan(1_000);
+
     await press('Sample');
     await page.waitForSelector('#samples li');
     const sample = await textOf('#samples .sample-text');
@@ -89,43 +98,6 @@ describe('the page', () => {
     await setNumber('Layers', 2);
     expect(await textOf('#run-note')).toBe('Settings changed: Train starts anew.');
     expect(await textOf('[role="alert"]')).toBe('');
-    expect(complaints).toEqual([]);
-  });
-
-  it('sets the status once a second at most, and stays responsive', async () => {
-    await open();
-    await useOwnText(ownText);
-    await setNumber('Hidden size', 24);
-    await page.evaluate(() => {
-      const seen: number[] = [];
-      let longestFrameMs = 0;
-      let last = performance.now();
-      const frame = () => {
-        longestFrameMs = Math.max(longestFrameMs, performance.now() - last);
-        last = performance.now();
-        requestAnimationFrame(frame);
-      };
-      requestAnimationFrame(frame);
-      new MutationObserver(() => seen.push(performance.now())).observe(
-        document.querySelector('[role="status"]') as Element,
-        { childList: true },
-      );
-      Object.assign(globalThis, { observed: () => ({ seen, longestFrameMs }) });
-    });
-    await press('Train');
-    await waitForStatus(0);
-    await sleep(3_500);
-    const { seen, longestFrameMs } = await page.evaluate(() =>
-      (
-        globalThis as unknown as { observed(): { seen: number[]; longestFrameMs: number } }
-      ).observed(),
-    );
-    expect(seen.length).toBeGreaterThan(1);
-    for (const [index, at] of seen.slice(1).entries()) {
-      expect(at - (seen[index] ?? 0)).toBeGreaterThan(990);
-    }
-    // The software adapter shares two cores with the page; training on the page itself takes seconds.
-    expect(longestFrameMs).toBeLessThan(700);
     expect(complaints).toEqual([]);
   });
 
@@ -148,6 +120,22 @@ describe('the page', () => {
     );
     expect(await page.evaluate(() => document.activeElement?.id)).toBe('hidden-size');
     expect(await textOf('[role="status"]')).toBe('');
+    expect(complaints).toEqual([]);
+  });
+
+  it('takes a text file, and refuses one that is no text', async () => {
+    await open();
+    const [textFile, binaryFile] = [join(folder, 'shells.txt'), join(folder, 'noise.bin')];
+    await writeFile(textFile, ownText);
+    await writeFile(binaryFile, Uint8Array.of(0xff, 0xfe, 0, 1, 2));
+    await upload(textFile);
+    await page.waitForSelector('#remove-file:not([hidden])');
+    expect(await textOf('#text-note')).toBe('shells.txt, 4,560 characters; its beginning is shown');
+    await upload(binaryFile);
+    expect(await waitForAlert()).toBe(
+      'noise.bin is not plain text in UTF-8. Save it as such and try again.',
+    );
+    expect(await textOf('#text-note')).toMatch(/^shells\.txt/);
     expect(complaints).toEqual([]);
   });
 
@@ -204,6 +192,11 @@ async function useOwnText(text: string): Promise<void> {
   await page.locator('::-p-aria(Your text)').fill(text);
 }
 
+async function upload(path: string): Promise<void> {
+  const input = await page.$('input[type="file"]');
+  await (input as ElementHandle<HTMLInputElement>).uploadFile(path);
+}
+
 async function setNumber(label: string, value: number): Promise<void> {
   await page.locator(`::-p-aria(${label})`).fill(String(value));
 }
@@ -238,6 +231,38 @@ async function waitForStatus(step: number): ReturnType<typeof readStatus> {
     step,
   );
   return readStatus();
+}
+
+interface Observations {
+  /** When the status changed. */
+  readonly statusTimesMs: readonly number[];
+  /** The longest time between two frames. */
+  readonly longestFrameMs: number;
+}
+
+async function observePage(): Promise<void> {
+  await page.evaluate(() => {
+    const statusTimesMs: number[] = [];
+    let longestFrameMs = 0;
+    let last = performance.now();
+    const frame = () => {
+      longestFrameMs = Math.max(longestFrameMs, performance.now() - last);
+      last = performance.now();
+      requestAnimationFrame(frame);
+    };
+    requestAnimationFrame(frame);
+    new MutationObserver(() => statusTimesMs.push(performance.now())).observe(
+      document.querySelector('[role="status"]') as Element,
+      { childList: true },
+    );
+    Object.assign(globalThis, { readObservations: () => ({ statusTimesMs, longestFrameMs }) });
+  });
+}
+
+function readObservations(): Promise<Observations> {
+  return page.evaluate(() =>
+    (globalThis as unknown as { readObservations(): Observations }).readObservations(),
+  );
 }
 
 /** The last steps may reach the status up to a second after the pause. */

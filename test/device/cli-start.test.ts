@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { runCli } from '../unit/cli/run-cli.ts';
 
 let folder = '';
@@ -19,9 +19,8 @@ it("start learns 'hello', then trains on the novel with the flags given", async 
   expect(code).toBe(0);
   expect(stdout).toContain("over the vocabulary [h, e, l, o] reads 'hell' and learns 'ello'");
   for (const [input, predicted] of ['he', 'el', 'll', 'lo']) {
-    expect(stdout).toMatch(
-      new RegExp(`^${input} {2}→ {2}${predicted} {2}p = 0?[01]\\.\\d{3} {2}✓$`, 'm'),
-    );
+    const row = `^${input} {2}→ {2}${predicted} {2}p = [01]\\.\\d{3} {2}✓$`;
+    expect(stdout).toMatch(new RegExp(row, 'm'));
   }
   expect(stdout.indexOf('hello:')).toBeLessThan(stdout.indexOf('Moby-Dick'));
   expect(stdout).toMatch(/^model {7}one-hot → gru 16 → linear, [\d,]+ parameters$/m);
@@ -29,30 +28,19 @@ it("start learns 'hello', then trains on the novel with the flags given", async 
   expect(stdout).toContain('checkpoint  checkpoints/gru.safetensors');
 });
 
-describe('info', () => {
-  it('shows adapter, features, limits and the self-test', async () => {
-    const { code, stdout } = await runCli(['info', '--device', 'software']);
-    expect(code).toBe(0);
-    expect(stdout).toMatch(/^adapter {4}.+\(software\) on Dawn\/Node$/m);
-    expect(stdout).toMatch(/^features {3}.*timestamp-query/m);
-    expect(stdout).toMatch(/^ {2}maxComputeInvocationsPerWorkgroup +\d+$/m);
-    expect(stdout).toMatch(/^self-test {2}passed \(\d+ ms\)$/m);
-  });
-
-  it('prints JSON', async () => {
-    const { code, stdout } = await runCli(['info', '--json', '--device', 'software']);
-    expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({
-      adapter: expect.stringContaining('(software)'),
-      info: { software: true, runtime: 'node' },
-      features: expect.arrayContaining(['timestamp-query']),
-      limits: { maxBufferSize: expect.any(Number) },
-      selfTest: { passed: true, ms: expect.any(Number) },
-    });
+it('info tells of adapter, features, limits and the self-test as JSON', async () => {
+  const { code, stdout } = await runCli(['info', '--json', '--device', 'software']);
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({
+    adapter: expect.stringContaining('(software)'),
+    info: { software: true, runtime: 'node' },
+    features: expect.arrayContaining(['timestamp-query']),
+    limits: { maxBufferSize: expect.any(Number) },
+    selfTest: { passed: true, ms: expect.any(Number) },
   });
 });
 
-it('ends with exit code 2 and one line where there is no adapter', async () => {
+it('ends with exit code 2 and one line where there is no such adapter', async () => {
   const environment = { GATEFOLD_ADAPTER: 'gpu' };
   const { code, stdout, stderr } = await runCli(['info'], { environment });
   expect(stdout).toBe('');

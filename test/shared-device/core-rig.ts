@@ -25,6 +25,8 @@ export interface CoreRun {
   readonly strategy?: Strategy;
   /** Plans for an adapter of another lane width. */
   readonly laneWidth?: number;
+  /** Changes the plan before it is compiled. */
+  readonly editPlan?: (plan: Plan) => Plan;
 }
 
 /** Float32 values of the device by tensor name, gradients as `gradient of <parameter>`. */
@@ -54,7 +56,7 @@ export async function runCore(
   const { gradients = new Map<string, SymbolicTensor>(), laneWidth, strategy } = run;
   const roots = [...Object.values(outputs), ...gradients.values()];
   const drawn = drawParameters(roots);
-  const plan = schedule(
+  const scheduled = schedule(
     {
       name: 'case',
       parameters: drawn.layout,
@@ -66,6 +68,7 @@ export async function runCore(
       ...(strategy && { strategy }),
     },
   );
+  const plan = run.editPlan?.(scheduled) ?? scheduled;
   const shared = new Map<string, GPUBuffer>();
   const poison = new Float32Array(drawn.layout.totalFloats).fill(Number.NaN);
   for (const { key, label, bytes } of plan.buffers) {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { Interruption } from '../../../src/cli/interruption.ts';
 
 it('aborts at the first signal, says which, and lets go of the signals', () => {
@@ -28,4 +28,14 @@ it('lets a signal count more than the time limit', async () => {
   await sleep(20);
   process.emit('SIGINT');
   expect(interruption.reason).toBe('SIGINT');
+});
+
+it('ends the process at the second signal', () => {
+  const exit = vi.spyOn(process, 'exit').mockReturnValue(undefined as never);
+  using _interruption = new Interruption(() => undefined);
+  process.emit('SIGINT');
+  expect(exit).not.toHaveBeenCalled();
+  process.emit('SIGTERM');
+  expect(exit).toHaveBeenCalledExactlyOnceWith(143);
+  exit.mockRestore();
 });

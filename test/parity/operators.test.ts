@@ -1,0 +1,3 @@
+import { testFixtures } from './run-fixtures.ts';
+
+testFixtures((name) => !name.startsWith('train-'));

@@ -1,0 +1,14 @@
+import type { PlanLimits } from '../../../src/graph/operator.ts';
+
+/** A software adapter's limits: WebGPU's defaults and four lanes. */
+export const narrowLimits: PlanLimits = {
+  maxComputeInvocationsPerWorkgroup: 256,
+  maxComputeWorkgroupSizeX: 256,
+  maxComputeWorkgroupsPerDimension: 65_535,
+  maxStorageBufferBindingSize: 134_217_728,
+  maxBufferSize: 268_435_456,
+  laneWidth: 4,
+};
+
+/** A GPU's limits: 32 lanes. */
+export const wideLimits: PlanLimits = { ...narrowLimits, laneWidth: 32 };
