@@ -69,21 +69,26 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
     }
   }
 
-  for (var r = 0u; r < rows; r++) { // unroll
-    let row = first_row + r;
-    if (row < m) {
-      for (var j = 0u; j < columns; j++) { // unroll
-        let column = first_column + j * lanes_n;
-        if (column < n) {
-          var value = acc[r * columns + j];
-          if (has_bias) {
-            value += bias[column];
-          }
-          c[c_offset + row * c_stride + column] = value;
-        }
+  // Written in a loop of its own, not unrolled: the guarded stores would be most of the code.
+  var tile: array<f32, rows * columns>;
+  for (var t = 0u; t < rows * columns; t++) { // unroll
+    tile[t] = acc[t];
+  }
+  for (var t = 0u; t < rows * columns; t++) {
+    let row = first_row + t / columns;
+    let column = first_column + t % columns * lanes_n;
+    if (row < m && column < n) {
+      var value = tile[t];
+      if (has_bias) {
+        value += bias[column];
       }
-      if (sums_columns && first_column == 0u) {
-        column_sums[sums_offset + row] = sum[r];
+      c[c_offset + row * c_stride + column] = value;
+    }
+  }
+  if (sums_columns && first_column == 0u) {
+    for (var r = 0u; r < rows; r++) { // unroll
+      if (first_row + r < m) {
+        column_sums[sums_offset + first_row + r] = sum[r];
       }
     }
   }

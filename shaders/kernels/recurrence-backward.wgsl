@@ -97,51 +97,52 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
               }
             }
           }
-          for (var n = 0u; n < units; n++) { // unroll
-            let unit = base + n * lanes + lane;
-            if (unit < unit_end) {
-              for (var r = 0u; r < rows; r++) { // unroll
-                let row = first_row + r;
-                if (row < batch) {
-                  let at = row * hidden_size + unit;
-                  if (!is_step) {
-                    carry[at] += acc[r * units + n];
+          // One copy of the cell for all sums of the tile: its code is long, and pipelines are built faster.
+          var sums: array<f32, rows * units>;
+          for (var i = 0u; i < rows * units; i++) { // unroll
+            sums[i] = acc[i];
+          }
+          for (var i = 0u; i < rows * units; i++) {
+            let row = first_row + i / units;
+            let unit = base + i % units * lanes + lane;
+            if (row < batch && unit < unit_end) {
+              let at = row * hidden_size + unit;
+              if (!is_step) {
+                carry[at] += sums[i];
+              } else {
+                let gradient_at = (t * batch + row) * gate_size + unit;
+                var gradient: CellGradient;
+                for (var v = 0u; v < saved_values; v++) { // unroll
+                  gradient.saved[v] = saved[((t * batch + row) * saved_values + v) * hidden_size + unit];
+                }
+                for (var s = 0u; s < states; s++) { // unroll
+                  gradient.state[s] = history[s * section_size + slot(position) + at];
+                  gradient.next[s] = history[s * section_size + slot(position + 1u) + at];
+                  if (down == 0u) {
+                    gradient.d_next[s] = carry[s * row_size + at];
                   } else {
-                    let gradient_at = (t * batch + row) * gate_size + unit;
-                    var gradient: CellGradient;
-                    for (var i = 0u; i < saved_values; i++) { // unroll
-                      gradient.saved[i] = saved[((t * batch + row) * saved_values + i) * hidden_size + unit];
-                    }
-                    for (var s = 0u; s < states; s++) { // unroll
-                      gradient.state[s] = history[s * section_size + slot(position) + at];
-                      gradient.next[s] = history[s * section_size + slot(position + 1u) + at];
-                      if (down == 0u) {
-                        gradient.d_next[s] = carry[s * row_size + at];
-                      } else {
-                        gradient.d_state[s] = carry[s * row_size + at];
-                      }
-                    }
-                    if (down == 0u) {
-                      gradient.d_next[0] += acc[r * units + n];
-                      if (has_output_gradient) {
-                        gradient.d_next[0] += d_output[t * row_size + at];
-                      }
-                    } else {
-                      gradient.d_vector = acc[r * units + n];
-                    }
-                    gradient = cell_backward(phases - 1u - down, gradient);
-                    for (var g = 0u; g < gates; g++) { // unroll
-                      if (gradient_phase[g] == phases - 1u - down) {
-                        d_recurrent[gradient_at + g * hidden_size] = gradient.du[g];
-                        if (gradients_apart) {
-                          d_projected[gradient_at + g * hidden_size] = gradient.dx[g];
-                        }
-                      }
-                    }
-                    for (var s = 0u; s < states; s++) { // unroll
-                      carry[s * row_size + at] = gradient.d_state[s];
+                    gradient.d_state[s] = carry[s * row_size + at];
+                  }
+                }
+                if (down == 0u) {
+                  gradient.d_next[0] += sums[i];
+                  if (has_output_gradient) {
+                    gradient.d_next[0] += d_output[t * row_size + at];
+                  }
+                } else {
+                  gradient.d_vector = sums[i];
+                }
+                gradient = cell_backward(phases - 1u - down, gradient);
+                for (var g = 0u; g < gates; g++) { // unroll
+                  if (gradient_phase[g] == phases - 1u - down) {
+                    d_recurrent[gradient_at + g * hidden_size] = gradient.du[g];
+                    if (gradients_apart) {
+                      d_projected[gradient_at + g * hidden_size] = gradient.dx[g];
                     }
                   }
+                }
+                for (var s = 0u; s < states; s++) { // unroll
+                  carry[s * row_size + at] = gradient.d_state[s];
                 }
               }
             }

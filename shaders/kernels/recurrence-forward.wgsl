@@ -101,42 +101,43 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
               }
             }
           }
-          for (var n = 0u; n < units; n++) { // unroll
-            let unit = base + n * lanes + lane;
-            if (unit < unit_end) {
-              for (var r = 0u; r < rows; r++) { // unroll
-                let row = first_row + r;
-                if (row < batch) {
-                  let at = row * hidden_size + unit;
-                  let projected_at = (t * batch + row) * gates * hidden_size + unit;
-                  let saved_at = saved_begin + row * saved_values * hidden_size + unit;
-                  var step: CellStep;
-                  for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
-                    step.x[g] = projected[projected_at + g * hidden_size];
-                    step.u[g] = acc[(r * units + n) * gates + g];
-                  }
-                  for (var s = 0u; s < states; s++) { // unroll
-                    step.state[s] = history[s * section_size + before + at];
-                  }
-                  for (var i = 0u; i < saved_values; i++) { // unroll
-                    if (saved_phase[i] < phase) {
-                      step.saved[i] = saved[saved_at + i * hidden_size];
-                    }
-                  }
-                  step = cell_forward(phase, step);
-                  for (var i = 0u; i < saved_values; i++) { // unroll
-                    if (saved_phase[i] == phase) {
-                      saved[saved_at + i * hidden_size] = step.saved[i];
-                    }
-                  }
-                  if (phase + 1u == phases) {
-                    for (var s = 0u; s < states; s++) { // unroll
-                      history[s * section_size + after + at] = step.next[s];
-                    }
-                  } else {
-                    history[(states + phase) * section_size + after + at] = step.vector;
-                  }
+          // One copy of the cell for all sums of the tile: its code is long, and pipelines are built faster.
+          var sums: array<f32, rows * units * gates>;
+          for (var i = 0u; i < rows * units * gates; i++) { // unroll
+            sums[i] = acc[i];
+          }
+          for (var i = 0u; i < rows * units; i++) {
+            let row = first_row + i / units;
+            let unit = base + i % units * lanes + lane;
+            if (row < batch && unit < unit_end) {
+              let at = row * hidden_size + unit;
+              let projected_at = (t * batch + row) * gates * hidden_size + unit;
+              let saved_at = saved_begin + row * saved_values * hidden_size + unit;
+              var step: CellStep;
+              for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
+                step.x[g] = projected[projected_at + g * hidden_size];
+                step.u[g] = sums[i * gates + g];
+              }
+              for (var s = 0u; s < states; s++) { // unroll
+                step.state[s] = history[s * section_size + before + at];
+              }
+              for (var v = 0u; v < saved_values; v++) { // unroll
+                if (saved_phase[v] < phase) {
+                  step.saved[v] = saved[saved_at + v * hidden_size];
                 }
+              }
+              step = cell_forward(phase, step);
+              for (var v = 0u; v < saved_values; v++) { // unroll
+                if (saved_phase[v] == phase) {
+                  saved[saved_at + v * hidden_size] = step.saved[v];
+                }
+              }
+              if (phase + 1u == phases) {
+                for (var s = 0u; s < states; s++) { // unroll
+                  history[s * section_size + after + at] = step.next[s];
+                }
+              } else {
+                history[(states + phase) * section_size + after + at] = step.vector;
               }
             }
           }

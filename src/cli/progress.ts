@@ -100,7 +100,6 @@ export class ProgressDisplay {
       barsize: 24,
       barCompleteChar: '█',
       barIncompleteChar: '░',
-      hideCursor: true,
       clearOnComplete: true,
       linewrap: false,
       gracefulExit: false,

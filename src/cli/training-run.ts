@@ -191,8 +191,9 @@ class Session {
       await this.#train(interruption.signal);
     } catch (error) {
       if (!(error instanceof AbortedError)) throw error;
+    } finally {
+      this.#display.finish();
     }
-    this.#display.finish();
     const { reason } = interruption;
     if (reason === 'SIGINT' || reason === 'SIGTERM') {
       await this.#save();

@@ -32,9 +32,13 @@ interface MatmulShape {
   readonly lanesN: number;
 }
 
-/** Largest unroll factor of 4, 2, 1 that divides an extent. */
-export function unrollFactor(extent: number): 1 | 2 | 4 {
-  return extent % 4 === 0 ? 4 : extent % 2 === 0 ? 2 : 1;
+/**
+ * How many terms of a sum to write out: 4, 2 or 1, whichever divides its length. A narrow (software) adapter
+ * gains nothing beyond 2 and takes longer to build the pipeline.
+ */
+export function unrollFactor(limits: PlanLimits, extent: number): 1 | 2 | 4 {
+  if (extent % 2 !== 0) return 1;
+  return extent % 4 === 0 && limits.laneWidth > 4 ? 4 : 2;
 }
 
 /**
@@ -46,7 +50,7 @@ export function unrollFactor(extent: number): 1 | 2 | 4 {
 export function chooseMatmulShape(limits: PlanLimits, m: number, n: number): MatmulShape {
   if (limits.laneWidth <= 4) {
     const columns = Math.min(8, Math.ceil(n / 4));
-    return { rows: Math.min(16, m), columns, lanesM: 1, lanesN: 4 };
+    return { rows: Math.min(8, m), columns, lanesM: 1, lanesN: 4 };
   }
   const lanesN = n >= 16 ? 16 : 8;
   const columns = Math.min(4, Math.ceil(n / lanesN));
@@ -86,7 +90,7 @@ export function launchMatmul(lowering: Lowering, request: MatmulRequest): void {
         columns: shape.columns,
         lanes_m: shape.lanesM,
         lanes_n: shape.lanesN,
-        k_unroll: unrollFactor(k),
+        k_unroll: unrollFactor(lowering.limits, k),
         has_bias: bias !== undefined,
         sums_columns: columnSums !== undefined,
         sums_offset: columnSums?.offset ?? 0,

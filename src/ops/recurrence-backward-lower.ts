@@ -1,4 +1,4 @@
-import type { Lowering, Strategy } from '../graph/operator.ts';
+import type { Lowering, PlanLimits, Strategy } from '../graph/operator.ts';
 import type { GraphNode, SymbolicTensor } from '../graph/tensor.ts';
 import { recurrenceBackward } from '../kernels/generated/recurrence-backward.ts';
 import { defineLaunch } from '../kernels/launch.ts';
@@ -19,8 +19,11 @@ import {
   type RecurrenceGradientAttributes,
 } from './recurrence-shape.ts';
 
-/** Backward keeps one sum per unit, so a narrow adapter, which pays per load, affords two units. */
-const UNITS_PER_LANE = { narrow: 2, wide: 1 };
+/** Hidden units per thread. A narrow adapter pays per load, so it spreads each load over more units. */
+function chooseUnits({ laneWidth }: PlanLimits, hiddenSize: number): number {
+  if (laneWidth > 4 || hiddenSize <= 32) return 1;
+  return hiddenSize <= 64 ? 2 : 4;
+}
 
 /** Launches of a recurrence's backward pass through time. */
 export function lowerBackward(
@@ -46,7 +49,7 @@ export function lowerBackward(
   const shape = chooseRecurrenceShape(
     lowering,
     attributes,
-    hiddenSize > 32 && lowering.limits.laneWidth <= 4 ? UNITS_PER_LANE.narrow : UNITS_PER_LANE.wide,
+    chooseUnits(lowering.limits, hiddenSize),
     requested,
   );
   lowering.decide(label, describeShape(shape), shape.reason);

@@ -1,4 +1,4 @@
-import type { Lowering, View } from '../graph/operator.ts';
+import type { Lowering, PlanLimits, View } from '../graph/operator.ts';
 import type { GraphNode, SymbolicTensor } from '../graph/tensor.ts';
 import { recurrenceForward } from '../kernels/generated/recurrence-forward.ts';
 import { defineLaunch } from '../kernels/launch.ts';
@@ -18,7 +18,10 @@ import {
   type RecurrenceAttributes,
 } from './recurrence-shape.ts';
 
-const UNITS_PER_LANE = 1;
+/** Hidden units per thread. A narrow adapter pays per load, so it spreads each load over more units. */
+function chooseUnits({ laneWidth }: PlanLimits, hiddenSize: number): number {
+  return laneWidth > 4 || hiddenSize <= 32 ? 1 : 2;
+}
 
 /** Launches of a recurrence's forward pass. */
 export function lowerForward(node: GraphNode<RecurrenceAttributes>, lowering: Lowering): void {
@@ -37,7 +40,12 @@ export function lowerForward(node: GraphNode<RecurrenceAttributes>, lowering: Lo
     SymbolicTensor,
   ];
   const requested = lowering.requestedStrategy(node as GraphNode);
-  const shape = chooseRecurrenceShape(lowering, attributes, UNITS_PER_LANE, requested);
+  const shape = chooseRecurrenceShape(
+    lowering,
+    attributes,
+    chooseUnits(lowering.limits, hiddenSize),
+    requested,
+  );
   lowering.decide(label, describeShape(shape), shape.reason);
 
   const layout = layOutHistory(attributes);

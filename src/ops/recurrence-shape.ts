@@ -98,7 +98,7 @@ export function chooseRecurrenceShape(
     : fits
       ? `hidden ${hiddenSize} ≤ ${PERSISTENT_HIDDEN_SIZE}: one workgroup walks all units of its batch rows`
       : `hidden ${hiddenSize} > ${PERSISTENT_HIDDEN_SIZE}: units are spread over workgroups, one dispatch per step`;
-  const kUnroll = unrollFactor(hiddenSize);
+  const kUnroll = unrollFactor(limits, hiddenSize);
   const rows = splitEvenly(batch, width <= 4 ? ROWS.narrow : ROWS.wide);
   if (strategy === 'persistent') {
     const wanted = Math.ceil(hiddenSize / unitsPerLane);

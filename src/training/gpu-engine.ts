@@ -115,7 +115,11 @@ export class GpuEngine implements Engine {
       const finding = findNonFinite(name, values, shape);
       if (finding) return finding;
     }
-    for (const [name, { shape, dtype }] of plan.tensors) {
+    // The plan's output comes first in it; where it was computed it stands once more, by its own label.
+    const tensors = [...plan.tensors].sort(
+      ([a], [b]) => Number(a === 'loss') - Number(b === 'loss'),
+    );
+    for (const [name, { shape, dtype }] of tensors) {
       if (dtype !== 'f32' || name.endsWith('recurrence:2')) continue;
       const finding = findNonFinite(name, await executable.read(name), shape);
       if (finding) return finding;

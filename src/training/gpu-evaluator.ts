@@ -51,6 +51,8 @@ export class GpuEvaluator {
 
   dispose(): void {
     this.#compiled?.executable.dispose();
+    // Other data may have another batch size.
+    for (const key of this.#compiled?.states ?? []) this.store.remove(key);
     this.#compiled = undefined;
   }
 

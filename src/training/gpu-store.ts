@@ -50,6 +50,13 @@ export class GpuStore {
     return values;
   }
 
+  /** Frees a buffer, if there is one by this key. */
+  remove(key: string): void {
+    const buffer = this.buffers.get(key);
+    if (buffer) this.device.destroyBuffer(buffer);
+    this.buffers.delete(key);
+  }
+
   dispose(): void {
     for (const buffer of this.buffers.values()) this.device.destroyBuffer(buffer);
     this.buffers.clear();
