@@ -19,13 +19,18 @@ export interface HeadlessBrowser {
   close(): Promise<void>;
 }
 
-interface Puppeteer {
+/** What is used of puppeteer itself. */
+interface Puppeteer extends BrowserLocator {
   launch(options: object): Promise<HeadlessBrowser>;
+}
+
+/** Knows where puppeteer has installed a browser of its own. */
+export interface BrowserLocator {
   executablePath(): string;
 }
 
 /** A browser that can be started. */
-interface BrowserFiles {
+export interface BrowserFiles {
   readonly executable: string;
   readonly environment: Readonly<Record<string, string>>;
   /** Whether it has no mode but the headless one. */
@@ -68,7 +73,14 @@ export async function launchChromium(software: boolean): Promise<HeadlessBrowser
   });
 }
 
-async function findBrowser(puppeteer: Puppeteer): Promise<BrowserFiles> {
+/**
+ * The first of: the browser that GATEFOLD_CHROME names, the system's, puppeteer's own, the one of the package
+ * `@sparticuz/chromium`.
+ *
+ * @throws {OptionError} if GATEFOLD_CHROME names nothing.
+ * @throws {DeviceError} if there is none.
+ */
+export async function findBrowser(puppeteer: BrowserLocator): Promise<BrowserFiles> {
   const named = process.env.GATEFOLD_CHROME;
   if (named && !existsSync(named)) {
     throw new OptionError(
@@ -92,7 +104,7 @@ function findOnSystem(): string | undefined {
   });
 }
 
-function findOfPuppeteer(puppeteer: Puppeteer): string | undefined {
+function findOfPuppeteer(puppeteer: BrowserLocator): string | undefined {
   try {
     const path = puppeteer.executablePath();
     return existsSync(path) ? path : undefined;

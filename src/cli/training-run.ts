@@ -1,6 +1,5 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { AbortedError, FileFormatError, OptionError } from '../errors.ts';
 import { readCheckpoint } from '../training/checkpoint.ts';
@@ -221,8 +220,6 @@ class Session {
         })) {
           this.#losses.push(progress.loss);
           this.#display.update(progress);
-          // The reference never waits for anything: signals and timers need a turn of their own.
-          if (this.#trainer.device === 'reference') await setImmediate();
         }
       } finally {
         this.#trainingMs += performance.now() - begun;

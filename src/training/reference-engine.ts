@@ -53,14 +53,16 @@ export class ReferenceEngine implements Engine {
     for (let index = 0; index < count && !this.#failure; index++) this.#runStep();
   }
 
-  records(first: number, end: number): Promise<StepRecord[]> {
+  async records(first: number, end: number): Promise<StepRecord[]> {
+    // Steps run synchronously: let timers, signals and pages have their turn in between.
+    await new Promise((resolve) => setTimeout(resolve));
     const records = [];
     for (let step = first; step < end; step++) {
       const record = this.#records.get(step);
       if (record) records.push(record);
       this.#records.delete(step);
     }
-    return Promise.resolve(records);
+    return records;
   }
 
   async runDetailed(): Promise<StepDetails> {

@@ -169,7 +169,8 @@ export class Trainer {
         if (!next) break;
         const records = await next.records;
         const now = performance.now();
-        this.#msPerStep = (now - finishedAt) / next.count;
+        // Two submits may be seen finished at once: the second one's time is then no measure.
+        this.#msPerStep = Math.max((now - finishedAt) / next.count, (this.#msPerStep ?? 0) / 2);
         finishedAt = now;
         for (const { step, loss, gradientNorm, learningRate } of await this.#take(records)) {
           yield { step: step + 1, loss, gradientNorm, learningRate };

@@ -117,6 +117,7 @@ describe('a sample', () => {
         { length: 40, temperature: 0.8, seed: 2 },
         { length: 1 },
       ];
+      // Rounding decides only between scores that are closer than 1e-5: once in thousands of tokens.
       const samples = [];
       for (const request of requests) {
         const sample = await trainer.sample('the c', request);

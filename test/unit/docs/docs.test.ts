@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { cells } from '../../../src/cells/registry.ts';
+import { type CellName, cells } from '../../../src/cells/registry.ts';
 
 const root = resolve(import.meta.dirname, '../../..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -21,7 +21,9 @@ const proseOf = (page: string): string => read(page).replace(/^```.*?^```/gms, '
 
 describe.each(pages)('%s', (page) => {
   it('links to files that exist', () => {
-    const links = [...proseOf(page).matchAll(/\]\(([^)#\s]+)[^)]*\)/g)].map(([, link = '']) => link);
+    const links = [...proseOf(page).matchAll(/\]\(([^)#\s]+)[^)]*\)/g)].map(
+      ([, link = '']) => link,
+    );
     const broken = links
       .filter((link) => !/^https?:/.test(link))
       .filter((link) => !existsSync(join(root, dirname(page), link)));
@@ -38,13 +40,17 @@ describe.each(pages)('%s', (page) => {
 describe('the table of cells in the README', () => {
   const rows = read('README.md')
     .split('\n')
-    .filter((line) => line.startsWith('| `'));
+    .filter((line) => /^\| `\w+` \|/.test(line));
 
-  it.each(Object.values(cells))('has $name with its formulas and options', (definition) => {
-    const { name, formulas, optionNames } = definition;
-    const row = rows.find((line) => line.startsWith(`| \`${name}\` |`));
-    expect(row, `README.md: a row that starts with | \`${name}\` |`).toBeDefined();
+  it('has a row for some cell', () => {
+    expect(rows.length).toBeGreaterThan(0);
+  });
+
+  it.each(rows)('%s says what the registry says', (row) => {
+    const name = row.split('`')[1] as CellName;
+    expect(Object.keys(cells)).toContain(name);
+    const { formulas, optionNames } = cells[name];
     for (const formula of formulas) expect(row).toContain(`\`${formula.replace(/\s+/g, ' ')}\``);
-    for (const option of optionNames) expect(row).toContain(`\`${option}`);
+    for (const option of optionNames) expect(row).toContain(`\`${option}\`:`);
   });
 });
