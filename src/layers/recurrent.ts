@@ -108,13 +108,14 @@ export function recurrent(
 ): RecurrentLayer {
   const definition = cells[cellName];
   requireSize(cellName, 'hiddenSize', hiddenSize);
-  const gateBiases = cellName in { lstm: true } ? ['forgetBias'] : [];
-  refuseUnknown(cellName, options, [...COMMON_OPTIONS, ...gateBiases, ...definition.optionNames]);
   const cellOptions = Object.fromEntries(
     Object.entries(options).filter(([name]) => definition.optionNames.includes(name)),
   );
+  const cell = definition.create(cellOptions);
+  const gateBiases = cell.gates.includes('f') ? ['forgetBias'] : [];
+  refuseUnknown(cellName, options, [...COMMON_OPTIONS, ...gateBiases, ...definition.optionNames]);
   const stack: Stack = {
-    cell: definition.create(cellOptions),
+    cell,
     kind: cellName,
     hiddenSize,
     layers: requireSize(cellName, 'layers', options.layers ?? 1),

@@ -14,9 +14,9 @@ import { scale } from './unary.ts';
 const ELEMENTS_PER_GROUP = 4096;
 const MOST_GROUPS = 256;
 /** Rows one thread adds up before the rows are cut into segments. */
-const ROWS_PER_THREAD = 512;
+const ROWS_PER_THREAD = 64;
 const ROWS_PER_SEGMENT = 64;
-const MOST_SEGMENTS = 256;
+const MOST_SEGMENTS = 64;
 
 /** A sum over all elements of `left`, or of (left − right)². */
 export interface SumRequest {

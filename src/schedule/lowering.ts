@@ -110,14 +110,12 @@ export class PlanBuilder implements Lowering {
   }
 
   constant(label: string, content: Uint8Array): View {
-    const key = content.every((byte) => byte === 0)
-      ? `zeros ${content.byteLength}`
-      : `${content.byteLength} ${String.fromCharCode(...content.subarray(0, 4096))} ${content.byteLength > 4096 ? label : ''}`;
-    const known = this.#constants.get(key);
+    const key = keyOf(content);
+    const known = key === undefined ? undefined : this.#constants.get(key);
     if (known) return known;
     const storage = { label: `${this.name}/${label}`, bytes: content.byteLength, content };
     const view = { storage, offsetBytes: 0, bytes: content.byteLength };
-    this.#constants.set(key, view);
+    if (key !== undefined) this.#constants.set(key, view);
     return view;
   }
 
@@ -166,4 +164,10 @@ export class PlanBuilder implements Lowering {
   decide(node: string, choice: string, reason: string): void {
     this.decisions.push({ node, choice, reason });
   }
+}
+
+/** What equal contents have in common; `undefined` for long ones, which are not worth comparing. */
+function keyOf(content: Uint8Array): string | undefined {
+  if (content.every((byte) => byte === 0)) return `zeros ${content.byteLength}`;
+  return content.byteLength <= 4096 ? content.join() : undefined;
 }

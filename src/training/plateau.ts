@@ -125,3 +125,37 @@ export class PlateauController {
     return mode === 'min' ? metric < bound : metric > bound;
   }
 }
+
+/** Steps whose mean loss counts as one observation of a plateau. */
+const WINDOW_STEPS = 50;
+
+/** Feeds a {@link PlateauController} with the mean loss of every {@link WINDOW_STEPS} steps. */
+export class PlateauWindow {
+  readonly #controller: PlateauController;
+  #losses: number[];
+
+  /** @param losses - those since the last observation, to resume. */
+  constructor(controller: PlateauController, losses: readonly number[] = []) {
+    this.#controller = controller;
+    this.#losses = [...losses];
+  }
+
+  /** What a checkpoint keeps. */
+  get saved(): { plateau: PlateauState; plateauLosses: readonly number[] } {
+    return { plateau: this.#controller.state, plateauLosses: [...this.#losses] };
+  }
+
+  /** Steps from `step` on until the next observation, after which the rate may change. */
+  stepsLeft(step: number): number {
+    return WINDOW_STEPS - (step % WINDOW_STEPS);
+  }
+
+  /** @returns the new factor of all learning rates, if it has changed. */
+  observe(loss: number): number | undefined {
+    this.#losses.push(loss);
+    if (this.#losses.length < WINDOW_STEPS) return undefined;
+    const mean = this.#losses.reduce((sum, value) => sum + value, 0) / WINDOW_STEPS;
+    this.#losses = [];
+    return this.#controller.observe(mean) ? this.#controller.scale : undefined;
+  }
+}

@@ -54,8 +54,12 @@ export class ReferenceEngine implements Engine {
   }
 
   async records(first: number, end: number): Promise<StepRecord[]> {
-    // Steps run synchronously: let timers, signals and pages have their turn in between.
-    await new Promise((resolve) => setTimeout(resolve));
+    // Steps run synchronously: let timers, signals and pages have their turn in between. In Node a timer
+    // that is due again at once would never let signals through.
+    await new Promise<void>((resolve) => {
+      if (typeof setImmediate === 'function') setImmediate(resolve);
+      else setTimeout(resolve);
+    });
     const records = [];
     for (let step = first; step < end; step++) {
       const record = this.#records.get(step);

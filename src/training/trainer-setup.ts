@@ -2,6 +2,7 @@ import type { Device } from '../device/device.ts';
 import { FileFormatError, OptionError } from '../errors.ts';
 import type { Strategy } from '../graph/operator.ts';
 import type { Model } from '../layers/model.ts';
+import type { CheckpointHeader } from './checkpoint.ts';
 import { type ClippingOptions, parseClipping } from './clipping.ts';
 import type { DataSource } from './data.ts';
 import type { EngineState, TrainingSpec } from './engine.ts';
@@ -108,10 +109,25 @@ export function checkState({ graph, optimizer }: TrainingSpec, state: EngineStat
 }
 
 /** Notes on what a resumed run does otherwise than the run that wrote the checkpoint. */
-export function compareChoices(saved: readonly string[], now: readonly string[]): string[] {
-  if (saved.join('\n') === now.join('\n')) return [];
-  return [
-    'this device or version chooses other kernels than the run that wrote the checkpoint; the last bits ' +
-      'of results may differ from an uninterrupted run.',
-  ];
+export function compareRuns(
+  saved: CheckpointHeader,
+  { seed, optimizer, schedule }: TrainingSpec,
+  choices: readonly string[],
+): string[] {
+  const notes: string[] = [];
+  const compare = (what: string, before: unknown, now: unknown): void => {
+    const [a, b] = [JSON.stringify(before), JSON.stringify(now)];
+    if (a !== b) notes.push(`${what} is ${b}, the checkpoint was written with ${a}.`);
+  };
+  compare('seed', saved.seed, seed);
+  compare('optimizer', saved.optimizer.name, optimizer.name);
+  compare('optimizer options', saved.optimizer.options, optimizer.options);
+  compare('schedule', saved.schedule, schedule);
+  if (saved.choices.join('\n') !== choices.join('\n')) {
+    notes.push(
+      'this device or version chooses other kernels than the run that wrote the checkpoint; the last ' +
+        'bits of results may differ from an uninterrupted run.',
+    );
+  }
+  return notes;
 }

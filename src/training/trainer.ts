@@ -8,12 +8,12 @@ import { initializeParameters } from './initialize.ts';
 import { Network, type NetworkWeights } from './network.ts';
 import { describeNonFinite } from './non-finite.ts';
 import { checkNumber, positiveInteger } from './options.ts';
-import { PlateauController } from './plateau.ts';
+import { PlateauController, PlateauWindow } from './plateau.ts';
 import { ReferenceEngine } from './reference-engine.ts';
 import type { SampleOptions } from './sampling.ts';
 import { selfTest } from './self-test.ts';
 import type { StepRecord } from './step-state.ts';
-import { checkState, compareChoices, readSpec, type TrainerOptions } from './trainer-setup.ts';
+import { checkState, compareRuns, readSpec, type TrainerOptions } from './trainer-setup.ts';
 import { inputTypes } from './training-graph.ts';
 import { validateStep } from './validate.ts';
 
@@ -41,8 +41,6 @@ export interface FitOptions {
 const SUBMIT_MS = 250;
 /** Submits under way at once: the device never waits for the host. */
 const SUBMITS_AHEAD = 2;
-/** Steps whose mean loss reduce-on-plateau observes as one metric. */
-const PLATEAU_STEPS = 50;
 
 /**
  * Trains a model. Steps run on the device in groups, without the host in between; losses come back behind
@@ -52,8 +50,8 @@ export class Trainer {
   readonly #engine: Engine;
   readonly #spec: TrainingSpec;
   readonly #options: TrainerOptions;
-  readonly #plateau: PlateauController | undefined;
-  #plateauLosses: number[];
+  readonly #plateau: PlateauWindow | undefined;
+  #isFitting = false;
   #failure: { readonly step: number; readonly error: NonFiniteError } | undefined;
   #msPerStep: number | undefined;
   /** The trained weights, for evaluation and sampling while training goes on. */
@@ -66,15 +64,13 @@ export class Trainer {
     spec: TrainingSpec,
     engine: Engine,
     network: Network,
-    plateau: PlateauController | undefined,
-    plateauLosses: readonly number[],
+    plateau: PlateauWindow | undefined,
     resumeNotes: readonly string[],
   ) {
     this.#options = options;
     this.#spec = spec;
     this.#engine = engine;
     this.#plateau = plateau;
-    this.#plateauLosses = [...plateauLosses];
     this.network = network;
     this.resumeNotes = resumeNotes;
   }
@@ -100,18 +96,19 @@ export class Trainer {
       const notes: string[] = [];
       if (saved) {
         engine.importState(checkState(spec, saved.readState()));
-        notes.push(...compareChoices(saved.choices, engine.choices));
+        notes.push(...compareRuns(saved, spec, engine.choices));
       }
       const { plateau: rule } = spec.schedule;
+      const rate = spec.optimizer.learningRate;
       const plateau =
-        rule && new PlateauController(rule, spec.optimizer.learningRate, saved?.plateau);
+        rule &&
+        new PlateauWindow(new PlateauController(rule, rate, saved?.plateau), saved?.plateauLosses);
       const weights: NetworkWeights =
         engine instanceof GpuEngine
           ? { kind: 'gpu', store: engine.store, ownsStore: false }
           : { kind: 'reference', read: () => (engine as ReferenceEngine).parameters };
       const network = new Network(spec.model, spec.graph.layout, spec.data.vocabulary, weights);
-      const losses = saved?.plateauLosses ?? [];
-      return new Trainer(options, spec, engine, network, plateau, losses, notes);
+      return new Trainer(options, spec, engine, network, plateau, notes);
     } catch (error) {
       engine.dispose();
       throw error;
@@ -147,6 +144,12 @@ export class Trainer {
     if (options.stepsPerSubmit !== undefined) {
       checkNumber('fit', 'stepsPerSubmit', options.stepsPerSubmit, positiveInteger);
     }
+    if (this.#isFitting) {
+      throw new OptionError(
+        'fit: another fit() of this trainer is running. Await or leave it first.',
+      );
+    }
+    this.#isFitting = true;
     const pending: { count: number; records: Promise<StepRecord[]> }[] = [];
     let finishedAt = performance.now();
     try {
@@ -179,6 +182,7 @@ export class Trainer {
       }
     } finally {
       for (const { records } of pending) await this.#take(await records.catch(() => []));
+      this.#isFitting = false;
     }
     if (signal?.aborted && this.step < end) {
       throw new AbortedError(`fit: aborted after step ${this.step} of ${end}.`, {
@@ -233,10 +237,7 @@ export class Trainer {
         learningRateScale: state.learningRateScale,
         optimizer: { name: optimizer.name, options: optimizer.options },
         schedule,
-        ...(this.#plateau && {
-          plateau: this.#plateau.state,
-          plateauLosses: [...this.#plateauLosses],
-        }),
+        ...this.#plateau?.saved,
         choices: this.#engine.choices,
         ...(run && { run }),
       },
@@ -297,7 +298,7 @@ export class Trainer {
     const wanted =
       fixed ?? (this.#msPerStep === undefined ? 1 : Math.floor(SUBMIT_MS / this.#msPerStep));
     const limits = [end - step, this.#engine.maxStepsPerRun];
-    if (this.#plateau) limits.push(PLATEAU_STEPS - (step % PLATEAU_STEPS));
+    if (this.#plateau) limits.push(this.#plateau.stepsLeft(step));
     const every = this.#options.validate?.every;
     if (every !== undefined) limits.push(every - (step % every));
     return Math.max(1, Math.min(wanted, ...limits));
@@ -313,12 +314,8 @@ export class Trainer {
   }
 
   #observe(loss: number): void {
-    if (!this.#plateau) return;
-    this.#plateauLosses.push(loss);
-    if (this.#plateauLosses.length < PLATEAU_STEPS) return;
-    const mean = this.#plateauLosses.reduce((sum, value) => sum + value, 0) / PLATEAU_STEPS;
-    this.#plateauLosses = [];
-    if (this.#plateau.observe(mean)) this.#engine.setLearningRateScale(this.#plateau.scale);
+    const scale = this.#plateau?.observe(loss);
+    if (scale !== undefined) this.#engine.setLearningRateScale(scale);
   }
 
   /** Takes note of finished steps, whether anybody looks at them or not. Returns those that count. */
