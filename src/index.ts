@@ -142,6 +142,7 @@ export {
 export { type SelfTestResult, selfTest } from './training/self-test.ts';
 export type { StepRecord } from './training/step-state.ts';
 export {
+  type TextSource,
   type TextStreamOptions,
   type TokenStreamOptions,
   textStream,

@@ -1,3 +1,4 @@
+import { type CellName, cells } from '../cells/registry.ts';
 import { FileFormatError } from '../errors.ts';
 import { CaseFields } from './case-fields.ts';
 import { listCaseSlots, requireInputs } from './case-tensors.ts';
@@ -15,7 +16,7 @@ export type {
 } from './case-types.ts';
 
 function readSettings(fields: CaseFields): RecurrenceSettings {
-  const op = fields.oneOf('op', ['rnn', 'lstm', 'gru']);
+  const op = fields.oneOf('op', Object.keys(cells) as CellName[]);
   const settings: RecurrenceSettings = {
     op,
     layers: fields.count('layers'),
@@ -34,9 +35,17 @@ function readSettings(fields: CaseFields): RecurrenceSettings {
     activations: fields.isAbsent('activations') ? null : fields.strings('activations'),
     sequenceLens: fields.boolean('sequence_lens', false),
   };
-  const activations = { rnn: 1, gru: 2, lstm: 3 }[op];
-  if (settings.activations !== null && settings.activations.length !== activations) {
-    fields.fail('activations', settings.activations, `${activations} names for ${op}, or null`);
+  const expected = new Map<CellName, number>([
+    ['rnn', 1],
+    ['gru', 2],
+    ['lstm', 3],
+  ]).get(op);
+  if (settings.activations !== null && settings.activations.length !== expected) {
+    fields.fail(
+      'activations',
+      settings.activations,
+      `${expected ?? 'no'} names for ${op}, or null`,
+    );
   }
   return settings;
 }

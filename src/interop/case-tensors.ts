@@ -1,3 +1,4 @@
+import { cells } from '../cells/registry.ts';
 import { FileFormatError } from '../errors.ts';
 import type { OperatorCase, ParityCase, RecurrenceSettings, TrainingCase } from './case-types.ts';
 import type { NamedTensor, TensorDtype } from './safetensors.ts';
@@ -8,9 +9,6 @@ export interface TensorSlot {
   readonly shape: readonly number[];
   readonly dtype: TensorDtype;
 }
-
-/** Blocks of H rows in the weights of each operator that the case format knows. */
-const GATES = { rnn: 1, gru: 3, lstm: 4 } as const;
 
 function slot(name: string, ...shape: number[]): TensorSlot {
   return { name, shape, dtype: 'F32' };
@@ -26,7 +24,7 @@ export function measureCase(settings: RecurrenceSettings): { directions: number;
 export function listRecurrentParameters(settings: RecurrenceSettings): TensorSlot[] {
   const { directions, width } = measureCase(settings);
   const { hiddenSize, projectionSize } = settings;
-  const rows = GATES[settings.op] * hiddenSize;
+  const rows = cells[settings.op].create({}).gates.length * hiddenSize;
   const slots: TensorSlot[] = [];
   for (let layer = 0; layer < settings.layers; layer += 1) {
     const inputSize = layer === 0 ? settings.inputSize : directions * width;

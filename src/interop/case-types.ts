@@ -1,3 +1,4 @@
+import type { CellName } from '../cells/registry.ts';
 import type { CaseTraining } from './case-training.ts';
 import type { NamedTensor } from './safetensors.ts';
 
@@ -9,7 +10,7 @@ export interface CaseTolerance {
 
 /** Sizes and options of a case's recurrent layers. */
 export interface RecurrenceSettings {
-  readonly op: 'rnn' | 'lstm' | 'gru';
+  readonly op: CellName;
   readonly layers: number;
   readonly direction: 'forward' | 'reverse' | 'bidirectional';
   readonly inputSize: number;

@@ -19,6 +19,11 @@ export interface TextStreamOptions extends TokenStreamOptions {
   readonly vocabulary?: Vocabulary | undefined;
 }
 
+/** A text as data: always with the vocabulary of its characters. */
+export interface TextSource extends DataSource {
+  readonly vocabulary: Vocabulary;
+}
+
 /**
  * A text as contiguous streams for language models: with n tokens, stream b reads the text from b·⌊(n−1) /
  * batch⌋ on, `steps` tokens per step, so that the state at the end of a step is the one to begin the next
@@ -28,7 +33,7 @@ export interface TextStreamOptions extends TokenStreamOptions {
  * @throws {OptionError} for options out of range.
  * @throws {VocabularyError} for a character outside the given vocabulary.
  */
-export function textStream(text: string, options: TextStreamOptions): DataSource {
+export function textStream(text: string, options: TextStreamOptions): TextSource {
   const { vocabulary, ...cut } = withDefaults<Required<TextStreamOptions>>('textStream', options, {
     batch: Number.NaN,
     steps: Number.NaN,
@@ -39,7 +44,7 @@ export function textStream(text: string, options: TextStreamOptions): DataSource
     throw new ShapeError('textStream: the text is empty, expected characters. Give it a text.');
   }
   const known = vocabulary ?? Vocabulary.fromText(text);
-  return cutStreams('textStream', known.encode(text), cut, known);
+  return { ...cutStreams('textStream', known.encode(text), cut, known), vocabulary: known };
 }
 
 /**

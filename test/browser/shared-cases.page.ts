@@ -1,4 +1,4 @@
-import { type CaseReport, reportCases } from '../shared-device/report.ts';
+import { type CaseReport, reportCases } from '../device-cases/report.ts';
 
 /** What the page offers to the test that drives it. */
 export interface SharedCasesPage {

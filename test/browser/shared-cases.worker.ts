@@ -1,4 +1,4 @@
-import { reportCases } from '../shared-device/report.ts';
+import { reportCases } from '../device-cases/report.ts';
 
 reportCases().then(
   (report) => postMessage(report),

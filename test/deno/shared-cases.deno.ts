@@ -1,4 +1,4 @@
-import { reportCases } from '../shared-device/report.ts';
+import { reportCases } from '../device-cases/report.ts';
 
 const { adapter, results } = await reportCases();
 for (const { name, error } of results) {

@@ -12,7 +12,7 @@ import {
   textStream,
 } from '../../src/index.ts';
 import { GpuEngine } from '../../src/training/gpu-engine.ts';
-import { trainOn, withTrainer } from '../shared-device/trainer-rig.ts';
+import { trainOn, withTrainer } from '../device-cases/trainer-rig.ts';
 import { useDevice } from '../support/device.ts';
 
 const device = useDevice();
@@ -57,7 +57,7 @@ async function countCalls(work: () => Promise<unknown>): Promise<Calls> {
 const batch = 16;
 const text = Array.from({ length: 9_000 }, (_, i) => 'abcdefgh ijkl'[(i * i) % 13]).join('');
 
-/** The language model of the issue: one LSTM layer of 64 units, persistent, with everything on. */
+/** A one-layer language model: one LSTM layer of 64 units, persistent, with everything on. */
 function languageModel(steps: number, encode: (size: number) => Layer): TrainerOptions {
   const data = textStream(text, { batch, steps });
   const size = data.vocabulary?.size as number;

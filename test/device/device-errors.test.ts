@@ -10,13 +10,13 @@ import {
 } from '../../src/errors.ts';
 import type { KernelDescription } from '../../src/kernels/description.ts';
 import type { Launch, Plan } from '../../src/schedule/plan.ts';
-import { takeUncapturedErrors } from '../setup/uncaptured-errors.ts';
 import {
   accumulateCount,
   accumulateKernel,
   makeAccumulatePlan,
   testKernels,
-} from '../shared-device/accumulate-plan.ts';
+} from '../device-cases/accumulate-plan.ts';
+import { takeUncapturedErrors } from '../setup/uncaptured-errors.ts';
 import { useDevice } from '../support/device.ts';
 
 const getDevice = useDevice();

@@ -6,7 +6,7 @@ import {
   accumulateCount,
   makeAccumulatePlan,
   testKernels,
-} from '../shared-device/accumulate-plan.ts';
+} from '../device-cases/accumulate-plan.ts';
 import { useDevice } from '../support/device.ts';
 
 const getDevice = useDevice();

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Device } from '../../src/device/device.ts';
 import { requestDevice } from '../../src/device/request.ts';
-import { deviceCases } from '../shared-device/all.ts';
-import { runCases } from '../shared-device/case.ts';
+import { deviceCases } from '../device-cases/all.ts';
+import { runCases } from '../device-cases/case.ts';
 
 describe('cases that run in every runtime', () => {
   let device: Device;

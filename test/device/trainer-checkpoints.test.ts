@@ -17,7 +17,7 @@ import {
   VocabularyError,
 } from '../../src/index.ts';
 import { tolerance } from '../../src/reference/tolerance.ts';
-import { checkpointAfter, trainFresh, trainOn, withTrainer } from '../shared-device/trainer-rig.ts';
+import { checkpointAfter, trainFresh, trainOn, withTrainer } from '../device-cases/trainer-rig.ts';
 import { useDevice } from '../support/device.ts';
 import { tinyLanguageModel } from '../unit/trainer/reference-run.ts';
 

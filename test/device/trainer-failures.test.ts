@@ -19,7 +19,7 @@ import {
   textStream,
 } from '../../src/index.ts';
 import { kernels } from '../../src/kernels/generated/index.ts';
-import { checkpointAfter, trainFresh, trainOn, withTrainer } from '../shared-device/trainer-rig.ts';
+import { checkpointAfter, trainFresh, trainOn, withTrainer } from '../device-cases/trainer-rig.ts';
 import { useDevice } from '../support/device.ts';
 import { editWeight } from '../unit/trainer/reference-run.ts';
 

@@ -27,7 +27,7 @@ import {
   trainFresh,
   trainOn,
   withTrainer,
-} from '../shared-device/trainer-rig.ts';
+} from '../device-cases/trainer-rig.ts';
 import { useDevice } from '../support/device.ts';
 
 const device = useDevice();

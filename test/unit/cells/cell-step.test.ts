@@ -3,7 +3,7 @@ import type { Cell, CellGradient, CellStep } from '../../../src/cells/cell.ts';
 import { cells } from '../../../src/cells/registry.ts';
 import { cellParts } from '../../../src/kernels/generated/parts.ts';
 import { Random } from '../../../src/random.ts';
-import { cellVariants, choicesOf } from '../../shared-device/core-variants.ts';
+import { cellVariants, choicesOf } from '../../device-cases/core-variants.ts';
 
 interface Point {
   readonly x: Float64Array;

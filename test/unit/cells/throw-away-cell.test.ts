@@ -7,12 +7,12 @@ import { recurrent } from '../../../src/layers/recurrent.ts';
 import { softmaxCrossEntropy } from '../../../src/ops/softmax-cross-entropy.ts';
 import { layOutParameters } from '../../../src/schedule/parameter-layout.ts';
 import { schedule } from '../../../src/schedule/schedule.ts';
-import { registerLeakyCell } from '../../shared-device/core-leaky-cell.ts';
-import { variantsOf } from '../../shared-device/core-variants.ts';
+import { registerLeakyCell } from '../../device-cases/core-leaky-cell.ts';
+import { variantsOf } from '../../device-cases/core-variants.ts';
 import { parameterGradientError } from '../core-ops/parameter-check.ts';
 import { narrowLimits } from '../schedule/limits.ts';
 
-// The same cell runs on devices in test/shared-device/core-stacks.cases.ts.
+// The same cell runs on devices in test/device-cases/core-stacks.cases.ts.
 describe('a cell that is registered by a test', () => {
   let leaky: ReturnType<typeof registerLeakyCell>;
   beforeAll(() => {

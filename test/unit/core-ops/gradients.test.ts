@@ -16,7 +16,7 @@ import { sum } from '../../../src/ops/reduce.ts';
 import { reshape } from '../../../src/ops/reshape.ts';
 import { softmaxCrossEntropy } from '../../../src/ops/softmax-cross-entropy.ts';
 import { scale, square } from '../../../src/ops/unary.ts';
-import { cellVariants } from '../../shared-device/core-variants.ts';
+import { cellVariants } from '../../device-cases/core-variants.ts';
 import { evaluate, gradientError } from '../../support/gradient-check.ts';
 import { parameterGradientError } from './parameter-check.ts';
 

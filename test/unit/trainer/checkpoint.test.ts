@@ -17,7 +17,7 @@ import {
   sgd,
   Trainer,
 } from '../../../src/index.ts';
-import { checkpointAfter, trainOn, withTrainer } from '../../shared-device/trainer-rig.ts';
+import { checkpointAfter, trainOn, withTrainer } from '../../device-cases/trainer-rig.ts';
 import { editHeader, tinyLanguageModel } from './reference-run.ts';
 
 const options = { device: 'reference', ...tinyLanguageModel() } as const;

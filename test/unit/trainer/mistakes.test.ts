@@ -16,7 +16,7 @@ import {
   textStream,
   tokenStream,
 } from '../../../src/index.ts';
-import { trainOn, withTrainer } from '../../shared-device/trainer-rig.ts';
+import { trainOn, withTrainer } from '../../device-cases/trainer-rig.ts';
 
 const tokens = (shape: number[], size: number) => ({
   values: Int32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => i % size),
