@@ -14,7 +14,7 @@ import { dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { extract } from 'tar-fs';
-import { build as bundle } from 'vite';
+import { build as bundle, parseAst } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 interface Manifest {
@@ -49,9 +49,9 @@ function linkDependency(name: string): void {
 /** The static imports of a module of ours and, through them, of every module it loads. */
 function collectStaticImports(file: string, seen = new Map<string, string[]>()) {
   if (seen.has(file)) return seen;
-  const text = readFileSync(file, 'utf8');
-  const specifiers = [...text.matchAll(/^\s*(?:import|export)\b[^'"()]*['"]([^'"]+)['"]/gm)].map(
-    ([, specifier = '']) => specifier,
+  const { body } = parseAst(readFileSync(file, 'utf8'));
+  const specifiers = body.flatMap((statement) =>
+    'source' in statement && statement.source ? [String(statement.source.value)] : [],
   );
   seen.set(file, specifiers);
   for (const specifier of specifiers.filter((name) => name.startsWith('.'))) {
