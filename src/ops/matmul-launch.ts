@@ -50,7 +50,7 @@ export function unrollFactor(limits: PlanLimits, extent: number): 1 | 2 | 4 {
 export function chooseMatmulShape(limits: PlanLimits, m: number, n: number): MatmulShape {
   if (limits.laneWidth <= 4) {
     const columns = Math.min(8, Math.ceil(n / 4));
-    return { rows: Math.min(8, m), columns, lanesM: 1, lanesN: 4 };
+    return { rows: Math.min(16, m), columns, lanesM: 1, lanesN: 4 };
   }
   const lanesN = n >= 16 ? 16 : 8;
   const columns = Math.min(4, Math.ceil(n / lanesN));

@@ -1,4 +1,4 @@
-import type { Lowering, PlanLimits, Strategy } from '../graph/operator.ts';
+import type { Lowering, Strategy } from '../graph/operator.ts';
 import type { GraphNode, SymbolicTensor } from '../graph/tensor.ts';
 import { recurrenceBackward } from '../kernels/generated/recurrence-backward.ts';
 import { defineLaunch } from '../kernels/launch.ts';
@@ -19,11 +19,8 @@ import {
   type RecurrenceGradientAttributes,
 } from './recurrence-shape.ts';
 
-/** Hidden units per thread. A narrow adapter pays per load, so it spreads each load over more units. */
-function chooseUnits({ laneWidth }: PlanLimits, hiddenSize: number): number {
-  if (laneWidth > 4 || hiddenSize <= 32) return 1;
-  return hiddenSize <= 64 ? 2 : 4;
-}
+/** Most hidden units per thread; see chooseRecurrenceShape. */
+const MOST_UNITS = 8;
 
 /** Launches of a recurrence's backward pass through time. */
 export function lowerBackward(
@@ -46,12 +43,7 @@ export function lowerBackward(
     SymbolicTensor,
   ];
   const requested = lowering.requestedStrategy(node as GraphNode);
-  const shape = chooseRecurrenceShape(
-    lowering,
-    attributes,
-    chooseUnits(lowering.limits, hiddenSize),
-    requested,
-  );
+  const shape = chooseRecurrenceShape(lowering, attributes, MOST_UNITS, requested);
   lowering.decide(label, describeShape(shape), shape.reason);
 
   const layout = layOutHistory(attributes);

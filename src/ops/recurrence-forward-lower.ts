@@ -1,4 +1,4 @@
-import type { Lowering, PlanLimits, View } from '../graph/operator.ts';
+import type { Lowering, View } from '../graph/operator.ts';
 import type { GraphNode, SymbolicTensor } from '../graph/tensor.ts';
 import { recurrenceForward } from '../kernels/generated/recurrence-forward.ts';
 import { defineLaunch } from '../kernels/launch.ts';
@@ -18,10 +18,8 @@ import {
   type RecurrenceAttributes,
 } from './recurrence-shape.ts';
 
-/** Hidden units per thread. A narrow adapter pays per load, so it spreads each load over more units. */
-function chooseUnits({ laneWidth }: PlanLimits, hiddenSize: number): number {
-  return laneWidth > 4 || hiddenSize <= 32 ? 1 : 2;
-}
+/** Most hidden units per thread; see chooseRecurrenceShape. */
+const MOST_UNITS = 4;
 
 /** Launches of a recurrence's forward pass. */
 export function lowerForward(node: GraphNode<RecurrenceAttributes>, lowering: Lowering): void {
@@ -40,12 +38,7 @@ export function lowerForward(node: GraphNode<RecurrenceAttributes>, lowering: Lo
     SymbolicTensor,
   ];
   const requested = lowering.requestedStrategy(node as GraphNode);
-  const shape = chooseRecurrenceShape(
-    lowering,
-    attributes,
-    chooseUnits(lowering.limits, hiddenSize),
-    requested,
-  );
+  const shape = chooseRecurrenceShape(lowering, attributes, MOST_UNITS, requested);
   lowering.decide(label, describeShape(shape), shape.reason);
 
   const layout = layOutHistory(attributes);

@@ -68,6 +68,9 @@ const PERSISTENT_HIDDEN_SIZE = 256;
  */
 const ROWS = { narrow: 8, wide: 4 };
 
+/** Threads that a narrow adapter's workgroup keeps at least, where the layer is that wide. */
+const NARROW_LANES = 16;
+
 function splitEvenly(total: number, most: number): number {
   return Math.ceil(total / Math.ceil(total / most));
 }
@@ -75,12 +78,13 @@ function splitEvenly(total: number, most: number): number {
 /**
  * Picks strategy and register tile of a recurrence from its sizes and the adapter's limits.
  *
- * @param unitsPerLane - hidden units per thread; backward holds one sum per unit and can afford more.
+ * @param mostUnits - hidden units per thread on a narrow adapter; backward holds one sum per unit and can
+ *   afford more.
  */
 export function chooseRecurrenceShape(
   lowering: Lowering,
   attributes: RecurrenceAttributes,
-  unitsPerLane: number,
+  mostUnits: number,
   requested: Strategy | undefined,
 ): RecurrenceShape & { readonly reason: string } {
   const { batch, hiddenSize } = attributes;
@@ -98,14 +102,19 @@ export function chooseRecurrenceShape(
     : fits
       ? `hidden ${hiddenSize} ≤ ${PERSISTENT_HIDDEN_SIZE}: one workgroup walks all units of its batch rows`
       : `hidden ${hiddenSize} > ${PERSISTENT_HIDDEN_SIZE}: units are spread over workgroups, one dispatch per step`;
-  const kUnroll = unrollFactor(limits, hiddenSize);
-  const rows = splitEvenly(batch, width <= 4 ? ROWS.narrow : ROWS.wide);
+  // A narrow adapter pays per load: each is spread over many units, and a long unrolled loop gains nothing.
+  const isNarrow = width <= 4;
+  const unitsPerLane = isNarrow
+    ? Math.max(1, Math.min(mostUnits, Math.floor(hiddenSize / NARROW_LANES)))
+    : 1;
+  const kUnroll = isNarrow ? 1 : unrollFactor(limits, hiddenSize);
+  const rows = splitEvenly(batch, isNarrow ? ROWS.narrow : ROWS.wide);
   if (strategy === 'persistent') {
     const wanted = Math.ceil(hiddenSize / unitsPerLane);
     const lanes = Math.min(maxLanes, Math.ceil(wanted / width) * width);
     return { strategy, rows, units: unitsPerLane, lanes, unitTile: hiddenSize, kUnroll, reason };
   }
-  const lanes = width <= 4 ? 4 : Math.min(64, maxLanes);
+  const lanes = isNarrow ? 4 : Math.min(64, maxLanes);
   const unitTile = lanes * unitsPerLane;
   return { strategy, rows, units: unitsPerLane, lanes, unitTile, kUnroll, reason };
 }
