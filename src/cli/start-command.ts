@@ -5,7 +5,7 @@ import { addTrainOptions, type TrainFlags } from './train-options.ts';
 import { trainCharacters } from './training-run.ts';
 
 /** Minutes of the character job, unless flags make it a job of its own length. */
-const minutes = 1.5;
+const minutes = 2;
 
 const notes = `
 First trains a vanilla RNN to continue 'hell' by 'ello', which takes a second or two. Then runs
