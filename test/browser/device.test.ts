@@ -8,9 +8,17 @@ import { findFirefox, launchFirefox } from '../support/firefox.ts';
 import { type StaticServer, serveFolder } from '../support/static-server.ts';
 import type { SharedCasesPage } from './shared-cases.page.ts';
 
-const launchers: Record<string, () => Promise<Browser>> = { Chromium: launchChrome };
+/** A browser, and which shared cases it runs: those whose names begin with `group`. */
+interface Runtime {
+  readonly launch: () => Promise<Browser>;
+  readonly group: string;
+}
+
+const runtimes: Record<string, Runtime> = { Chromium: { launch: launchChrome, group: '' } };
 const firefox = findFirefox();
-if (firefox) launchers.Firefox = () => launchFirefox(firefox);
+// Firefox looks for finished GPU work ten times a second: whole trainings are few waits, many small cases
+// would take minutes.
+if (firefox) runtimes.Firefox = { launch: () => launchFirefox(firefox), group: 'topologies' };
 else logAdapter('NOT RUN: Firefox (firefox-esr is not installed)');
 
 let bundle: Bundle;
@@ -28,11 +36,11 @@ afterAll(async () => {
   await bundle?.dispose();
 });
 
-describe.each(Object.entries(launchers))('the shared device cases in %s', (_, launch) => {
+describe.each(Object.entries(runtimes))('the shared device cases in %s', (_, runtime) => {
   let browser: Browser;
 
   beforeAll(async () => {
-    browser = await launch();
+    browser = await runtime.launch();
   });
 
   afterAll(async () => {
@@ -44,8 +52,9 @@ describe.each(Object.entries(launchers))('the shared device cases in %s', (_, la
     await page.goto(server.url);
     await page.waitForFunction((name) => name in globalThis, {}, run);
     const report = await page.evaluate(
-      (name) => (globalThis as unknown as SharedCasesPage)[name](),
+      (name, group) => (globalThis as unknown as SharedCasesPage)[name](group),
       run,
+      runtime.group,
     );
     logAdapter(`${report.adapter}, ${await browser.version()}`);
     const failures = report.results.filter(({ error }) => error !== undefined);

@@ -2,11 +2,11 @@ import { type CaseReport, reportCases } from '../device-cases/report.ts';
 
 /** What the page offers to the test that drives it. */
 export interface SharedCasesPage {
-  readonly runInPage: () => Promise<CaseReport>;
-  readonly runInWorker: () => Promise<CaseReport>;
+  readonly runInPage: (group: string) => Promise<CaseReport>;
+  readonly runInWorker: (group: string) => Promise<CaseReport>;
 }
 
-function runInWorker(): Promise<CaseReport> {
+function runInWorker(group: string): Promise<CaseReport> {
   const worker = new Worker(new URL('./shared-cases.worker.ts', import.meta.url), {
     type: 'module',
   });
@@ -15,6 +15,7 @@ function runInWorker(): Promise<CaseReport> {
       if ('failure' in data) reject(new Error(data.failure));
       else resolve(data);
     };
+    worker.postMessage(group);
     worker.onerror = ({ message }) => reject(new Error(message || 'the worker did not start'));
   }).finally(() => worker.terminate());
 }

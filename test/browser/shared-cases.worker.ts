@@ -1,6 +1,8 @@
 import { reportCases } from '../device-cases/report.ts';
 
-reportCases().then(
-  (report) => postMessage(report),
-  (error: unknown) => postMessage({ failure: String(error) }),
-);
+onmessage = ({ data: group }: MessageEvent<string>) => {
+  reportCases(group).then(
+    (report) => postMessage(report),
+    (error: unknown) => postMessage({ failure: String(error) }),
+  );
+};

@@ -92,7 +92,7 @@ export const cases: readonly DeviceCase[] = [
     },
   },
   {
-    name: 'activations stay finite and exact at large arguments',
+    name: 'activations stay finite and exact at small and large arguments',
     async run(device) {
       const x = input('x', [6]);
       const values = Float32Array.of(-1e30, -200, -1e-20, 1e-20, 200, 1e30);
@@ -104,7 +104,11 @@ export const cases: readonly DeviceCase[] = [
       const [t, s] = [outputs.tanh as Float32Array, outputs.sigmoid as Float32Array];
       assertEqual([t[0], t[1], t[4], t[5]], [-1, -1, 1, 1], 'tanh');
       assertTrue(Math.abs((t[3] as number) / 1e-20 - 1) < 1e-6, `tanh(1e-20) is ${t[3]}`);
-      assertEqual([s[2], s[3], s[4], s[5]], [0.5, 0.5, 1, 1], 'sigmoid');
+      assertEqual([s[4], s[5]], [1, 1], 'sigmoid');
+      for (const near of [s[2], s[3]]) {
+        // One ulp is left to drivers: some have an exp(0) just below 1.
+        assertTrue(Math.abs((near as number) - 0.5) <= 2 ** -24, `sigmoid near 0 is ${near}`);
+      }
       assertTrue((s[0] as number) >= 0 && (s[1] as number) < 1e-30, `sigmoid is ${s[0]}, ${s[1]}`);
     },
   },

@@ -34,7 +34,8 @@ export const repository = root;
 export function startCli(args: readonly string[], options: CliOptions = {}): CliProcess {
   const child = spawn(process.execPath, ['--import', loader, main, ...args], {
     cwd: options.cwd ?? root,
-    env: { ...process.env, ...options.environment },
+    // Without it the system's own Vulkan drivers, where there are any, have their say on stderr.
+    env: { GATEFOLD_ADAPTER: 'software', ...process.env, ...options.environment },
     timeout: 110_000,
   });
   const output = { stdout: '', stderr: '' };
