@@ -1,8 +1,8 @@
 import { reportCases } from '../device-cases/report.ts';
 
-onmessage = ({ data: group }: MessageEvent<string>) => {
+addEventListener('message', ({ data: group }: MessageEvent<string>) => {
   reportCases(group).then(
     (report) => postMessage(report),
     (error: unknown) => postMessage({ failure: String(error) }),
   );
-};
+});
