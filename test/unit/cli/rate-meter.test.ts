@@ -12,6 +12,15 @@ it('measures bursts', () => {
   expect(meter.perSecond).toBe(400);
 });
 
+it('does not count the beginning of a burst for the whole of it', () => {
+  const meter = new RateMeter(0);
+  for (const ms of [1000, 2000, 3000]) {
+    for (let item = 0; item < 10; item += 1) meter.add(10, ms + item);
+  }
+  meter.add(10, 4000);
+  expect(Math.round(meter.perSecond)).toBe(100);
+});
+
 it('forgets what lies before its window', () => {
   const meter = new RateMeter(0, 1000);
   meter.add(1, 4000);
