@@ -2,13 +2,19 @@ import type { Device } from '../device/device.ts';
 import { FileFormatError, OptionError } from '../errors.ts';
 import type { Strategy } from '../graph/operator.ts';
 import type { Model } from '../layers/model.ts';
-import type { CheckpointHeader } from './checkpoint.ts';
+import { type CheckpointHeader, readCheckpoint } from './checkpoint.ts';
 import { type ClippingOptions, parseClipping } from './clipping.ts';
 import type { DataSource } from './data.ts';
-import type { EngineState, TrainingSpec } from './engine.ts';
+import type { Engine, EngineState, TrainingSpec } from './engine.ts';
+import { GpuEngine } from './gpu-engine.ts';
+import { initializeParameters } from './initialize.ts';
+import { Network, type NetworkWeights } from './network.ts';
 import type { Optimizer } from './optimizer.ts';
 import { checkNumber, positiveInteger, wholeNumber } from './options.ts';
+import { PlateauController, PlateauWindow } from './plateau.ts';
+import { ReferenceEngine } from './reference-engine.ts';
 import { constantRate, type LearningRateSchedule, parseSchedule } from './schedules.ts';
+import { selfTest } from './self-test.ts';
 import {
   buildTrainingGraph,
   type LossFunction,
@@ -43,8 +49,51 @@ export interface TrainerOptions extends ClippingOptions {
   readonly run?: Readonly<Record<string, unknown>>;
 }
 
+/** What a trainer is made of. */
+export interface TrainerParts {
+  readonly spec: TrainingSpec;
+  readonly engine: Engine;
+  readonly network: Network;
+  readonly plateau: PlateauWindow | undefined;
+  readonly resumeNotes: readonly string[];
+}
+
+/** Checks options, traces and compiles the model, and goes on from a checkpoint if there is one. */
+export async function setUp(options: TrainerOptions): Promise<TrainerParts> {
+  const spec = readSpec(options);
+  const { device } = options;
+  if (device !== 'reference' && options.selfTest !== false) await selfTest(device);
+  const parameters = initializeParameters(spec.graph.layout, spec.seed);
+  const engine =
+    device === 'reference'
+      ? new ReferenceEngine(spec, parameters)
+      : await GpuEngine.create(device, spec, parameters);
+  try {
+    const saved = options.checkpoint && readCheckpoint(options.checkpoint);
+    const resumeNotes: string[] = [];
+    if (saved) {
+      engine.importState(checkState(spec, saved.readState()));
+      resumeNotes.push(...compareRuns(saved, spec, engine.choices));
+    }
+    const { plateau: rule } = spec.schedule;
+    const rate = spec.optimizer.learningRate;
+    const plateau =
+      rule &&
+      new PlateauWindow(new PlateauController(rule, rate, saved?.plateau), saved?.plateauLosses);
+    const weights: NetworkWeights =
+      engine instanceof GpuEngine
+        ? { kind: 'gpu', store: engine.store, ownsStore: false }
+        : { kind: 'reference', read: () => (engine as ReferenceEngine).parameters };
+    const network = new Network(spec.model, spec.graph.layout, spec.data.vocabulary, weights);
+    return { spec, engine, network, plateau, resumeNotes };
+  } catch (error) {
+    engine.dispose();
+    throw error;
+  }
+}
+
 /** Checks the options of a trainer and traces its model. */
-export function readSpec(options: TrainerOptions): TrainingSpec {
+function readSpec(options: TrainerOptions): TrainingSpec {
   const { model, data, optimizer, stateful = false, strategy } = options;
   const seed = checkNumber('Trainer', 'seed', options.seed ?? 0, wholeNumber);
   if (options.validate) {
@@ -71,7 +120,7 @@ export function readSpec(options: TrainerOptions): TrainingSpec {
 }
 
 /** @throws {FileFormatError} unless a state holds every tensor of a model and nothing else. */
-export function checkState({ graph, optimizer }: TrainingSpec, state: EngineState): EngineState {
+function checkState({ graph, optimizer }: TrainingSpec, state: EngineState): EngineState {
   const check = (what: string, values: ReadonlyMap<string, ArrayLike<number>> | undefined) => {
     for (const [name, { size }] of graph.layout.slots) {
       const length = values?.get(name)?.length;
@@ -109,7 +158,7 @@ export function checkState({ graph, optimizer }: TrainingSpec, state: EngineStat
 }
 
 /** Notes on what a resumed run does otherwise than the run that wrote the checkpoint. */
-export function compareRuns(
+function compareRuns(
   saved: CheckpointHeader,
   { seed, optimizer, schedule }: TrainingSpec,
   choices: readonly string[],

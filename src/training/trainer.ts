@@ -1,19 +1,15 @@
 import type { Device } from '../device/device.ts';
 import { AbortedError, NonFiniteError, OptionError } from '../errors.ts';
-import { readCheckpoint, writeCheckpoint } from './checkpoint.ts';
+import { writeCheckpoint } from './checkpoint.ts';
 import type { DataSource } from './data.ts';
 import type { Engine, TrainingSpec } from './engine.ts';
-import { GpuEngine } from './gpu-engine.ts';
-import { initializeParameters } from './initialize.ts';
-import { Network, type NetworkWeights } from './network.ts';
+import type { Network } from './network.ts';
 import { describeNonFinite } from './non-finite.ts';
 import { checkNumber, positiveInteger } from './options.ts';
-import { PlateauController, PlateauWindow } from './plateau.ts';
-import { ReferenceEngine } from './reference-engine.ts';
+import type { PlateauWindow } from './plateau.ts';
 import type { SampleOptions } from './sampling.ts';
-import { selfTest } from './self-test.ts';
 import type { StepRecord } from './step-state.ts';
-import { checkState, compareRuns, readSpec, type TrainerOptions } from './trainer-setup.ts';
+import { setUp, type TrainerOptions, type TrainerParts } from './trainer-setup.ts';
 import { inputTypes } from './training-graph.ts';
 import { validateStep } from './validate.ts';
 
@@ -59,20 +55,13 @@ export class Trainer {
   /** What a resumed run does otherwise than the run that wrote the checkpoint; empty if nothing. */
   readonly resumeNotes: readonly string[];
 
-  private constructor(
-    options: TrainerOptions,
-    spec: TrainingSpec,
-    engine: Engine,
-    network: Network,
-    plateau: PlateauWindow | undefined,
-    resumeNotes: readonly string[],
-  ) {
+  private constructor(options: TrainerOptions, parts: TrainerParts) {
     this.#options = options;
-    this.#spec = spec;
-    this.#engine = engine;
-    this.#plateau = plateau;
-    this.network = network;
-    this.resumeNotes = resumeNotes;
+    this.#spec = parts.spec;
+    this.#engine = parts.engine;
+    this.#plateau = parts.plateau;
+    this.network = parts.network;
+    this.resumeNotes = parts.resumeNotes;
   }
 
   /**
@@ -83,36 +72,7 @@ export class Trainer {
    * @throws {FileFormatError} if the checkpoint does not belong to this model.
    */
   static async create(options: TrainerOptions): Promise<Trainer> {
-    const spec = readSpec(options);
-    const { device } = options;
-    if (device !== 'reference' && options.selfTest !== false) await selfTest(device);
-    const parameters = initializeParameters(spec.graph.layout, spec.seed);
-    const engine =
-      device === 'reference'
-        ? new ReferenceEngine(spec, parameters)
-        : await GpuEngine.create(device, spec, parameters);
-    try {
-      const saved = options.checkpoint && readCheckpoint(options.checkpoint);
-      const notes: string[] = [];
-      if (saved) {
-        engine.importState(checkState(spec, saved.readState()));
-        notes.push(...compareRuns(saved, spec, engine.choices));
-      }
-      const { plateau: rule } = spec.schedule;
-      const rate = spec.optimizer.learningRate;
-      const plateau =
-        rule &&
-        new PlateauWindow(new PlateauController(rule, rate, saved?.plateau), saved?.plateauLosses);
-      const weights: NetworkWeights =
-        engine instanceof GpuEngine
-          ? { kind: 'gpu', store: engine.store, ownsStore: false }
-          : { kind: 'reference', read: () => (engine as ReferenceEngine).parameters };
-      const network = new Network(spec.model, spec.graph.layout, spec.data.vocabulary, weights);
-      return new Trainer(options, spec, engine, network, plateau, notes);
-    } catch (error) {
-      engine.dispose();
-      throw error;
-    }
+    return new Trainer(options, await setUp(options));
   }
 
   get device(): Device | 'reference' {
