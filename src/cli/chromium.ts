@@ -64,13 +64,18 @@ export async function launchChromium(software: boolean): Promise<HeadlessBrowser
     executablePath: executable,
     headless: headlessShell ? 'shell' : true,
     env: { ...process.env, ...environment },
-    args: [
-      ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
-      '--enable-unsafe-webgpu',
-      ...(software ? ['--use-webgpu-adapter=swiftshader'] : []),
-      '--disable-background-networking',
-    ],
+    args: browserFlags(software),
   });
+}
+
+/** Flags with which a headless Chromium offers WebGPU, to root too. */
+export function browserFlags(software: boolean): string[] {
+  return [
+    ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+    '--enable-unsafe-webgpu',
+    ...(software ? ['--use-webgpu-adapter=swiftshader'] : []),
+    '--disable-background-networking',
+  ];
 }
 
 /**

@@ -53,6 +53,17 @@ export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, extent) => product * extent, 1);
 }
 
+/** Index of the element that lies at position `at` of a row-major tensor: 5 in [2, 3] is [1, 2]. */
+export function indexAt(shape: readonly number[], at: number): number[] {
+  const index: number[] = [];
+  let rest = at;
+  for (const extent of shape.toReversed()) {
+    index.unshift(rest % extent);
+    rest = Math.floor(rest / extent);
+  }
+  return index;
+}
+
 /** `[2, 3]` as it stands in messages. */
 export function formatShape(shape: readonly number[]): string {
   return `[${shape.join(', ')}]`;

@@ -1,3 +1,4 @@
+import { indexAt } from '../graph/tensor.ts';
 import type { CaseTolerance, ParityCase } from './case-types.ts';
 import { type NamedTensor, toFloat32 } from './safetensors.ts';
 
@@ -25,17 +26,6 @@ export interface CaseComparison {
   readonly tensors: readonly TensorComparison[];
   /** The first tensor that fails without a worst element, else the one with the largest ratio. */
   readonly decisive: TensorComparison | null;
-}
-
-/** Position of a flat row-major element in a tensor of this shape. */
-function unravel(flat: number, shape: readonly number[]): number[] {
-  let rest = flat;
-  const index: number[] = [];
-  for (const size of [...shape].reverse()) {
-    index.unshift(rest % size);
-    rest = Math.floor(rest / size);
-  }
-  return index;
 }
 
 /** How far two tensors of one shape and type are apart, element by element. */
@@ -115,7 +105,7 @@ export function compareTensors(
   if (worstFlat < 0) return { tensor: name, reason: null, worst: null };
   const worst: WorstElement = {
     tensor: name,
-    index: unravel(worstFlat, expected.shape),
+    index: indexAt(expected.shape, worstFlat),
     got: Number(distance.got[worstFlat]),
     expected: Number(distance.expected[worstFlat]),
     ratio: worstRatio,

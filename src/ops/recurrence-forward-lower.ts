@@ -43,7 +43,6 @@ export function lowerForward(node: GraphNode<RecurrenceAttributes>, lowering: Lo
 
   const layout = layOutHistory(attributes);
   const historyView = lowering.output(history);
-  const sectionBytes = 4 * layout.sectionSize;
   const yBytes = 4 * steps * batch * hiddenSize;
   lowering.define(y, {
     storage: historyView.storage,
@@ -99,7 +98,7 @@ export function lowerForward(node: GraphNode<RecurrenceAttributes>, lowering: Lo
       label: `${label}.final`,
       source: historyView,
       sourceOffset: layout.slot(steps),
-      sourceStrides: [sectionBytes / 4, 1],
+      sourceStrides: [layout.sectionSize, 1],
       target: lowering.output(final),
       targetOffset: 0,
       targetStrides: [batch * hiddenSize, 1],

@@ -17,7 +17,7 @@ import { GpuEvaluator } from './gpu-evaluator.ts';
 import { GpuStore } from './gpu-store.ts';
 import { findNonFinite } from './non-finite.ts';
 import { planLimits } from './plan-limits.ts';
-import { finalStates, ResidentData } from './resident-data.ts';
+import { ResidentData } from './resident-data.ts';
 import { flattenParameters } from './run-graph.ts';
 import { lowerFinishStep, lowerGradientNorm, trainingState } from './step.ts';
 import {
@@ -30,6 +30,7 @@ import {
   trainingKeys,
   trainingStateBytes,
 } from './step-state.ts';
+import { finalStates } from './training-graph.ts';
 
 /** Steps whose records the history holds. */
 const HISTORY_STEPS = 1024;
@@ -120,7 +121,7 @@ export class GpuEngine implements Engine {
       ([a], [b]) => Number(a === 'loss') - Number(b === 'loss'),
     );
     for (const [name, { shape, dtype }] of tensors) {
-      if (dtype !== 'f32' || name.endsWith('recurrence:2')) continue;
+      if (dtype !== 'f32') continue;
       const finding = findNonFinite(name, await executable.read(name), shape);
       if (finding) return finding;
     }

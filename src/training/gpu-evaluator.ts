@@ -5,7 +5,7 @@ import type { DataSource } from './data.ts';
 import type { TrainingSpec } from './engine.ts';
 import type { GpuStore } from './gpu-store.ts';
 import { planLimits } from './plan-limits.ts';
-import { finalStates, type ResidentData } from './resident-data.ts';
+import type { ResidentData } from './resident-data.ts';
 import { lowerFinishStep } from './step.ts';
 import {
   decodeHistory,
@@ -14,7 +14,7 @@ import {
   trainingKeys,
   trainingStateBytes,
 } from './step-state.ts';
-import { buildLossGraph } from './training-graph.ts';
+import { buildLossGraph, finalStates } from './training-graph.ts';
 
 /** Batches per submit; their losses wait in a history of this many records. */
 const BATCHES_PER_RUN = 64;

@@ -1,13 +1,11 @@
 import type { Device } from '../device/device.ts';
 import type { Executable } from '../device/executable.ts';
 import { FileFormatError, OptionError, ShapeError } from '../errors.ts';
-import type { Values } from '../graph/operator.ts';
 import type { TensorType } from '../graph/tensor.ts';
 import { buildModel } from '../layers/build.ts';
 import type { LayerConfig } from '../layers/layer.ts';
 import type { Model, TracedModel } from '../layers/model.ts';
-import { evaluateGraph } from '../reference/interpreter.ts';
-import { layOutParameters, type ParameterLayout } from '../schedule/parameter-layout.ts';
+import type { ParameterLayout } from '../schedule/parameter-layout.ts';
 import { sharedKeys } from '../schedule/program.ts';
 import { schedule } from '../schedule/schedule.ts';
 import { checkTokens } from './check-tokens.ts';
@@ -15,9 +13,10 @@ import { readCheckpoint } from './checkpoint.ts';
 import type { NamedArrays } from './engine.ts';
 import { GpuStore } from './gpu-store.ts';
 import { planLimits } from './plan-limits.ts';
-import { flattenParameters, type TensorArray } from './run-graph.ts';
+import { flattenParameters, runGraph, type TensorArray } from './run-graph.ts';
 import { GpuSampler, ReferenceSampler, type Sampler } from './sampler.ts';
 import { parseSampleOptions, type SampleOptions } from './sampling.ts';
+import { layoutOf } from './training-graph.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 /** A tensor with its shape, outside of the library. */
@@ -33,7 +32,7 @@ export type NetworkWeights =
 
 /** A model with weights on a device, for use without training. */
 export class Network {
-  #samplers = new Map<'tokens', Promise<Sampler>>();
+  #sampler: Promise<Sampler> | undefined;
   #executables = new Map<string, Promise<Executable>>();
 
   /** @internal Networks come from {@link Network.load} and from trainers. */
@@ -128,7 +127,8 @@ export class Network {
     prompt: string | Iterable<number>,
     options: SampleOptions = {},
   ): Promise<Int32Array> {
-    const sampler = await this.#sampler();
+    this.#sampler ??= this.#makeSampler();
+    const sampler = await this.#sampler;
     const known = { size: sampler.vocabularySize, vocabulary: this.vocabulary };
     const request = parseSampleOptions(prompt, options, known);
     const tokens = await sampler.sample(request);
@@ -137,26 +137,24 @@ export class Network {
 
   /** Frees what was compiled, and the weights unless a trainer owns them. */
   async dispose(): Promise<void> {
-    const made = [...this.#samplers.values(), ...this.#executables.values()];
+    const made = [
+      ...(this.#sampler !== undefined ? [this.#sampler] : []),
+      ...this.#executables.values(),
+    ];
     // What could not be made has told so when it was asked for.
     for (const result of await Promise.allSettled<{ dispose(): void }>(made)) {
       if (result.status === 'fulfilled') result.value.dispose();
     }
-    this.#samplers.clear();
+    this.#sampler = undefined;
     this.#executables.clear();
     if (this.weights.kind === 'gpu' && this.weights.ownsStore) this.weights.store.dispose();
   }
 
-  #sampler(): Promise<Sampler> {
-    const known = this.#samplers.get('tokens');
-    if (known !== undefined) return known;
+  #makeSampler(): Promise<Sampler> {
     const { weights, model, layout } = this;
-    const made: Promise<Sampler> =
-      weights.kind === 'gpu'
-        ? GpuSampler.create(weights.store, model, layout)
-        : Promise.resolve(new ReferenceSampler(model, weights.read));
-    this.#samplers.set('tokens', made);
-    return made;
+    return weights.kind === 'gpu'
+      ? GpuSampler.create(weights.store, model, layout)
+      : Promise.resolve(new ReferenceSampler(model, weights.read));
   }
 
   async #forwardOnDevice(
@@ -189,22 +187,19 @@ export class Network {
     return Object.fromEntries(results);
   }
 
-  #forwardOnReference(
+  async #forwardOnReference(
     parameters: NamedArrays,
     traced: TracedModel,
     inputs: Readonly<Record<string, ShapedArray>>,
-  ): Record<string, ShapedArray> {
-    const widen = (data: TensorArray | Float64Array): Values =>
-      data instanceof Int32Array ? data : Float64Array.from(data);
-    const values = evaluateGraph(Object.values(traced.outputs), {
-      inputs: new Map(Object.entries(inputs).map(([name, { data }]) => [name, widen(data)])),
-      parameters: new Map([...parameters].map(([name, data]) => [name, widen(data)])),
+  ): Promise<Record<string, ShapedArray>> {
+    const results = await runGraph('reference', {
+      outputs: new Map(Object.entries(traced.outputs)),
+      inputs: new Map(Object.entries(inputs).map(([name, { data }]) => [name, data])),
+      parameters,
     });
     return Object.fromEntries(
-      Object.entries(traced.outputs).map(([name, tensor]) => {
-        const value = values.get(tensor) as Values;
-        const data = value instanceof Int32Array ? value : Float32Array.from(value);
-        return [name, { data, shape: tensor.shape }];
+      Object.entries(traced.outputs).map(([name, { shape }]) => {
+        return [name, { data: results.get(name) as TensorArray, shape }];
       }),
     );
   }
@@ -221,9 +216,4 @@ function flattenWeights(layout: ParameterLayout, weights: NamedArrays) {
       { cause },
     );
   }
-}
-
-/** The flat layout of a traced model's parameters. */
-export function layoutOf(traced: TracedModel): ParameterLayout {
-  return layOutParameters([...traced.parameters.values()].map(({ parameter }) => parameter));
 }

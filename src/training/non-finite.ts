@@ -1,3 +1,4 @@
+import { indexAt } from '../graph/tensor.ts';
 import type { NonFiniteFinding } from './engine.ts';
 import type { StepRecord } from './step-state.ts';
 
@@ -10,14 +11,7 @@ export function findNonFinite(
   for (let at = 0; at < values.length; at++) {
     const value = values[at] as number;
     if (Number.isFinite(value)) continue;
-    const index: number[] = [];
-    let rest = at;
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      const extent = shape[axis] as number;
-      index.unshift(rest % extent);
-      rest = Math.floor(rest / extent);
-    }
-    return { tensor, index, value };
+    return { tensor, index: indexAt(shape, at), value };
   }
   return undefined;
 }

@@ -13,7 +13,7 @@ import type {
 import { findNonFinite } from './non-finite.ts';
 import { learningRateAt } from './schedules.ts';
 import type { StepRecord } from './step-state.ts';
-import { buildLossGraph, type LossGraph } from './training-graph.ts';
+import { buildLossGraph, finalStates, type LossGraph } from './training-graph.ts';
 
 /** Runs training steps in float64 on the CPU: slow, obvious, and what the devices are held against. */
 export class ReferenceEngine implements Engine {
@@ -168,8 +168,8 @@ export class ReferenceEngine implements Engine {
   }
 }
 
-function rootsOf({ loss, traced }: LossGraph) {
-  return [loss, ...[...traced.states.values()].flatMap(({ final }) => final ?? [])];
+function rootsOf(graph: LossGraph) {
+  return [graph.loss, ...finalStates(graph)];
 }
 
 function emptyStates({ traced }: LossGraph): Map<string, Float64Array> {

@@ -1,5 +1,4 @@
 import type { Lowering } from '../graph/operator.ts';
-import type { SymbolicTensor } from '../graph/tensor.ts';
 import type { DataSource } from './data.ts';
 import type { GpuStore } from './gpu-store.ts';
 import { lowerCarryState, lowerGatherBatch } from './step.ts';
@@ -59,9 +58,4 @@ export class ResidentData {
     this.#keys.set(array, key);
     return key;
   }
-}
-
-/** Final states of all recurrences whose state is carried. */
-export function finalStates({ traced }: LossGraph): SymbolicTensor[] {
-  return [...traced.states.values()].flatMap(({ final }) => final ?? []);
 }

@@ -20,7 +20,7 @@ export interface GraphRequest {
   readonly outputs: ReadonlyMap<string, SymbolicTensor>;
   readonly inputs?: ReadonlyMap<string, TensorArray>;
   readonly states?: ReadonlyMap<string, TensorArray>;
-  readonly parameters?: ReadonlyMap<string, TensorArray>;
+  readonly parameters?: ReadonlyMap<string, TensorArray | Float64Array>;
   readonly strategy?: Strategy;
   /** Seed and step of the counter-based random numbers; 0 if absent. */
   readonly seed?: number;
@@ -43,7 +43,9 @@ export async function runGraph(
 }
 
 function runOnReference(request: GraphRequest): Map<string, TensorArray> {
-  const widen = (given: ReadonlyMap<string, TensorArray> = new Map()): Map<string, Values> =>
+  const widen = (
+    given: ReadonlyMap<string, TensorArray | Float64Array> = new Map(),
+  ): Map<string, Values> =>
     new Map(
       [...given].map(([name, data]) => [
         name,

@@ -20,6 +20,7 @@ import {
   sampleStream,
 } from './sampling.ts';
 import { drawToken } from './sampling-reference.ts';
+import { finalStates } from './training-graph.ts';
 
 /** Continues sequences of tokens with a model. */
 export interface Sampler {
@@ -74,13 +75,12 @@ export class GpuSampler implements Sampler {
   static async create(store: GpuStore, model: Model, layout: ParameterLayout): Promise<GpuSampler> {
     const graph = traceToken(model);
     const { traced, token, logits } = graph;
-    const finals = [...traced.states.values()].flatMap(({ final }) => final ?? []);
     const plan = schedule(
       {
         name: 'sample',
         parameters: layout,
         outputs: new Map([['logits', logits]]),
-        alsoComputed: finals,
+        alsoComputed: finalStates(graph),
         before: (lowering) => lowering.define(token, lowering.shared(keys.next, 4)),
         after: (lowering) => {
           for (const [name, { initial, final }] of traced.states) {
@@ -165,7 +165,7 @@ export class ReferenceSampler implements Sampler {
     let states = new Map<string, Values>(
       [...traced.states].map(([name, { initial }]) => [name, new Float64Array(initial.size)]),
     );
-    const finals = [...traced.states.values()].flatMap(({ final }) => final ?? []);
+    const finals = finalStates(this.#graph);
     const tokens = Int32Array.from({ length: request.prompt.length + request.length });
     tokens.set(request.prompt);
     for (let position = 1; position < tokens.length; position++) {

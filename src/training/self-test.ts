@@ -9,8 +9,8 @@ import { differentiate } from '../ops/differentiate.ts';
 import { softmaxCrossEntropy } from '../ops/softmax-cross-entropy.ts';
 import { largestMagnitude, tolerance } from '../reference/tolerance.ts';
 import { initializeParameters } from './initialize.ts';
-import { layoutOf } from './network.ts';
 import { runGraph } from './run-graph.ts';
+import { layoutOf } from './training-graph.ts';
 
 /** What a self-test found. */
 export interface SelfTestResult {

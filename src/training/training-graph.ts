@@ -50,6 +50,16 @@ export function inputTypes(data: DataSource): Record<string, TensorType> {
   return Object.fromEntries(data.fields.map(({ name, shape, dtype }) => [name, { shape, dtype }]));
 }
 
+/** The flat layout of a traced model's parameters. */
+export function layoutOf(traced: TracedModel): ParameterLayout {
+  return layOutParameters([...traced.parameters.values()].map(({ parameter }) => parameter));
+}
+
+/** Final states of all recurrences whose state is carried. */
+export function finalStates({ traced }: { readonly traced: TracedModel }): SymbolicTensor[] {
+  return [...traced.states.values()].flatMap(({ final }) => final ?? []);
+}
+
 /**
  * Traces a model with its loss.
  *
@@ -72,8 +82,7 @@ export function buildLossGraph(
     );
   }
   checkTokens('data', [value], (name) => data.fields.find((field) => field.name === name)?.array);
-  const parameters = [...traced.parameters.values()].map(({ parameter }) => parameter);
-  return { traced, loss: value, layout: layOutParameters(parameters) };
+  return { traced, loss: value, layout: layoutOf(traced) };
 }
 
 /** Traces a model for training and differentiates its loss with respect to every parameter. */

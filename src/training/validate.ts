@@ -1,4 +1,5 @@
 import { ParityError } from '../errors.ts';
+import { indexAt } from '../graph/tensor.ts';
 import { largestMagnitude, tolerance } from '../reference/tolerance.ts';
 import type { EngineState, StepDetails, TrainingSpec } from './engine.ts';
 import { ReferenceEngine } from './reference-engine.ts';
@@ -36,10 +37,8 @@ export async function validateStep(
       const error = Math.abs((got?.[at] as number) - (want[at] as number));
       if (error <= bound) continue;
       const shape = spec.graph.layout.slots.get(name)?.parameter.shape ?? [];
-      const width = shape[1] ?? 1;
-      const index = shape.length === 2 ? [Math.floor(at / width), at % width] : [at];
       throw new ParityError(
-        `step ${step}: gradient of '${name}' at [${index.join(', ')}] is ${got?.[at]}, the reference has ` +
+        `step ${step}: gradient of '${name}' at [${indexAt(shape, at).join(', ')}] is ${got?.[at]}, the reference has ` +
           `${want[at]}: ${(error / bound).toPrecision(3)} of the tolerance. This adapter or driver ` +
           'computes wrong results; try another, or the strategy option.',
       );

@@ -9,7 +9,7 @@ import { sum } from '../../src/ops/reduce.ts';
 import { softmaxCrossEntropy } from '../../src/ops/softmax-cross-entropy.ts';
 import { square } from '../../src/ops/unary.ts';
 import { initializeParameters } from '../../src/training/initialize.ts';
-import { layoutOf } from '../../src/training/network.ts';
+import { layoutOf } from '../../src/training/training-graph.ts';
 import type { DeviceCase } from './case.ts';
 import { registerLeakyCell } from './core-leaky-cell.ts';
 import { compareCore, forEachOf } from './core-rig.ts';

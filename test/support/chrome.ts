@@ -1,5 +1,5 @@
 import puppeteer, { type Browser } from 'puppeteer';
-import { findBrowser } from '../../src/cli/chromium.ts';
+import { browserFlags, findBrowser } from '../../src/cli/chromium.ts';
 
 /** Starts a headless browser whose WebGPU runs on SwiftShader. Close it when done. */
 export async function launchChrome(extraArguments: readonly string[] = []): Promise<Browser> {
@@ -9,10 +9,7 @@ export async function launchChrome(extraArguments: readonly string[] = []): Prom
     headless: headlessShell ? 'shell' : true,
     env: { ...process.env, ...environment },
     args: [
-      ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
-      '--enable-unsafe-webgpu',
-      '--use-webgpu-adapter=swiftshader',
-      '--disable-background-networking',
+      ...browserFlags(true),
       '--disable-domain-reliability',
       '--no-pings',
       // Tests reach their own server and nothing else.

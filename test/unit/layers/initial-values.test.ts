@@ -5,7 +5,7 @@ import type { Layer } from '../../../src/layers/layer.ts';
 import { sequential } from '../../../src/layers/model.ts';
 import { gru, lstm, rnn } from '../../../src/layers/recurrent.ts';
 import { initializeParameters } from '../../../src/training/initialize.ts';
-import { layoutOf } from '../../../src/training/network.ts';
+import { layoutOf } from '../../../src/training/training-graph.ts';
 
 function draw(layers: readonly Layer[], type: TensorType, seed = 1): Map<string, Float32Array> {
   const values = initializeParameters(layoutOf(sequential(layers).trace({ input: type })), seed);
