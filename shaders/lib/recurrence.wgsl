@@ -9,12 +9,15 @@ const rows: u32 = 2u; // specialize
 const units: u32 = 1u; // specialize
 const lanes: u32 = 8u; // specialize
 const unit_tile: u32 = 8u; // specialize
-const k_unroll: u32 = 4u; // specialize
+const spreads: bool = false; // specialize
+const stages: bool = false; // specialize
 const y_origin: u32 = 64u; // specialize
 const section_size: u32 = 576u; // specialize
 const runs_reverse: bool = false; // specialize
 
 const row_size: u32 = batch * hidden_size;
+const hidden_quads: u32 = (hidden_size + 3u) / 4u;
+const has_tail: bool = hidden_size % 4u != 0u;
 
 // Time of a position in processing order.
 fn time_of(position: u32) -> u32 {

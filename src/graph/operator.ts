@@ -39,7 +39,23 @@ export interface PlanLimits {
   readonly maxBufferSize: number;
   /** Threads that run in lockstep: the adapter's smallest subgroup, 32 where it does not say. */
   readonly laneWidth: number;
+  /** A CPU that acts as a GPU: it pays for each load, not for waiting. */
+  readonly isSoftware: boolean;
+  /** Whether lanes may share registers: the feature `subgroups`. */
+  readonly hasSubgroups: boolean;
 }
+
+/**
+ * How the copy of a matrix [rows, columns] lies in memory. Quads hold four neighbours of an axis, so that
+ * one load brings four terms of a sum; they are filled up with zeros.
+ * - `transposed`: [columns, rows].
+ * - `column-quads`: [ceil(columns / 4), rows, 4].
+ * - `row-quads`: each of `blocks` equal ranges of rows as [ceil(rows / blocks / 4), columns, 4].
+ */
+export type PackedLayout =
+  | { readonly kind: 'transposed' }
+  | { readonly kind: 'column-quads' }
+  | { readonly kind: 'row-quads'; readonly blocks: number };
 
 /** What an operator's lowering may ask of the scheduler. */
 export interface Lowering {
@@ -60,8 +76,8 @@ export interface Lowering {
   uniforms(label: string, content: Uint8Array): View;
   /** A buffer that outlives the plan, by key, e.g. `training-state`. */
   shared(key: string, bytes: number): View;
-  /** The parameter's copy with its two axes exchanged, refreshed once per step for all parameters. */
-  transposed(parameter: SymbolicTensor): View;
+  /** A matrix's copy in another layout; those of parameters are refreshed together, once per step. */
+  packed(matrix: SymbolicTensor, layout: PackedLayout): View;
   /** The strategy asked for at this node, if any. */
   requestedStrategy(node: GraphNode): Strategy | undefined;
   /** Appends a launch to the plan. */

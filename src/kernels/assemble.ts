@@ -84,7 +84,7 @@ function isEntry({ file, start, keyword }: Declaration): boolean {
 
 /** Whether a declaration belongs to the module although nothing names it. */
 function isAlwaysKept({ file, kind, start, keyword }: Declaration): boolean {
-  if (kind === 'const_assert' || kind === 'directive') return true;
+  if (kind === 'const_assert') return true;
   return kind === 'var' && start < keyword && file.tokens[start]?.text === '@';
 }
 
@@ -107,8 +107,13 @@ export function assembleShader(assembly: Assembly): { code: string; module: Shad
     for (const name of uses) waiting.push(module.find(name) as Declaration);
   }
   const kept = module.declarations.filter((declaration) => texts.has(declaration));
-  const isDirective = ({ kind }: Declaration) => kind === 'directive';
-  const directives = new Set(kept.filter(isDirective).map((item) => texts.get(item)?.trim()));
-  const body = kept.filter((item) => !isDirective(item)).map((item) => texts.get(item)?.trim());
+  const body = kept.map((item) => texts.get(item)?.trim());
+  // A part's directives come with it only where something of the part is used.
+  const usedFiles = new Set(kept.map(({ file }) => file));
+  const directives = new Set(
+    module.declarations
+      .filter(({ kind, file }) => kind === 'directive' && usedFiles.has(file))
+      .map((item) => expandDeclaration(module, item).text.trim()),
+  );
   return { code: `${[...directives, ...body].join('\n')}\n`, module };
 }

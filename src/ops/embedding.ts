@@ -7,8 +7,8 @@ import { oneHot as oneHotKernel } from '../kernels/generated/one-hot.ts';
 import { sumRowsByToken } from '../kernels/generated/sum-rows-by-token.ts';
 import { defineLaunch } from '../kernels/launch.ts';
 import { splitGrid } from './grid.ts';
-import { unusedInput } from './matmul-launch.ts';
 import { columnSum } from './reduce.ts';
+import { unusedInput } from './unused.ts';
 
 function requireTokens(tokens: TensorType | undefined, label: string): TensorType {
   if (tokens?.dtype !== 'i32') {
@@ -210,7 +210,7 @@ const oneHotLinearOperator: Operator<null> = {
     const [tokens, weight, bias] = node.inputs as [SymbolicTensor, SymbolicTensor, SymbolicTensor?];
     const [y] = node.outputs as [SymbolicTensor];
     const [width, rows] = weight.shape as [number, number];
-    const table = { view: lowering.transposed(weight), rows, width };
+    const table = { view: lowering.packed(weight, { kind: 'transposed' }), rows, width };
     const biasView = bias && lowering.view(bias);
     launchGather(lowering, node.label, tokens, table, lowering.output(y), biasView);
   },

@@ -68,7 +68,7 @@ const linearOperator: Operator<null> = {
       n: outputs,
       k: inputs,
       a: { view: lowering.view(x), stride: inputs },
-      b: { view: lowering.transposed(weight), stride: outputs },
+      b: { view: lowering.packed(weight, { kind: 'transposed' }), stride: outputs },
       c: { view: lowering.output(y), stride: outputs },
       ...(bias && { bias: lowering.view(bias) }),
     });
@@ -210,7 +210,7 @@ const transposeOperator: Operator<null> = {
   lower(node, lowering) {
     const [x] = node.inputs as [SymbolicTensor];
     const [y] = node.outputs as [SymbolicTensor];
-    lowering.define(y, lowering.transposed(x));
+    lowering.define(y, lowering.packed(x, { kind: 'transposed' }));
   },
 };
 

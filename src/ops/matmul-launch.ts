@@ -1,6 +1,10 @@
-import type { Lowering, PlanLimits, View } from '../graph/operator.ts';
+import type { Lowering, View } from '../graph/operator.ts';
 import { matmul } from '../kernels/generated/matmul.ts';
 import { defineLaunch } from '../kernels/launch.ts';
+import { packStruct } from '../kernels/pack.ts';
+import { launchColumnSums } from './column-sums.ts';
+import { chooseMatmulShape } from './matmul-shape.ts';
+import { unusedInput, unusedOutput } from './unused.ts';
 
 /** A matrix in memory: where it begins and how far apart its rows are, both in floats. */
 export interface MatrixView {
@@ -9,109 +13,107 @@ export interface MatrixView {
   readonly stride: number;
 }
 
-/** One product C [m, n] = A·B (+ bias), A given as [m, k], or as [k, m] with `transposesA`. */
+/** One product C [m, n] = op(A)·op(B) (+ bias). */
 export interface MatmulRequest {
   readonly label: string;
   readonly m: number;
   readonly n: number;
   readonly k: number;
   readonly a: MatrixView;
+  /** A is stored as [k, m]. */
   readonly transposesA?: boolean;
   readonly b: MatrixView;
+  /** B is stored as [n, k]. */
+  readonly transposesB?: boolean;
   readonly c: MatrixView;
   readonly bias?: View;
-  /** [m] receives the sums of A's columns; only with `transposesA`. */
+  /** [m] receives the sums over k of op(A)'s rows. */
   readonly columnSums?: { readonly view: View; readonly offset?: number };
 }
 
-/** Register tile and workgroup shape of a product. */
-interface MatmulShape {
-  readonly rows: number;
-  readonly columns: number;
-  readonly lanesM: number;
-  readonly lanesN: number;
-}
-
-/**
- * How many terms of a sum to write out: 4, 2 or 1, whichever divides its length. A narrow (software) adapter
- * gains nothing beyond 2 and takes longer to build the pipeline.
- */
-export function unrollFactor(limits: PlanLimits, extent: number): 1 | 2 | 4 {
-  if (extent % 2 !== 0) return 1;
-  return extent % 4 === 0 && limits.laneWidth > 4 ? 4 : 2;
-}
-
-/**
- * Picks the tile of a product from its size and the adapter's width.
- *
- * A narrow (software) adapter pays per load, so it gets large tiles on four lanes; a GPU needs many lanes
- * in flight, so it gets 64 lanes and tiles that leave registers for occupancy.
- */
-export function chooseMatmulShape(limits: PlanLimits, m: number, n: number): MatmulShape {
-  if (limits.laneWidth <= 4) {
-    const columns = Math.min(8, Math.ceil(n / 4));
-    return { rows: Math.min(16, m), columns, lanesM: 1, lanesN: 4 };
-  }
-  const lanesN = n >= 16 ? 16 : 8;
-  const columns = Math.min(4, Math.ceil(n / lanesN));
-  const lanesM = 64 / lanesN;
-  return { rows: Math.min(8, Math.ceil(m / lanesM)), columns, lanesM, lanesN };
-}
-
-/** A binding for a kernel input that this launch does not read. */
-export function unusedInput(lowering: Lowering): View {
-  return lowering.constant('zeros', new Uint8Array(256));
-}
-
-/** A binding for a kernel output that this launch does not write. */
-export function unusedOutput(lowering: Lowering, name: string): View {
-  return lowering.scratch(`unused ${name}`, 256);
-}
-
-/** Emits the launch of a matrix product. */
+/** Emits the launch of a matrix product; two or three where its sum over k is split. */
 export function launchMatmul(lowering: Lowering, request: MatmulRequest): void {
-  const { m, n, k, a, b, c, bias, columnSums } = request;
-  const shape = chooseMatmulShape(lowering.limits, m, n);
+  const { label, m, n, k, a, b, c, bias, columnSums } = request;
+  const shape = chooseMatmulShape(lowering.limits, request);
+  const canSplit = c.stride === n && !bias && isAligned(c.offset) && isAligned(columnSums?.offset);
+  const splitK = canSplit ? shape.splitK : k;
+  const parts = Math.ceil(k / splitK);
+  const split = parts > 1 ? splitTargets(lowering, request, parts) : undefined;
   lowering.launch(
     defineLaunch(matmul, {
-      label: request.label,
+      label: split ? `${label}.parts` : label,
       constants: {
-        m,
-        n,
-        k,
         transposes_a: request.transposesA ?? false,
-        a_offset: a.offset ?? 0,
-        a_stride: a.stride,
-        b_offset: b.offset ?? 0,
-        b_stride: b.stride,
-        c_offset: c.offset ?? 0,
-        c_stride: c.stride,
+        transposes_b: request.transposesB ?? false,
         rows: shape.rows,
         columns: shape.columns,
         lanes_m: shape.lanesM,
         lanes_n: shape.lanesN,
-        k_unroll: unrollFactor(lowering.limits, k),
-        has_bias: bias !== undefined,
+        has_tail: k % Math.max(4, shape.stageK) !== 0,
         sums_columns: columnSums !== undefined,
-        sums_offset: columnSums?.offset ?? 0,
+        spreads: shape.spreads,
+        stage_k: shape.stageK,
       },
       bindings: {
+        shape: lowering.uniforms(
+          `${label}.shape`,
+          packStruct(matmul.bindings.shape.struct, {
+            m,
+            n,
+            k,
+            a_offset: a.offset ?? 0,
+            a_stride: a.stride,
+            b_offset: b.offset ?? 0,
+            b_stride: b.stride,
+            c_offset: split ? 0 : (c.offset ?? 0),
+            c_stride: c.stride,
+            has_bias: bias ? 1 : 0,
+            sums_offset: split ? 0 : (columnSums?.offset ?? 0),
+            split_k: splitK,
+            split_stride: split ? m * n : 0,
+          }),
+        ),
         a: a.view,
         b: b.view,
         bias: bias ?? unusedInput(lowering),
-        c: c.view,
-        column_sums: columnSums?.view ?? unusedOutput(lowering, 'column sums'),
+        c: split?.c ?? c.view,
+        column_sums: split?.sums ?? columnSums?.view ?? unusedOutput(lowering, 'column sums'),
       },
       workgroups: [
         Math.ceil(n / (shape.lanesN * shape.columns)),
         Math.ceil(m / (shape.lanesM * shape.rows)),
-        1,
+        parts,
       ],
       cost: {
         flops: 2 * m * n * k,
         readBytes: 4 * (m * k + k * n + (bias ? n : 0)),
-        writtenBytes: 4 * (m * n + (columnSums ? m : 0)),
+        writtenBytes: 4 * parts * (m * n + (columnSums ? m : 0)),
       },
     }),
   );
+  if (!split) return;
+  const sumParts = (from: View, columns: number, to: View) =>
+    launchColumnSums(lowering, label, { view: from, rows: parts, columns, factor: 1 }, to);
+  sumParts(split.c, m * n, offsetView(c.view, c.offset ?? 0, m * n));
+  if (columnSums && split.sums) {
+    sumParts(split.sums, m, offsetView(columnSums.view, columnSums.offset ?? 0, m));
+  }
+}
+
+/** Where the partial products of a split sum go. */
+function splitTargets(lowering: Lowering, request: MatmulRequest, parts: number) {
+  const { label, m, n, columnSums } = request;
+  return {
+    c: lowering.scratch(`${label}.parts`, 4 * parts * m * n),
+    sums: columnSums && lowering.scratch(`${label}.sum parts`, 4 * parts * m),
+  };
+}
+
+/** Bindings begin at multiples of 256 bytes. */
+function isAligned(offsetFloats = 0): boolean {
+  return offsetFloats % 64 === 0;
+}
+
+function offsetView({ storage, offsetBytes }: View, floats: number, count: number): View {
+  return { storage, offsetBytes: offsetBytes + 4 * floats, bytes: 4 * count };
 }

@@ -3,7 +3,7 @@ import type { GraphNode, SymbolicTensor } from '../graph/tensor.ts';
 import { recurrenceBackward } from '../kernels/generated/recurrence-backward.ts';
 import { defineLaunch } from '../kernels/launch.ts';
 import { packStruct } from '../kernels/pack.ts';
-import { launchMatmul, unusedInput, unusedOutput } from './matmul-launch.ts';
+import { launchMatmul } from './matmul-launch.ts';
 import {
   describeShape,
   flopsOf,
@@ -18,9 +18,7 @@ import {
   type RecurrenceAttributes,
   type RecurrenceGradientAttributes,
 } from './recurrence-shape.ts';
-
-/** Most hidden units per thread; see chooseRecurrenceShape. */
-const MOST_UNITS = 8;
+import { unusedInput, unusedOutput } from './unused.ts';
 
 /** Launches of a recurrence's backward pass through time. */
 export function lowerBackward(
@@ -43,7 +41,7 @@ export function lowerBackward(
     SymbolicTensor,
   ];
   const requested = lowering.requestedStrategy(node as GraphNode);
-  const shape = chooseRecurrenceShape(lowering, attributes, MOST_UNITS, requested);
+  const shape = chooseRecurrenceShape(lowering, attributes, 1, requested);
   lowering.decide(label, describeShape(shape), shape.reason);
 
   const layout = layOutHistory(attributes);
@@ -85,7 +83,7 @@ export function lowerBackward(
           d_final: dFinal
             ? lowering.view(dFinal)
             : lowering.constant(`${label}.no final gradient`, new Uint8Array(stateBytes)),
-          weight: lowering.view(weight),
+          weight: lowering.packed(weight, { kind: 'row-quads', blocks: cell.gates.length }),
           history: lowering.view(history),
           saved: lowering.view(saved),
           d_recurrent: dRecurrentView,

@@ -4,7 +4,6 @@ import { recurrenceForward } from '../kernels/generated/recurrence-forward.ts';
 import { defineLaunch } from '../kernels/launch.ts';
 import { packStruct } from '../kernels/pack.ts';
 import { launchStridedCopy } from './copy-strided.ts';
-import { unusedInput } from './matmul-launch.ts';
 import {
   describeShape,
   flopsOf,
@@ -17,9 +16,7 @@ import {
   layOutHistory,
   type RecurrenceAttributes,
 } from './recurrence-shape.ts';
-
-/** Most hidden units per thread; see chooseRecurrenceShape. */
-const MOST_UNITS = 4;
+import { unusedInput } from './unused.ts';
 
 /** Launches of a recurrence's forward pass. */
 export function lowerForward(node: GraphNode<RecurrenceAttributes>, lowering: Lowering): void {
@@ -38,7 +35,7 @@ export function lowerForward(node: GraphNode<RecurrenceAttributes>, lowering: Lo
     SymbolicTensor,
   ];
   const requested = lowering.requestedStrategy(node as GraphNode);
-  const shape = chooseRecurrenceShape(lowering, attributes, MOST_UNITS, requested);
+  const shape = chooseRecurrenceShape(lowering, attributes, cell.gates.length, requested);
   lowering.decide(label, describeShape(shape), shape.reason);
 
   const layout = layOutHistory(attributes);
@@ -77,7 +74,7 @@ export function lowerForward(node: GraphNode<RecurrenceAttributes>, lowering: Lo
             }),
           ),
           projected: lowering.view(projected),
-          weight: lowering.transposed(weight),
+          weight: lowering.packed(weight, { kind: 'column-quads' }),
           bias: bias ? lowering.view(bias) : unusedBias(lowering, weight),
           initial: lowering.view(initial),
           history: historyView,

@@ -1,6 +1,6 @@
 import type { Cell } from '../cells/cell.ts';
 import type { Lowering, Strategy } from '../graph/operator.ts';
-import { unrollFactor } from './matmul-launch.ts';
+import { isNarrow } from './matmul-shape.ts';
 
 /** What a recurrence node is: a cell walking over time in one direction. */
 export interface RecurrenceAttributes {
@@ -49,27 +49,30 @@ export function layOutHistory(attributes: RecurrenceAttributes): HistoryLayout {
   };
 }
 
-/** How a recurrence kernel is laid over rows, units and time. */
+/** How a recurrence kernel is laid over rows, units and time: what tuning chooses. */
 export interface RecurrenceShape {
   readonly strategy: Strategy;
+  /** Batch rows per thread: each weight that is loaded serves this many. */
   readonly rows: number;
+  /** Hidden units per thread. */
   readonly units: number;
+  /** Threads of a workgroup. */
   readonly lanes: number;
+  /** Hidden units per workgroup; all of them where it is persistent. */
   readonly unitTile: number;
-  readonly kUnroll: number;
+  /** A quad shares its loads of the state. Needs subgroups. */
+  readonly spreads: boolean;
+  /** The state passes through workgroup memory. */
+  readonly stages: boolean;
 }
 
 /** Largest hidden size whose units one workgroup still walks by itself unless told otherwise. */
 const PERSISTENT_HIDDEN_SIZE = 256;
-/**
- * Batch rows per thread: each weight that is loaded serves this many rows. A narrow (software) adapter pays
- * per load; a GPU reads 4·gates·H² bytes of weights per step and workgroup from its cache in about the time
- * that four rows take to multiply, and wants more workgroups.
- */
-const ROWS = { narrow: 8, wide: 4 };
-
-/** Threads that a narrow adapter's workgroup keeps at least, where the layer is that wide. */
-const NARROW_LANES = 16;
+/** Sums per thread on a narrow adapter: more take no less time, and as much longer to build. */
+const NARROW_SUMS = 128;
+const NARROW_ROWS = 16;
+/** Rows per thread on a GPU: its workgroups read the weights from a shared cache, and many must run. */
+const WIDE_ROWS = 4;
 
 function splitEvenly(total: number, most: number): number {
   return Math.ceil(total / Math.ceil(total / most));
@@ -78,23 +81,16 @@ function splitEvenly(total: number, most: number): number {
 /**
  * Picks strategy and register tile of a recurrence from its sizes and the adapter's limits.
  *
- * @param mostUnits - hidden units per thread on a narrow adapter; backward holds one sum per unit and can
- *   afford more.
+ * @param sumsPerUnit - sums that a thread holds for each unit and row: gates of the widest phase forward, one
+ *   backward.
  */
 export function chooseRecurrenceShape(
   lowering: Lowering,
-  attributes: RecurrenceAttributes,
-  mostUnits: number,
+  { batch, hiddenSize }: RecurrenceAttributes,
+  sumsPerUnit: number,
   requested: Strategy | undefined,
 ): RecurrenceShape & { readonly reason: string } {
-  const { batch, hiddenSize } = attributes;
   const { limits } = lowering;
-  const width = Math.max(4, limits.laneWidth);
-  const maxLanes = Math.min(
-    limits.maxComputeInvocationsPerWorkgroup,
-    limits.maxComputeWorkgroupSizeX,
-    256,
-  );
   const fits = hiddenSize <= PERSISTENT_HIDDEN_SIZE;
   const strategy = requested ?? (fits ? 'persistent' : 'stepwise');
   const reason = requested
@@ -102,21 +98,29 @@ export function chooseRecurrenceShape(
     : fits
       ? `hidden ${hiddenSize} ≤ ${PERSISTENT_HIDDEN_SIZE}: one workgroup walks all units of its batch rows`
       : `hidden ${hiddenSize} > ${PERSISTENT_HIDDEN_SIZE}: units are spread over workgroups, one dispatch per step`;
-  // A narrow adapter pays per load: each is spread over many units, and a long unrolled loop gains nothing.
-  const isNarrow = width <= 4;
-  const unitsPerLane = isNarrow
-    ? Math.max(1, Math.min(mostUnits, Math.floor(hiddenSize / NARROW_LANES)))
+  const persists = strategy === 'persistent';
+  const narrow = isNarrow(limits);
+  const width = Math.max(4, limits.laneWidth);
+  const maxLanes = Math.min(
+    limits.maxComputeInvocationsPerWorkgroup,
+    limits.maxComputeWorkgroupSizeX,
+    256,
+  );
+  const mostRows = narrow ? Math.min(NARROW_ROWS, Math.ceil(batch / 2)) : WIDE_ROWS;
+  const rows = splitEvenly(batch, mostRows);
+  const units = narrow
+    ? powerOfTwo(Math.min(NARROW_SUMS / (rows * sumsPerUnit), hiddenSize / width))
     : 1;
-  const kUnroll = isNarrow ? 1 : unrollFactor(limits, hiddenSize);
-  const rows = splitEvenly(batch, isNarrow ? ROWS.narrow : ROWS.wide);
-  if (strategy === 'persistent') {
-    const wanted = Math.ceil(hiddenSize / unitsPerLane);
-    const lanes = Math.min(maxLanes, Math.ceil(wanted / width) * width);
-    return { strategy, rows, units: unitsPerLane, lanes, unitTile: hiddenSize, kUnroll, reason };
-  }
-  const lanes = isNarrow ? 4 : Math.min(64, maxLanes);
-  const unitTile = lanes * unitsPerLane;
-  return { strategy, rows, units: unitsPerLane, lanes, unitTile, kUnroll, reason };
+  const wanted = persists ? Math.ceil(hiddenSize / units) : narrow ? width : 64;
+  const lanes = Math.min(maxLanes, Math.ceil(wanted / width) * width);
+  const unitTile = persists ? hiddenSize : lanes * units;
+  const spreads = narrow && limits.hasSubgroups;
+  return { strategy, rows, units, lanes, unitTile, spreads, stages: !narrow, reason };
+}
+
+/** The largest power of two up to `most`, at least 1. */
+function powerOfTwo(most: number): number {
+  return 2 ** Math.max(0, Math.floor(Math.log2(most)));
 }
 
 /**

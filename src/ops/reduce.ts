@@ -2,22 +2,16 @@ import { ShapeError } from '../errors.ts';
 import type { Lowering, Operator, Values, View } from '../graph/operator.ts';
 import { applyUnary, formatShape, type SymbolicTensor, sizeOf } from '../graph/tensor.ts';
 import { reduceSum } from '../kernels/generated/reduce-sum.ts';
-import { sumColumns } from '../kernels/generated/sum-columns.ts';
 import { defineLaunch } from '../kernels/launch.ts';
+import { launchColumnSums } from './column-sums.ts';
 import { launchStridedCopy } from './copy-strided.ts';
-import { splitGrid } from './grid.ts';
-import { unusedInput } from './matmul-launch.ts';
 import { requireFloats } from './pointwise.ts';
 import { scale } from './unary.ts';
+import { unusedInput } from './unused.ts';
 
 /** Elements one workgroup adds up before a second one joins in. */
 const ELEMENTS_PER_GROUP = 4096;
 const MOST_GROUPS = 256;
-/** Rows one thread adds up before the rows are cut into segments. */
-const ROWS_PER_THREAD = 64;
-const ROWS_PER_SEGMENT = 64;
-const MOST_SEGMENTS = 64;
-
 /** A sum over all elements of `left`, or of (left − right)². */
 export interface SumRequest {
   readonly label: string;
@@ -47,35 +41,6 @@ export function launchSum(lowering: Lowering, request: SumRequest): void {
     }),
   );
   if (partial) launchSum(lowering, { label, left: partial, count: groups, factor, output });
-}
-
-function launchColumnSums(
-  lowering: Lowering,
-  label: string,
-  matrix: { view: View; rows: number; columns: number; factor: number },
-  output: View,
-): void {
-  const { view, rows, columns, factor } = matrix;
-  const segments =
-    rows <= ROWS_PER_THREAD ? 1 : Math.min(MOST_SEGMENTS, Math.ceil(rows / ROWS_PER_SEGMENT));
-  const partial =
-    segments > 1 ? lowering.scratch(`${label}.parts`, 4 * segments * columns) : undefined;
-  lowering.launch(
-    defineLaunch(sumColumns, {
-      label: partial ? `${label}.parts` : label,
-      constants: { rows, columns, segments, factor: partial ? 1 : factor },
-      bindings: { x: view, output: partial ?? output },
-      workgroups: splitGrid(Math.ceil((segments * columns) / 64)),
-      cost: {
-        flops: rows * columns,
-        readBytes: 4 * rows * columns,
-        writtenBytes: 4 * segments * columns,
-      },
-    }),
-  );
-  if (partial) {
-    launchColumnSums(lowering, label, { view: partial, rows: segments, columns, factor }, output);
-  }
 }
 
 /** Whether `part` is the end of `shape`. */

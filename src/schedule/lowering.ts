@@ -1,5 +1,12 @@
 import { OptionError } from '../errors.ts';
-import type { Lowering, PlanLimits, Storage, Strategy, View } from '../graph/operator.ts';
+import type {
+  Lowering,
+  PackedLayout,
+  PlanLimits,
+  Storage,
+  Strategy,
+  View,
+} from '../graph/operator.ts';
 import { inputSource, parameterOf, sourceName, stateSource } from '../graph/sources.ts';
 import type { GraphNode, SymbolicTensor } from '../graph/tensor.ts';
 import type { TypedLaunch } from '../kernels/launch.ts';
@@ -148,8 +155,8 @@ export class PlanBuilder implements Lowering {
     return { storage: entry.storage, offsetBytes: 0, bytes };
   }
 
-  transposed(tensor: SymbolicTensor): View {
-    return this.packer.transposed(tensor);
+  packed(matrix: SymbolicTensor, layout: PackedLayout): View {
+    return this.packer.packed(matrix, layout);
   }
 
   requestedStrategy(node: GraphNode): Strategy | undefined {

@@ -1,28 +1,59 @@
-import type { Lowering, Storage, View } from '../graph/operator.ts';
+import type { Lowering, PackedLayout, Storage, View } from '../graph/operator.ts';
 import { parameterOf } from '../graph/sources.ts';
 import type { SymbolicTensor } from '../graph/tensor.ts';
-import { transpose } from '../kernels/generated/transpose.ts';
+import { packMatrices } from '../kernels/generated/pack-matrices.ts';
 import { defineLaunch, type TypedLaunch } from '../kernels/launch.ts';
 import { splitGrid } from '../ops/grid.ts';
 import type { ParameterLayout } from './parameter-layout.ts';
 import { sharedKeys } from './program.ts';
 
-interface PackedMatrix {
+/** One entry of the kernel's table: a matrix, or one block of rows of it. */
+interface PackedBlock {
   readonly sourceOffset: number;
   readonly targetOffset: number;
   readonly rows: number;
   readonly columns: number;
+  readonly layout: number;
 }
 
-const WORDS_PER_MATRIX = 8;
+const WORDS_PER_BLOCK = 8;
+const LAYOUTS = { transposed: 0, 'column-quads': 1, 'row-quads': 2 };
+
+function align4(count: number): number {
+  return Math.ceil(count / 4) * 4;
+}
+
+/** The blocks of a matrix's copy, and its floats. */
+function splitBlocks(
+  [rows, columns]: readonly [number, number],
+  layout: PackedLayout,
+  sourceOffset: number,
+  targetOffset: number,
+): { blocks: PackedBlock[]; floats: number } {
+  const count = layout.kind === 'row-quads' ? layout.blocks : 1;
+  const blockRows = rows / count;
+  const blockFloats = {
+    transposed: rows * columns,
+    'column-quads': rows * align4(columns),
+    'row-quads': align4(blockRows) * columns,
+  }[layout.kind];
+  const blocks = Array.from({ length: count }, (_, block) => ({
+    sourceOffset: sourceOffset + block * blockRows * columns,
+    targetOffset: targetOffset + block * blockFloats,
+    rows: blockRows,
+    columns,
+    layout: LAYOUTS[layout.kind],
+  }));
+  return { blocks, floats: count * blockFloats };
+}
 
 /**
- * Keeps transposed copies of the weights that kernels read column by column. The copies of all parameters
- * lie in one buffer and are made by one launch, however many there are.
+ * Keeps copies of the weights in the layouts that kernels read. The copies of all parameters lie in one
+ * buffer and are made by one launch, however many there are.
  */
 export class WeightPacker {
-  readonly #views = new Map<SymbolicTensor, View>();
-  readonly #byParameter = new Map<string, { matrix: PackedMatrix; view: View }>();
+  readonly #views = new Map<SymbolicTensor, Map<string, View>>();
+  readonly #blocks: PackedBlock[] = [];
   readonly #storage: { label: string; bytes: number };
   #floats = 0;
 
@@ -35,71 +66,71 @@ export class WeightPacker {
     this.#storage = { label: `${lowering.name}/packed weights`, bytes: 0 };
   }
 
-  /** The place of a matrix's transposed copy; for anything but a parameter it is made on the spot. */
-  transposed(tensor: SymbolicTensor): View {
-    const [rows, columns] = tensor.shape as [number, number];
-    const parameter = parameterOf(tensor.node);
+  /** The place of a matrix's copy; for anything but a parameter it is made on the spot. */
+  packed(matrix: SymbolicTensor, layout: PackedLayout): View {
+    const views = this.#views.get(matrix) ?? new Map<string, View>();
+    this.#views.set(matrix, views);
+    const key = JSON.stringify(layout);
+    const known = views.get(key);
+    if (known) return known;
+    const view = this.#pack(matrix, layout);
+    views.set(key, view);
+    return view;
+  }
+
+  #pack(matrix: SymbolicTensor, layout: PackedLayout): View {
+    const shape = matrix.shape as [number, number];
+    const parameter = parameterOf(matrix.node);
     const slot = parameter && this.lowering.parameters.slots.get(parameter.name);
     if (!slot) {
-      const known = this.#views.get(tensor);
-      if (known) return known;
-      const view = this.lowering.scratch(`${tensor.label}.transposed`, 4 * tensor.size);
-      const matrix = { sourceOffset: 0, targetOffset: 0, rows, columns };
+      const { blocks, floats } = splitBlocks(shape, layout, 0, 0);
+      const view = this.lowering.scratch(`${matrix.label}.${layout.kind}`, 4 * floats);
       this.lowering.launch(
-        this.#defineLaunch(`${tensor.label}.transpose`, [matrix], this.lowering.view(tensor), view),
+        this.#defineLaunch(`${matrix.label}.pack`, blocks, this.lowering.view(matrix), view),
       );
-      this.#views.set(tensor, view);
       return view;
     }
-    const known = this.#byParameter.get(slot.parameter.name);
-    if (known) return known.view;
-    const matrix = {
-      sourceOffset: slot.offsetFloats,
-      targetOffset: this.#floats,
-      rows,
-      columns,
-    };
-    const view = {
-      storage: this.#storage as Storage,
-      offsetBytes: 4 * this.#floats,
-      bytes: 4 * tensor.size,
-    };
-    this.#byParameter.set(slot.parameter.name, { matrix, view });
-    this.#floats += Math.ceil(tensor.size / 64) * 64;
+    const begin = this.#floats;
+    const { blocks, floats } = splitBlocks(shape, layout, slot.offsetFloats, begin);
+    this.#blocks.push(...blocks);
+    this.#floats += Math.ceil(floats / 64) * 64;
     this.#storage.bytes = 4 * this.#floats;
-    return view;
+    return { storage: this.#storage as Storage, offsetBytes: 4 * begin, bytes: 4 * floats };
   }
 
   /** The launch that refreshes all copies of parameters, if there are any. */
   finish(): { launch: TypedLaunch<View>; storage: Storage } | undefined {
-    if (this.#byParameter.size === 0) return undefined;
+    if (this.#blocks.length === 0) return undefined;
     const source = this.lowering.shared(
       sharedKeys.parameters,
       4 * this.lowering.parameters.totalFloats,
     );
     const target = { storage: this.#storage as Storage, offsetBytes: 0, bytes: 4 * this.#floats };
-    const matrices = [...this.#byParameter.values()].map(({ matrix }) => matrix);
     return {
-      launch: this.#defineLaunch('pack weights', matrices, source, target),
+      launch: this.#defineLaunch('pack weights', this.#blocks, source, target),
       storage: this.#storage,
     };
   }
 
   #defineLaunch(
     label: string,
-    matrices: readonly PackedMatrix[],
+    matrices: readonly PackedBlock[],
     source: View,
     target: View,
   ): TypedLaunch<View> {
-    const table = new Uint32Array(matrices.length * WORDS_PER_MATRIX);
+    const table = new Uint32Array(matrices.length * WORDS_PER_BLOCK);
     let blocks = 0;
     let floats = 0;
-    for (const [index, { sourceOffset, targetOffset, rows, columns }] of matrices.entries()) {
-      table.set([sourceOffset, targetOffset, rows, columns, blocks], index * WORDS_PER_MATRIX);
+    for (const [index, matrix] of matrices.entries()) {
+      const { sourceOffset, targetOffset, rows, columns, layout } = matrix;
+      table.set(
+        [sourceOffset, targetOffset, rows, columns, blocks, layout],
+        index * WORDS_PER_BLOCK,
+      );
       blocks += Math.ceil(rows / 4) * Math.ceil(columns / 4);
       floats += rows * columns;
     }
-    return defineLaunch(transpose, {
+    return defineLaunch(packMatrices, {
       label,
       constants: { matrix_count: matrices.length, block_count: blocks },
       bindings: {

@@ -5,5 +5,10 @@ import type { PlanLimits } from '../graph/operator.ts';
 export function planLimits(device: Device): PlanLimits {
   const reported = device.gpu.adapterInfo?.subgroupMinSize;
   const laneWidth = reported || (device.info.software ? 4 : 32);
-  return { ...device.limits, laneWidth };
+  return {
+    ...device.limits,
+    laneWidth,
+    isSoftware: device.info.software,
+    hasSubgroups: device.features.has('subgroups'),
+  };
 }

@@ -14,6 +14,7 @@ import { oneHot } from './one-hot.ts';
 import { optimizerAdam } from './optimizer-adam.ts';
 import { optimizerRmsprop } from './optimizer-rmsprop.ts';
 import { optimizerSgd } from './optimizer-sgd.ts';
+import { packMatrices } from './pack-matrices.ts';
 import { recurrenceBackward } from './recurrence-backward.ts';
 import { recurrenceForward } from './recurrence-forward.ts';
 import { reduceSum } from './reduce-sum.ts';
@@ -25,7 +26,6 @@ import { softmaxCrossEntropyRows } from './softmax-cross-entropy-rows.ts';
 import { softmaxGradient } from './softmax-gradient.ts';
 import { sumColumns } from './sum-columns.ts';
 import { sumRowsByToken } from './sum-rows-by-token.ts';
-import { transpose } from './transpose.ts';
 import { unary } from './unary.ts';
 
 export { cellParts, parts } from './parts.ts';
@@ -45,6 +45,7 @@ export {
   optimizerAdam,
   optimizerRmsprop,
   optimizerSgd,
+  packMatrices,
   recurrenceBackward,
   recurrenceForward,
   reduceSum,
@@ -56,7 +57,6 @@ export {
   softmaxGradient,
   sumColumns,
   sumRowsByToken,
-  transpose,
   unary,
 };
 
@@ -77,6 +77,7 @@ export const kernels = {
   'optimizer-adam': optimizerAdam,
   'optimizer-rmsprop': optimizerRmsprop,
   'optimizer-sgd': optimizerSgd,
+  'pack-matrices': packMatrices,
   'recurrence-backward': recurrenceBackward,
   'recurrence-forward': recurrenceForward,
   'reduce-sum': reduceSum,
@@ -88,7 +89,6 @@ export const kernels = {
   'softmax-gradient': softmaxGradient,
   'sum-columns': sumColumns,
   'sum-rows-by-token': sumRowsByToken,
-  transpose,
   unary,
 } as const;
 

@@ -4,156 +4,270 @@ import type { KernelDescription } from '../description.ts';
 export const matmul = {
   name: 'matmul',
   entryPoint: 'main',
-  joins: [],
+  joins: ['lib/quads'],
   cell: false,
   constants: {
-    m: 'u32',
-    n: 'u32',
-    k: 'u32',
     transposes_a: 'bool',
-    a_offset: 'u32',
-    a_stride: 'u32',
-    b_offset: 'u32',
-    b_stride: 'u32',
-    c_offset: 'u32',
-    c_stride: 'u32',
+    transposes_b: 'bool',
     rows: 'u32',
     columns: 'u32',
     lanes_m: 'u32',
     lanes_n: 'u32',
-    k_unroll: 'u32',
-    has_bias: 'bool',
+    has_tail: 'bool',
     sums_columns: 'bool',
-    sums_offset: 'u32',
+    spreads: 'bool',
+    stage_k: 'u32',
   },
   bindings: {
-    a: {
+    shape: {
       group: 0,
       binding: 0,
-      kind: 'storage',
+      kind: 'uniform',
       access: 'read',
-      type: 'array<f32>',
+      type: 'MatmulShape',
+      struct: {
+        sizeBytes: 52,
+        fields: {
+          m: { offsetBytes: 0, sizeBytes: 4, type: 'u32' },
+          n: { offsetBytes: 4, sizeBytes: 4, type: 'u32' },
+          k: { offsetBytes: 8, sizeBytes: 4, type: 'u32' },
+          a_offset: { offsetBytes: 12, sizeBytes: 4, type: 'u32' },
+          a_stride: { offsetBytes: 16, sizeBytes: 4, type: 'u32' },
+          b_offset: { offsetBytes: 20, sizeBytes: 4, type: 'u32' },
+          b_stride: { offsetBytes: 24, sizeBytes: 4, type: 'u32' },
+          c_offset: { offsetBytes: 28, sizeBytes: 4, type: 'u32' },
+          c_stride: { offsetBytes: 32, sizeBytes: 4, type: 'u32' },
+          has_bias: { offsetBytes: 36, sizeBytes: 4, type: 'u32' },
+          sums_offset: { offsetBytes: 40, sizeBytes: 4, type: 'u32' },
+          split_k: { offsetBytes: 44, sizeBytes: 4, type: 'u32' },
+          split_stride: { offsetBytes: 48, sizeBytes: 4, type: 'u32' },
+        },
+      },
     },
-    b: {
+    a: {
       group: 0,
       binding: 1,
       kind: 'storage',
       access: 'read',
       type: 'array<f32>',
     },
-    bias: {
+    b: {
       group: 0,
       binding: 2,
       kind: 'storage',
       access: 'read',
       type: 'array<f32>',
     },
-    c: {
+    bias: {
       group: 0,
       binding: 3,
       kind: 'storage',
-      access: 'read_write',
+      access: 'read',
       type: 'array<f32>',
     },
-    column_sums: {
+    c: {
       group: 0,
       binding: 4,
       kind: 'storage',
       access: 'read_write',
       type: 'array<f32>',
     },
+    column_sums: {
+      group: 0,
+      binding: 5,
+      kind: 'storage',
+      access: 'read_write',
+      type: 'array<f32>',
+    },
   },
-  source: `// Matrix product C = op(A)·B, plus a bias row, A plain or transposed, with the sums of A's columns on the
-// side (a bias gradient rides along with its weight gradient for one addition per load).
+  source: `// Matrix product C = op(A)·op(B), plus a bias row, with the sums of A's columns on the side (a bias gradient
+// rides along with its weight gradient for one addition per load).
 //
-// Dispatch: x = ceil(n / (lanes_n·columns)), y = ceil(m / (lanes_m·rows)); a thread holds rows × columns
-// sums in registers and walks all of k. No barrier, no workgroup memory.
-// Layouts: a [m, k] with row stride a_stride, or [k, m] where transposes_a; b [k, n]; c [m, n] at c_offset;
-//   bias [n]; column_sums [m]. Offsets and strides in floats.
-// FLOPs 2·m·n·k. Loads per thread and k: rows + columns for rows·columns multiply-adds.
+// Dispatch: x = ceil(n / (lanes_n·columns)), y = ceil(m / (lanes_m·rows)), z = parts of k, each of which
+//   writes its partial product \`split_stride\` behind the one before (summed by sum-splits).
+// A thread holds rows × columns sums in registers and walks its part of k, four terms at a time: one
+// addition to a sum per four products keeps loop-carried values few, and rounds less.
+// Layouts: a [m, k], or [k, m] where transposes_a; b [k, n], or [n, k] where transposes_b; c [m, n];
+//   bias [n]; column_sums [m]. Offsets and strides in floats. Sizes are uniforms, so that products of
+//   different sizes share a pipeline; \`has_tail\` says that a part of k may be no multiple of four.
+// FLOPs 2·m·n·k. Loads per thread and four k: 4·columns + 4·rows, or 4·columns + rows where \`spreads\`.
 //
-// Right for: neighbouring lanes take neighbouring columns, so b is read coalesced and a is the same address
-// for all lanes of a row (broadcast from cache). lanes_n·lanes_m = 64 with 8×4 tiles suits real GPUs; 4
-// lanes with 16×8 tiles suit a 4-wide software adapter. The scheduler chooses from the adapter's width.
+// How A reaches the lanes, by choice of the scheduler:
+//   plain   every lane loads A's numbers: one address for all lanes of a row, broadcast from cache.
+//   spreads a quad loads four numbers of A and shares them: for adapters that pay per load. lanes_m is 1.
+//   stages  A and B pass through workgroup memory, \`stage_k\` terms at a time, two barriers each: GPUs
+//           with 64 and more lanes read each number from memory once per workgroup, coalesced.
+// Neighbouring lanes take neighbouring columns: b and c are coalesced in all of them.
+//! join lib/quads
 
-const m: u32 = 8u; // specialize
-const n: u32 = 8u; // specialize
-const k: u32 = 8u; // specialize
+struct MatmulShape {
+  m: u32,
+  n: u32,
+  k: u32,
+  a_offset: u32,
+  a_stride: u32,
+  b_offset: u32,
+  b_stride: u32,
+  c_offset: u32,
+  c_stride: u32,
+  has_bias: u32,
+  sums_offset: u32,
+  split_k: u32,      // terms in a part of k: a multiple of 4, and of stage_k
+  split_stride: u32, // floats between the partial products of two parts
+}
+
 const transposes_a: bool = false; // specialize
-const a_offset: u32 = 0u; // specialize
-const a_stride: u32 = 8u; // specialize
-const b_offset: u32 = 0u; // specialize
-const b_stride: u32 = 8u; // specialize
-const c_offset: u32 = 0u; // specialize
-const c_stride: u32 = 8u; // specialize
-const rows: u32 = 2u; // specialize
+const transposes_b: bool = false; // specialize
+const rows: u32 = 4u; // specialize
 const columns: u32 = 2u; // specialize
 const lanes_m: u32 = 1u; // specialize
 const lanes_n: u32 = 4u; // specialize
-const k_unroll: u32 = 4u; // specialize
-const has_bias: bool = true; // specialize
+const has_tail: bool = true; // specialize
 const sums_columns: bool = false; // specialize
-const sums_offset: u32 = 0u; // specialize
+const spreads: bool = false; // specialize
+const stage_k: u32 = 0u; // specialize
 
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
-@group(0) @binding(2) var<storage, read> bias: array<f32>;
-@group(0) @binding(3) var<storage, read_write> c: array<f32>;
-@group(0) @binding(4) var<storage, read_write> column_sums: array<f32>;
+const quads = (rows + 3u) / 4u;
+const tile_m = lanes_m * rows;
+const tile_n = lanes_n * columns;
+
+@group(0) @binding(0) var<uniform> shape: MatmulShape;
+@group(0) @binding(1) var<storage, read> a: array<f32>;
+@group(0) @binding(2) var<storage, read> b: array<f32>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read_write> c: array<f32>;
+@group(0) @binding(5) var<storage, read_write> column_sums: array<f32>;
+
+var<workgroup> a_stage: array<f32, max(stage_k, 1u) * tile_m>;
+var<workgroup> b_stage: array<f32, max(stage_k, 1u) * tile_n>;
+
+// Numbers at (row, i) of op(A) and (i, column) of op(B); zero behind the last term.
+fn a_at(row: u32, i: u32, end: u32) -> f32 {
+  let at = select(row * shape.a_stride + i, i * shape.a_stride + row, transposes_a);
+  if (has_tail) { // static
+    return select(0.0, a[shape.a_offset + at], i < end);
+  } else {
+    return a[shape.a_offset + at];
+  }
+}
+
+fn b_at(i: u32, column: u32) -> f32 {
+  // Terms behind the last are multiplied by zero; repeating the last one keeps them finite.
+  let term = select(i, min(i, shape.k - 1u), has_tail);
+  return b[shape.b_offset + select(term * shape.b_stride + column, column * shape.b_stride + term, transposes_b)];
+}
 
 @compute @workgroup_size(lanes_n, lanes_m)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane: vec3u) {
   let first_row = (group.y * lanes_m + lane.y) * rows;
-  let first_column = group.x * lanes_n * columns + lane.x;
+  let first_column = group.x * tile_n + lane.x;
+  let k_begin = group.z * shape.split_k;
+  let k_end = min(k_begin + shape.split_k, shape.k);
   var acc: array<f32, rows * columns>; // registers
   var sum: array<f32, rows>; // registers
-  var row_begin: array<u32, rows>; // registers
-  var column_begin: array<u32, columns>; // registers
+  var row: array<u32, rows>; // registers
+  var column: array<u32, columns>; // registers
   for (var r = 0u; r < rows; r++) { // unroll
-    row_begin[r] = a_offset + min(first_row + r, m - 1u) * select(a_stride, 1u, transposes_a);
+    row[r] = min(first_row + r, shape.m - 1u);
   }
   for (var j = 0u; j < columns; j++) { // unroll
-    column_begin[j] = b_offset + min(first_column + j * lanes_n, n - 1u);
+    column[j] = min(first_column + j * lanes_n, shape.n - 1u);
   }
 
-  for (var i = 0u; i < k; i += k_unroll) {
-    for (var ii = 0u; ii < k_unroll; ii++) { // unroll
-      var left: array<f32, rows>; // registers
-      for (var r = 0u; r < rows; r++) { // unroll
-        left[r] = a[row_begin[r] + (i + ii) * select(1u, a_stride, transposes_a)];
-        if (sums_columns) {
-          sum[r] += left[r];
+  if (stage_k > 0u) { // static
+    let local = lane.y * lanes_n + lane.x;
+    for (var i = k_begin; i < k_end; i += stage_k) {
+      // Neighbouring lanes load neighbouring numbers: along k of a plain A, along the rows of a transposed one.
+      for (var at = local; at < stage_k * tile_m; at += lanes_n * lanes_m) {
+        let term = select(at % max(stage_k, 1u), at / tile_m, transposes_a);
+        let line = select(at / max(stage_k, 1u), at % tile_m, transposes_a);
+        a_stage[term * tile_m + line] = a_at(min(group.y * tile_m + line, shape.m - 1u), i + term, k_end);
+      }
+      for (var at = local; at < stage_k * tile_n; at += lanes_n * lanes_m) {
+        let term = select(at / tile_n, at % max(stage_k, 1u), transposes_b);
+        let line = select(at % tile_n, at / max(stage_k, 1u), transposes_b);
+        b_stage[term * tile_n + line] = b_at(i + term, min(group.x * tile_n + line, shape.n - 1u));
+      }
+      workgroupBarrier();
+      for (var term = 0u; term < stage_k; term++) {
+        var left: array<f32, rows>; // registers
+        for (var r = 0u; r < rows; r++) { // unroll
+          left[r] = a_stage[term * tile_m + lane.y * rows + r];
+          if (sums_columns) { // static
+            sum[r] += left[r];
+          }
+        }
+        for (var j = 0u; j < columns; j++) { // unroll
+          let right = b_stage[term * tile_n + j * lanes_n + lane.x];
+          for (var r = 0u; r < rows; r++) { // unroll
+            acc[r * columns + j] += left[r] * right;
+          }
+        }
+      }
+      workgroupBarrier();
+    }
+  } else {
+    var own_lane = 0u;
+    if (spreads) { // static
+      own_lane = quad_lane();
+    }
+    for (var i = k_begin; i < k_end; i += 4u) {
+      var left: array<vec4f, rows>; // registers
+      if (spreads && transposes_a) { // static
+        // A quad loads four rows of one term.
+        for (var q = 0u; q < quads; q++) { // unroll
+          let line = min(first_row + 4u * q + own_lane, shape.m - 1u);
+          let terms = mat4x4f(gather_quad(a_at(line, i, k_end)), gather_quad(a_at(line, i + 1u, k_end)),
+            gather_quad(a_at(line, i + 2u, k_end)), gather_quad(a_at(line, i + 3u, k_end)));
+          for (var r = 4u * q; r < min(4u * q + 4u, rows); r++) { // unroll
+            left[r] = vec4f(terms[0][r % 4u], terms[1][r % 4u], terms[2][r % 4u], terms[3][r % 4u]);
+          }
+        }
+      } else {
+        for (var r = 0u; r < rows; r++) { // unroll
+          if (spreads) { // static
+            left[r] = gather_quad(a_at(row[r], i + own_lane, k_end));
+          } else {
+            left[r] = vec4f(a_at(row[r], i, k_end), a_at(row[r], i + 1u, k_end),
+              a_at(row[r], i + 2u, k_end), a_at(row[r], i + 3u, k_end));
+          }
+        }
+      }
+      if (sums_columns) { // static
+        for (var r = 0u; r < rows; r++) { // unroll
+          sum[r] += dot(left[r], vec4f(1.0));
         }
       }
       for (var j = 0u; j < columns; j++) { // unroll
-        let right = b[column_begin[j] + (i + ii) * b_stride];
+        let right = vec4f(b_at(i, column[j]), b_at(i + 1u, column[j]), b_at(i + 2u, column[j]), b_at(i + 3u, column[j]));
         for (var r = 0u; r < rows; r++) { // unroll
-          acc[r * columns + j] += left[r] * right;
+          acc[r * columns + j] += dot(left[r], right);
         }
       }
     }
   }
 
   // Written in a loop of its own, not unrolled: the guarded stores would be most of the code.
+  let part_begin = group.z * shape.split_stride;
   var tile: array<f32, rows * columns>;
   for (var t = 0u; t < rows * columns; t++) { // unroll
     tile[t] = acc[t];
   }
   for (var t = 0u; t < rows * columns; t++) {
-    let row = first_row + t / columns;
-    let column = first_column + t % columns * lanes_n;
-    if (row < m && column < n) {
+    let to_row = first_row + t / columns;
+    let to_column = first_column + t % columns * lanes_n;
+    if (to_row < shape.m && to_column < shape.n) {
       var value = tile[t];
-      if (has_bias) {
-        value += bias[column];
+      if (shape.has_bias == 1u) {
+        value += bias[to_column];
       }
-      c[c_offset + row * c_stride + column] = value;
+      c[part_begin + shape.c_offset + to_row * shape.c_stride + to_column] = value;
     }
   }
   if (sums_columns && first_column == 0u) {
     for (var r = 0u; r < rows; r++) { // unroll
-      if (first_row + r < m) {
-        column_sums[sums_offset + first_row + r] = sum[r];
+      if (first_row + r < shape.m) {
+        column_sums[part_begin + shape.sums_offset + first_row + r] = sum[r];
       }
     }
   }

@@ -78,6 +78,26 @@ fn merge_exponents(a: vec2f, b: vec2f) -> vec2f {
 `,
     constants: {},
   },
+  'lib/quads': {
+    name: 'lib/quads',
+    source: `// Loads shared by the four lanes of a quad: each lane loads one of four numbers that all of them need.
+// A quarter of the loads, for three register moves each: right where loads are dear (software adapters,
+// mobile GPUs without a scalar unit). Needs the feature \`subgroups\`; every lane must take part.
+enable subgroups;
+
+// Which of its quad's four lanes this is. Counted and not taken from the workgroup: how invocations map
+// to subgroups is the driver's affair.
+fn quad_lane() -> u32 {
+  return subgroupExclusiveAdd(1u) & 3u;
+}
+
+// The numbers of a quad's lanes, in their order.
+fn gather_quad(own: f32) -> vec4f {
+  return vec4f(quadBroadcast(own, 0u), quadBroadcast(own, 1u), quadBroadcast(own, 2u), quadBroadcast(own, 3u));
+}
+`,
+    constants: {},
+  },
   'lib/random': {
     name: 'lib/random',
     source: `// Counter-based random numbers: Philox4x32-10, the same bits as src/random.ts.
@@ -135,12 +155,15 @@ const rows: u32 = 2u; // specialize
 const units: u32 = 1u; // specialize
 const lanes: u32 = 8u; // specialize
 const unit_tile: u32 = 8u; // specialize
-const k_unroll: u32 = 4u; // specialize
+const spreads: bool = false; // specialize
+const stages: bool = false; // specialize
 const y_origin: u32 = 64u; // specialize
 const section_size: u32 = 576u; // specialize
 const runs_reverse: bool = false; // specialize
 
 const row_size: u32 = batch * hidden_size;
+const hidden_quads: u32 = (hidden_size + 3u) / 4u;
+const has_tail: bool = hidden_size % 4u != 0u;
 
 // Time of a position in processing order.
 fn time_of(position: u32) -> u32 {
@@ -163,7 +186,8 @@ fn slot(position: u32) -> u32 {
       units: 'u32',
       lanes: 'u32',
       unit_tile: 'u32',
-      k_unroll: 'u32',
+      spreads: 'bool',
+      stages: 'bool',
       y_origin: 'u32',
       section_size: 'u32',
       runs_reverse: 'bool',

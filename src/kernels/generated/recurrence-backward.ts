@@ -4,7 +4,7 @@ import type { KernelDescription } from '../description.ts';
 export const recurrenceBackward = {
   name: 'recurrence-backward',
   entryPoint: 'main',
-  joins: ['lib/cell-step', 'lib/recurrence'],
+  joins: ['lib/cell-step', 'lib/quads', 'lib/recurrence'],
   cell: true,
   constants: {
     steps: 'u32',
@@ -14,7 +14,8 @@ export const recurrenceBackward = {
     units: 'u32',
     lanes: 'u32',
     unit_tile: 'u32',
-    k_unroll: 'u32',
+    spreads: 'bool',
+    stages: 'bool',
     y_origin: 'u32',
     section_size: 'u32',
     runs_reverse: 'bool',
@@ -57,7 +58,7 @@ export const recurrenceBackward = {
       binding: 3,
       kind: 'storage',
       access: 'read',
-      type: 'array<f32>',
+      type: 'array<array<array<vec4f, hidden_size>, hidden_quads>, gates>',
     },
     history: {
       group: 0,
@@ -110,6 +111,7 @@ export const recurrenceBackward = {
 // FLOPs 2·T·B·gates·H², bytes 4·T·B·H·(1 + saved_values + 2·states + 2·gates) beside the weights.
 // Right for the same devices and reasons as recurrence-forward.
 //! join lib/cell-step
+//! join lib/quads
 //! join lib/recurrence
 //! join cell
 
@@ -128,18 +130,33 @@ const gate_size: u32 = gates * hidden_size;
 @group(0) @binding(0) var<uniform> span: BackwardSpan;
 @group(0) @binding(1) var<storage, read> d_output: array<f32>;
 @group(0) @binding(2) var<storage, read> d_final: array<f32>;
-@group(0) @binding(3) var<storage, read> weight: array<f32>;
+@group(0) @binding(3) var<storage, read> weight: array<array<array<vec4f, hidden_size>, hidden_quads>, gates>;
 @group(0) @binding(4) var<storage, read> history: array<f32>;
 @group(0) @binding(5) var<storage, read> saved: array<f32>;
 @group(0) @binding(6) var<storage, read_write> d_recurrent: array<f32>;
 @group(0) @binding(7) var<storage, read_write> d_projected: array<f32>;
 @group(0) @binding(8) var<storage, read_write> carry: array<f32>;
 
+var<workgroup> staged: array<vec4f, rows * hidden_quads>;
+
+// A gate's gradient in a unit; zero behind the last unit, where weights are padded.
+fn gradient_at(begin: u32, k: u32) -> f32 {
+  if (has_tail) { // static
+    return select(0.0, d_recurrent[begin + k], k < hidden_size);
+  } else {
+    return d_recurrent[begin + k];
+  }
+}
+
 @compute @workgroup_size(lanes)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let first_row = group.x * rows;
   let unit_begin = group.y * unit_tile;
   let unit_end = min(unit_begin + unit_tile, hidden_size);
+  var own_lane = 0u;
+  if (spreads) { // static
+    own_lane = quad_lane();
+  }
 
   if (span.prologue == 1u) {
     for (var unit = unit_begin + lane; unit < unit_end; unit += lanes) {
@@ -178,17 +195,33 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
             column[n] = min(base + n * lanes + lane, hidden_size - 1u);
           }
           if (has_source) {
-            for (var k = phase_gates[(phases - down) % phases] * hidden_size;
-                k < phase_gates[(phases - down) % phases + 1u] * hidden_size; k += k_unroll) {
-              for (var kk = 0u; kk < k_unroll; kk++) { // unroll
-                var v: array<f32, rows>; // registers
+            for (var g = phase_gates[(phases - down) % phases]; g < phase_gates[(phases - down) % phases + 1u]; g++) {
+              if (stages) { // static
+                workgroupBarrier();
+                for (var i = lane; i < rows * hidden_quads; i += lanes) {
+                  let begin = source_begin + min(first_row + i / hidden_quads, batch - 1u) * gate_size + g * hidden_size;
+                  let k = i % hidden_quads * 4u;
+                  staged[i] = vec4f(gradient_at(begin, k), gradient_at(begin, k + 1u), gradient_at(begin, k + 2u), gradient_at(begin, k + 3u));
+                }
+                workgroupBarrier();
+              }
+              for (var k4 = 0u; k4 < hidden_quads; k4++) {
+                var v: array<vec4f, rows>; // registers
                 for (var r = 0u; r < rows; r++) { // unroll
-                  v[r] = d_recurrent[row_begin[r] + k + kk];
+                  let begin = row_begin[r] + g * hidden_size;
+                  if (stages) { // static
+                    v[r] = staged[r * hidden_quads + k4];
+                  } else if (spreads) { // static
+                    v[r] = gather_quad(gradient_at(begin, 4u * k4 + own_lane));
+                  } else {
+                    v[r] = vec4f(gradient_at(begin, 4u * k4), gradient_at(begin, 4u * k4 + 1u),
+                      gradient_at(begin, 4u * k4 + 2u), gradient_at(begin, 4u * k4 + 3u));
+                  }
                 }
                 for (var n = 0u; n < units; n++) { // unroll
-                  let w = weight[(k + kk) * hidden_size + column[n]];
+                  let w = weight[g][k4][column[n]];
                   for (var r = 0u; r < rows; r++) { // unroll
-                    acc[r * units + n] += v[r] * w;
+                    acc[r * units + n] += dot(v[r], w);
                   }
                 }
               }
@@ -207,7 +240,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
               if (!is_step) {
                 carry[at] += sums[i];
               } else {
-                let gradient_at = (t * batch + row) * gate_size + unit;
+                let gate_at = (t * batch + row) * gate_size + unit;
                 var gradient: CellGradient;
                 for (var v = 0u; v < saved_values; v++) { // unroll
                   gradient.saved[v] = saved[((t * batch + row) * saved_values + v) * hidden_size + unit];
@@ -232,9 +265,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
                 gradient = cell_backward(phases - 1u - down, gradient);
                 for (var g = 0u; g < gates; g++) { // unroll
                   if (gradient_phase[g] == phases - 1u - down) {
-                    d_recurrent[gradient_at + g * hidden_size] = gradient.du[g];
+                    d_recurrent[gate_at + g * hidden_size] = gradient.du[g];
                     if (gradients_apart) {
-                      d_projected[gradient_at + g * hidden_size] = gradient.dx[g];
+                      d_projected[gate_at + g * hidden_size] = gradient.dx[g];
                     }
                   }
                 }

@@ -4,7 +4,7 @@ import type { KernelDescription } from '../description.ts';
 export const recurrenceForward = {
   name: 'recurrence-forward',
   entryPoint: 'main',
-  joins: ['lib/cell-step', 'lib/recurrence'],
+  joins: ['lib/cell-step', 'lib/quads', 'lib/recurrence'],
   cell: true,
   constants: {
     steps: 'u32',
@@ -14,7 +14,8 @@ export const recurrenceForward = {
     units: 'u32',
     lanes: 'u32',
     unit_tile: 'u32',
-    k_unroll: 'u32',
+    spreads: 'bool',
+    stages: 'bool',
     y_origin: 'u32',
     section_size: 'u32',
     runs_reverse: 'bool',
@@ -50,7 +51,7 @@ export const recurrenceForward = {
       binding: 2,
       kind: 'storage',
       access: 'read',
-      type: 'array<f32>',
+      type: 'array<array<array<vec4f, hidden_size>, gates>, hidden_quads>',
     },
     bias: {
       group: 0,
@@ -99,6 +100,7 @@ export const recurrenceForward = {
 // register. The state is read from storage behind a storageBarrier: cached on real GPUs, and the form
 // whose pipeline a software adapter builds quickly.
 //! join lib/cell-step
+//! join lib/quads
 //! join lib/recurrence
 //! join cell
 
@@ -116,17 +118,32 @@ const saved_size: u32 = batch * saved_values * hidden_size;
 
 @group(0) @binding(0) var<uniform> span: Span;
 @group(0) @binding(1) var<storage, read> projected: array<f32>;
-@group(0) @binding(2) var<storage, read> weight: array<f32>;
+@group(0) @binding(2) var<storage, read> weight: array<array<array<vec4f, hidden_size>, gates>, hidden_quads>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read> initial: array<f32>;
 @group(0) @binding(5) var<storage, read_write> history: array<f32>;
 @group(0) @binding(6) var<storage, read_write> saved: array<f32>;
+
+var<workgroup> staged: array<vec4f, rows * hidden_quads>;
+
+// A number of a state; zero behind its end, where weights are padded.
+fn state_at(begin: u32, k: u32) -> f32 {
+  if (has_tail) { // static
+    return select(0.0, history[begin + k], k < hidden_size);
+  } else {
+    return history[begin + k];
+  }
+}
 
 @compute @workgroup_size(lanes)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let first_row = group.x * rows;
   let unit_begin = group.y * unit_tile;
   let unit_end = min(unit_begin + unit_tile, hidden_size);
+  var own_lane = 0u;
+  if (spreads) { // static
+    own_lane = quad_lane();
+  }
 
   if (span.prologue == 1u) {
     for (var unit = unit_begin + lane; unit < unit_end; unit += lanes) {
@@ -152,6 +169,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       if (phase >= span.first_phase && phase < span.end_phase) {
         // Phase 0 multiplies the old state, later phases the vector the phase before has made.
         let vector_begin = select((states + phase - 1u) * section_size + after, before, phase == 0u);
+        if (stages) { // static
+          for (var i = lane; i < rows * hidden_quads; i += lanes) {
+            let begin = vector_begin + min(first_row + i / hidden_quads, batch - 1u) * hidden_size;
+            let k = i % hidden_quads * 4u;
+            staged[i] = vec4f(state_at(begin, k), state_at(begin, k + 1u), state_at(begin, k + 2u), state_at(begin, k + 3u));
+          }
+          workgroupBarrier();
+        }
         for (var base = unit_begin; base < unit_end; base += lanes * units) {
           var acc: array<f32, rows * units * gates>; // registers
           var column: array<u32, units>; // registers
@@ -168,18 +193,23 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
               }
             }
           }
-          for (var k = 0u; k < hidden_size; k += k_unroll) {
-            for (var kk = 0u; kk < k_unroll; kk++) { // unroll
-              var v: array<f32, rows>; // registers
-              for (var r = 0u; r < rows; r++) { // unroll
-                v[r] = history[row_begin[r] + k + kk];
+          for (var k4 = 0u; k4 < hidden_quads; k4++) {
+            var v: array<vec4f, rows>; // registers
+            for (var r = 0u; r < rows; r++) { // unroll
+              if (stages) { // static
+                v[r] = staged[r * hidden_quads + k4];
+              } else if (spreads) { // static
+                v[r] = gather_quad(state_at(row_begin[r], 4u * k4 + own_lane));
+              } else {
+                v[r] = vec4f(state_at(row_begin[r], 4u * k4), state_at(row_begin[r], 4u * k4 + 1u),
+                  state_at(row_begin[r], 4u * k4 + 2u), state_at(row_begin[r], 4u * k4 + 3u));
               }
-              for (var n = 0u; n < units; n++) { // unroll
-                for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
-                  let w = weight[((k + kk) * gates + g) * hidden_size + column[n]];
-                  for (var r = 0u; r < rows; r++) { // unroll
-                    acc[(r * units + n) * gates + g] += v[r] * w;
-                  }
+            }
+            for (var n = 0u; n < units; n++) { // unroll
+              for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
+                let w = weight[k4][g][column[n]];
+                for (var r = 0u; r < rows; r++) { // unroll
+                  acc[(r * units + n) * gates + g] += dot(v[r], w);
                 }
               }
             }

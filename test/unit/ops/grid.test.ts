@@ -9,6 +9,8 @@ const limits = (laneWidth: number): PlanLimits => ({
   maxStorageBufferBindingSize: 2 ** 27,
   maxBufferSize: 2 ** 28,
   laneWidth,
+  isSoftware: laneWidth <= 8,
+  hasSubgroups: false,
 });
 
 describe('splitGrid', () => {

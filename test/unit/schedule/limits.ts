@@ -8,7 +8,9 @@ export const narrowLimits: PlanLimits = {
   maxStorageBufferBindingSize: 134_217_728,
   maxBufferSize: 268_435_456,
   laneWidth: 4,
+  isSoftware: true,
+  hasSubgroups: true,
 };
 
 /** A GPU's limits: 32 lanes. */
-export const wideLimits: PlanLimits = { ...narrowLimits, laneWidth: 32 };
+export const wideLimits: PlanLimits = { ...narrowLimits, laneWidth: 32, isSoftware: false };

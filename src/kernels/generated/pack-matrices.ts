@@ -1,8 +1,8 @@
 // Generated from shaders/ by 'npm run generate'. Do not edit.
 import type { KernelDescription } from '../description.ts';
 
-export const transpose = {
-  name: 'transpose',
+export const packMatrices = {
+  name: 'pack-matrices',
   entryPoint: 'main',
   joins: [],
   cell: false,
@@ -25,9 +25,9 @@ export const transpose = {
           rows: { offsetBytes: 8, sizeBytes: 4, type: 'u32' },
           columns: { offsetBytes: 12, sizeBytes: 4, type: 'u32' },
           first_block: { offsetBytes: 16, sizeBytes: 4, type: 'u32' },
-          padding0: { offsetBytes: 20, sizeBytes: 4, type: 'u32' },
-          padding1: { offsetBytes: 24, sizeBytes: 4, type: 'u32' },
-          padding2: { offsetBytes: 28, sizeBytes: 4, type: 'u32' },
+          form: { offsetBytes: 20, sizeBytes: 4, type: 'u32' },
+          padding0: { offsetBytes: 24, sizeBytes: 4, type: 'u32' },
+          padding1: { offsetBytes: 28, sizeBytes: 4, type: 'u32' },
         },
       },
     },
@@ -46,13 +46,19 @@ export const transpose = {
       type: 'array<f32>',
     },
   },
-  source: `// Copies matrices with their two axes exchanged, all weights of a model in one dispatch.
+  source: `// Copies matrices into the layouts that kernels read, all weights of a model in one dispatch.
 //
 // Dispatch: one thread per 4×4 block, 64 threads a workgroup, x·y workgroups; \`matrices\` says which block
 // belongs to which matrix (few entries: a linear search). A block is read and written four floats at a time,
 // without workgroup memory: the whole copy is far below one step's other traffic.
-// Layouts: source [rows, columns] at source_offset, target [columns, rows] at target_offset, in floats.
+// Layouts: source [rows, columns] at source_offset; target at target_offset, in floats:
+//   transposed [columns, rows]; column quads [ceil(columns / 4), rows, 4]; row quads
+//   [ceil(rows / 4), columns, 4]. Quads are filled up with zeros.
 // Bytes 8 per weight.
+
+const transposed: u32 = 0u;
+const column_quads: u32 = 1u;
+const row_quads: u32 = 2u;
 
 struct Matrix {
   source_offset: u32,
@@ -60,9 +66,9 @@ struct Matrix {
   rows: u32,
   columns: u32,
   first_block: u32,
+  form: u32,        // one of the three above
   padding0: u32,
   padding1: u32,
-  padding2: u32,
 }
 
 const matrix_count: u32 = 1u; // specialize
@@ -90,12 +96,21 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let index = block - matrix.first_block;
   let first_row = index / blocks_across * 4u;
   let first_column = index % blocks_across * 4u;
-  let end_row = min(first_row + 4u, matrix.rows);
-  let end_column = min(first_column + 4u, matrix.columns);
-  for (var column = first_column; column < end_column; column++) {
-    for (var row = first_row; row < end_row; row++) {
-      target_matrix[matrix.target_offset + column * matrix.rows + row] =
-        source_matrix[matrix.source_offset + row * matrix.columns + column];
+  for (var i = 0u; i < 16u; i++) {
+    let row = first_row + i % 4u;
+    let column = first_column + i / 4u;
+    let has_row = row < matrix.rows;
+    let has_column = column < matrix.columns;
+    var value = 0.0;
+    if (has_row && has_column) {
+      value = source_matrix[matrix.source_offset + row * matrix.columns + column];
+    }
+    if (matrix.form == transposed && has_row && has_column) {
+      target_matrix[matrix.target_offset + column * matrix.rows + row] = value;
+    } else if (matrix.form == column_quads && has_row) {
+      target_matrix[matrix.target_offset + (first_column / 4u * matrix.rows + row) * 4u + column % 4u] = value;
+    } else if (matrix.form == row_quads && has_column) {
+      target_matrix[matrix.target_offset + (first_row / 4u * matrix.columns + column) * 4u + row % 4u] = value;
     }
   }
 }

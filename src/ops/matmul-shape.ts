@@ -1,0 +1,87 @@
+import type { PlanLimits } from '../graph/operator.ts';
+
+/** Sizes of a product C [m, n] = A [m, k]·B [k, n]. */
+export interface MatmulSizes {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+}
+
+/** How `shaders/kernels/matmul.wgsl` is laid over a product: what tuning chooses. */
+export interface MatmulShape {
+  /** Register tile of a thread. */
+  readonly rows: number;
+  readonly columns: number;
+  /** Threads of a workgroup over rows and columns. */
+  readonly lanesM: number;
+  readonly lanesN: number;
+  /** Quads share their loads of A. Needs subgroups, and one row of threads. */
+  readonly spreads: boolean;
+  /** Terms that go through workgroup memory at a time; 0: none. */
+  readonly stageK: number;
+  /** Terms in one part of the sum; parts beyond the first are added by a launch of their own. */
+  readonly splitK: number;
+}
+
+/**
+ * Whether an adapter is a narrow one: a CPU that runs a few lanes in step and pays for each load. Real GPUs
+ * report small subgroups too (Intel: 8), so the width alone does not say.
+ */
+export function isNarrow({ isSoftware, laneWidth }: PlanLimits): boolean {
+  return isSoftware && laneWidth <= 8;
+}
+
+/**
+ * Nanoseconds of a narrow adapter, measured on SwiftShader (docs/adr/0010-matmul.md). Only their ratios
+ * decide, and only between tiles.
+ */
+const NARROW_NS = { load: 12, share: 3.5, multiplyAdd: 0.8, round: 20, build: 1.2e6 };
+/** A pipeline may take as long to build as this many runs save. */
+const RUNS_PER_BUILD = 300;
+
+/** The tile that costs a narrow adapter least, building its pipeline included. */
+function chooseNarrowShape(limits: PlanLimits, { m, n, k }: MatmulSizes): MatmulShape {
+  const { load, share, multiplyAdd, round, build } = NARROW_NS;
+  const lanesN = 4;
+  const spreads = limits.hasSubgroups && m > 1;
+  const perRow = spreads ? load + 4 * share : 4 * load;
+  let best = { rows: 1, columns: 1, cost: Number.POSITIVE_INFINITY };
+  for (const rows of [1, 2, 4, 8, 16, 24]) {
+    for (const columns of [1, 2, 4, 8]) {
+      const tiles = Math.ceil(m / rows) * Math.ceil(n / (lanesN * columns));
+      const perRound =
+        round + rows * perRow + 4 * columns * load + 4 * rows * columns * multiplyAdd;
+      const cost = tiles * Math.ceil(k / 4) * perRound * RUNS_PER_BUILD + rows * columns * build;
+      if (cost < best.cost) best = { rows, columns, cost };
+    }
+  }
+  const { rows, columns } = best;
+  return { rows, columns, lanesM: 1, lanesN, spreads, stageK: 0, splitK: k };
+}
+
+/** Workgroups that keep a GPU busy. */
+const GPU_WORKGROUPS = 64;
+/** Least terms in a part of a split sum: below, adding the parts costs more than it gains. */
+const LEAST_SPLIT = 256;
+const STAGE_K = 16;
+
+/**
+ * 64 threads and tiles that leave registers for occupancy. Not measured on hardware: a conservative form of
+ * what is known to work there.
+ */
+function chooseWideShape({ m, n, k }: MatmulSizes): MatmulShape {
+  const lanesN = m === 1 ? 64 : n >= 16 ? 16 : 8;
+  const lanesM = 64 / lanesN;
+  const columns = m === 1 ? 1 : Math.min(4, Math.ceil(n / lanesN));
+  const rows = Math.min(8, Math.ceil(m / lanesM));
+  const stageK = m > 1 && k >= STAGE_K ? STAGE_K : 0;
+  const workgroups = Math.ceil(m / (lanesM * rows)) * Math.ceil(n / (lanesN * columns));
+  const parts = Math.min(Math.ceil(GPU_WORKGROUPS / workgroups), Math.floor(k / LEAST_SPLIT));
+  const splitK = parts > 1 ? Math.ceil(k / parts / STAGE_K) * STAGE_K : k;
+  return { rows, columns, lanesM, lanesN, spreads: false, stageK, splitK };
+}
+
+/** Picks the tile of a product from its sizes and the adapter. */
+export function chooseMatmulShape(limits: PlanLimits, sizes: MatmulSizes): MatmulShape {
+  return isNarrow(limits) ? chooseNarrowShape(limits, sizes) : chooseWideShape(sizes);
+}
