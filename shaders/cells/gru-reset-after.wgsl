@@ -13,6 +13,9 @@ const phase_gates = array<u32, 2>(0u, 3u);
 const saved_phase = array<u32, 4>(0u, 0u, 0u, 0u);
 const gradient_phase = array<u32, 3>(0u, 0u, 0u);
 const gradients_apart: bool = true;
+const forward_reads_state = array<bool, 1>(true);
+const backward_reads_state = array<bool, 1>(true);
+const backward_reads_next = array<bool, 1>(false);
 
 const R: u32 = 0u;
 const Z: u32 = 1u;

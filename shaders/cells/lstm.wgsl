@@ -10,6 +10,9 @@ const phase_gates = array<u32, 2>(0u, 4u);
 const saved_phase = array<u32, 4>(0u, 0u, 0u, 0u);
 const gradient_phase = array<u32, 4>(0u, 0u, 0u, 0u);
 const gradients_apart: bool = false;
+const forward_reads_state = array<bool, 2>(false, true);
+const backward_reads_state = array<bool, 2>(false, true);
+const backward_reads_next = array<bool, 2>(false, true);
 
 const I: u32 = 0u;
 const F: u32 = 1u;

@@ -11,6 +11,9 @@ const phase_gates = array<u32, 2>(0u, 1u);
 const saved_phase = array<u32, 1>(0u);
 const gradient_phase = array<u32, 1>(0u);
 const gradients_apart: bool = false;
+const forward_reads_state = array<bool, 1>(false);
+const backward_reads_state = array<bool, 1>(false);
+const backward_reads_next = array<bool, 1>(true);
 
 fn cell_forward(phase: u32, given: CellStep) -> CellStep {
   var step = given;

@@ -57,6 +57,17 @@ export type PackedLayout =
   | { readonly kind: 'column-quads' }
   | { readonly kind: 'row-quads'; readonly blocks: number };
 
+/** Rows of a table by token, plus a bias: a tensor [tokens, width] that need not be built to be read. */
+export interface GatheredRows {
+  /** i32 tokens, one per row. */
+  readonly tokens: View;
+  /** [tableRows, width]. */
+  readonly table: View;
+  readonly tableRows: number;
+  /** [width]. */
+  readonly bias?: View | undefined;
+}
+
 /** What an operator's lowering may ask of the scheduler. */
 export interface Lowering {
   readonly limits: PlanLimits;
@@ -66,6 +77,10 @@ export interface Lowering {
   output(tensor: SymbolicTensor): View;
   /** Places an output inside memory that holds it already (views, in-place results). */
   define(tensor: SymbolicTensor, view: View): void;
+  /** Says how a tensor can be read without being built; `build` emits its launch if somebody needs its view. */
+  defer(tensor: SymbolicTensor, rows: GatheredRows, build: () => void): void;
+  /** How to read a tensor that has been deferred and not built so far. */
+  deferred(tensor: SymbolicTensor): GatheredRows | undefined;
   /** Whether anything reads this tensor. */
   isUsed(tensor: SymbolicTensor): boolean;
   /** Memory that lives from its first to its last launch. */

@@ -212,7 +212,15 @@ const oneHotLinearOperator: Operator<null> = {
     const [width, rows] = weight.shape as [number, number];
     const table = { view: lowering.packed(weight, { kind: 'transposed' }), rows, width };
     const biasView = bias && lowering.view(bias);
-    launchGather(lowering, node.label, tokens, table, lowering.output(y), biasView);
+    const gathered = {
+      tokens: lowering.view(tokens),
+      table: table.view,
+      tableRows: rows,
+      bias: biasView,
+    };
+    lowering.defer(y, gathered, () =>
+      launchGather(lowering, node.label, tokens, table, lowering.output(y), biasView),
+    );
   },
 };
 

@@ -51,6 +51,8 @@ export function lowerForward(node: GraphNode<RecurrenceAttributes>, lowering: Lo
     ? lowering.output(saved)
     : lowering.scratch(`${label}.saved`, Math.max(256, saved.size * (4 / steps)));
 
+  const gathered = lowering.deferred(projected);
+  const biasFloats = cell.gates.length * hiddenSize;
   const stateCost = 4 * batch * hiddenSize;
   for (const [index, span] of planSpans(shape.strategy, attributes, false).entries()) {
     lowering.launch(
@@ -61,6 +63,8 @@ export function lowerForward(node: GraphNode<RecurrenceAttributes>, lowering: Lo
         constants: {
           ...recurrenceConstants(attributes, shape, layout),
           keeps_saved: keepsSaved,
+          gathers: gathered !== undefined,
+          table_rows: gathered?.tableRows ?? 1,
         },
         bindings: {
           span: lowering.uniforms(
@@ -73,12 +77,14 @@ export function lowerForward(node: GraphNode<RecurrenceAttributes>, lowering: Lo
               prologue: span.prologue ? 1 : 0,
             }),
           ),
-          projected: lowering.view(projected),
+          projected: gathered?.table ?? lowering.view(projected),
           weight: lowering.packed(weight, { kind: 'column-quads' }),
-          bias: bias ? lowering.view(bias) : unusedBias(lowering, weight),
+          bias: bias ? lowering.view(bias) : zeros(lowering, biasFloats),
           initial: lowering.view(initial),
           history: historyView,
           saved: savedView,
+          tokens: gathered?.tokens ?? unusedInput(lowering),
+          input_bias: gathered?.bias ?? zeros(lowering, gathered ? biasFloats : 1),
         },
         workgroups: gridOf(shape, batch, hiddenSize),
         cost: {
@@ -105,7 +111,8 @@ export function lowerForward(node: GraphNode<RecurrenceAttributes>, lowering: Lo
 }
 
 /** Zeros in place of a bias. */
-function unusedBias(lowering: Lowering, weight: SymbolicTensor): View {
-  const bytes = 4 * (weight.shape[0] as number);
-  return bytes <= 256 ? unusedInput(lowering) : lowering.constant('no bias', new Uint8Array(bytes));
+function zeros(lowering: Lowering, floats: number): View {
+  return floats <= 64
+    ? unusedInput(lowering)
+    : lowering.constant('no bias', new Uint8Array(4 * floats));
 }

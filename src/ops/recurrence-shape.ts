@@ -68,8 +68,15 @@ export interface RecurrenceShape {
 
 /** Largest hidden size whose units one workgroup still walks by itself unless told otherwise. */
 const PERSISTENT_HIDDEN_SIZE = 256;
-/** Sums per thread on a narrow adapter: more take no less time, and as much longer to build. */
-const NARROW_SUMS = 128;
+/**
+ * Sums per thread on a narrow adapter, by the FLOPs of the whole walk: more reuse each load better, up to 128,
+ * but take as much longer to build, which small recurrences never earn back.
+ */
+function narrowSums(flops: number): number {
+  if (flops >= 2e7) return 128;
+  return flops >= 4e6 ? 64 : 32;
+}
+
 const NARROW_ROWS = 16;
 /** Rows per thread on a GPU: its workgroups read the weights from a shared cache, and many must run. */
 const WIDE_ROWS = 4;
@@ -86,7 +93,7 @@ function splitEvenly(total: number, most: number): number {
  */
 export function chooseRecurrenceShape(
   lowering: Lowering,
-  { batch, hiddenSize }: RecurrenceAttributes,
+  { cell, steps, batch, hiddenSize }: RecurrenceAttributes,
   sumsPerUnit: number,
   requested: Strategy | undefined,
 ): RecurrenceShape & { readonly reason: string } {
@@ -108,8 +115,9 @@ export function chooseRecurrenceShape(
   );
   const mostRows = narrow ? Math.min(NARROW_ROWS, Math.ceil(batch / 2)) : WIDE_ROWS;
   const rows = splitEvenly(batch, mostRows);
+  const flops = 2 * steps * batch * cell.gates.length * hiddenSize * hiddenSize;
   const units = narrow
-    ? powerOfTwo(Math.min(NARROW_SUMS / (rows * sumsPerUnit), hiddenSize / width))
+    ? powerOfTwo(Math.min(narrowSums(flops) / (rows * sumsPerUnit), hiddenSize / width))
     : 1;
   const wanted = persists ? Math.ceil(hiddenSize / units) : narrow ? width : 64;
   const lanes = Math.min(maxLanes, Math.ceil(wanted / width) * width);

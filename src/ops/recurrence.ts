@@ -11,6 +11,7 @@ import { evaluateForward } from './recurrence-evaluate.ts';
 import { lowerForward } from './recurrence-forward-lower.ts';
 import { recurrenceGradient, recurrenceWeightGradient } from './recurrence-gradient.ts';
 import { layOutHistory, type RecurrenceAttributes } from './recurrence-shape.ts';
+import { provideColumnSums } from './reduce.ts';
 
 export type { RecurrenceAttributes } from './recurrence-shape.ts';
 
@@ -101,7 +102,9 @@ export const recurrenceOperator: Operator<RecurrenceAttributes> = {
       [dRecurrent, history],
       node.attributes,
       `${node.label}.d_weight_hh`,
-    );
+    ) as [SymbolicTensor, SymbolicTensor];
+    // One tensor holds both gradients, and so do the sums of its columns: the input's bias needs no launch.
+    if (!node.attributes.cell.gradientsApart) provideColumnSums(dProjected, dBias);
     return [dProjected, dWeight, dInitial, bias ? dBias : undefined];
   },
   evaluate: ([projected, weight, initial, bias], attributes) =>

@@ -164,12 +164,21 @@ export function mean(x: SymbolicTensor, label = 'mean'): SymbolicTensor {
   return sumLeading(x, [], 1 / x.size, label);
 }
 
+const knownColumnSums = new WeakMap<SymbolicTensor, SymbolicTensor>();
+
+/** Says that `sums` holds the column sums of `x`: a launch that reads `x` brings them along. */
+export function provideColumnSums(x: SymbolicTensor, sums: SymbolicTensor): void {
+  knownColumnSums.set(x, sums);
+}
+
 /**
  * Sums over all axes but the last: [..., N] → [N].
  *
  * @throws {ShapeError} for a scalar.
  */
 export function columnSum(x: SymbolicTensor, label = 'column-sum'): SymbolicTensor {
+  const known = knownColumnSums.get(x);
+  if (known) return known;
   if (x.shape.length === 0) {
     throw new ShapeError(`${label}: input is a scalar [], expected at least one axis. Use sum().`);
   }

@@ -1,5 +1,6 @@
 import { OptionError } from '../errors.ts';
 import type {
+  GatheredRows,
   Lowering,
   PackedLayout,
   PlanLimits,
@@ -29,6 +30,7 @@ export class PlanBuilder implements Lowering {
   readonly packer: WeightPacker;
   /** Views of tensors defined so far. */
   readonly views = new Map<SymbolicTensor, View>();
+  readonly #deferred = new Map<SymbolicTensor, { rows: GatheredRows; build: () => void }>();
   readonly #placements = new Map<SymbolicTensor, View>();
   readonly #constants = new Map<string, View>();
   readonly #shared = new Map<string, { storage: Storage; bytes: number }>();
@@ -60,6 +62,12 @@ export class PlanBuilder implements Lowering {
   view(tensor: SymbolicTensor): View {
     const known = this.views.get(tensor);
     if (known) return known;
+    const deferred = this.#deferred.get(tensor);
+    if (deferred) {
+      this.#deferred.delete(tensor);
+      deferred.build();
+      return this.view(tensor);
+    }
     const parameter = parameterOf(tensor.node);
     const stateName = sourceName(tensor.node, stateSource);
     const view = parameter
@@ -102,6 +110,14 @@ export class PlanBuilder implements Lowering {
 
   define(tensor: SymbolicTensor, view: View): void {
     this.views.set(tensor, view);
+  }
+
+  defer(tensor: SymbolicTensor, rows: GatheredRows, build: () => void): void {
+    this.#deferred.set(tensor, { rows, build });
+  }
+
+  deferred(tensor: SymbolicTensor): GatheredRows | undefined {
+    return this.#deferred.get(tensor)?.rows;
   }
 
   isUsed(tensor: SymbolicTensor): boolean {

@@ -49,6 +49,8 @@ export function schedule(program: Program, options: ScheduleOptions): Plan {
   }
   program.before?.(builder);
   for (const node of nodes) node.op.lower?.(node, builder);
+  // Results that an operator has put off are built here: later launches change the parameters.
+  for (const tensor of roots) builder.view(tensor);
   for (const [name, view] of gradientViews) {
     copyInto(builder, gradients.get(name) as SymbolicTensor, view);
   }

@@ -44,7 +44,8 @@ export const gatherRows = {
   },
   source: `// Rows of a table by index, with an optional bias: an embedding, or a matmul with one-hot rows.
 //
-// Dispatch: one thread per 4 neighbouring values of the output, 64 threads a workgroup.
+// Dispatch: one thread per 4 values of an output row, a quarter of its width apart, so that neighbouring
+// threads read and write neighbouring values; 64 threads a workgroup.
 // Layouts: indices [row_count] i32; table [table_rows, width]; bias [width]; output [row_count, width].
 // An index outside the table yields a row whose bits are those of a NaN, so that the step's non-finite
 // check stops instead of training on another token's row. FLOPs none; bytes 8·row_count·width.
@@ -69,11 +70,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     return;
   }
   let row = index / groups_across;
-  let first = index % groups_across * 4u;
+  let first = index % groups_across;
   let token = indices[row];
   let exists = token >= 0i && u32(token) < table_rows;
   let table_row = u32(clamp(token, 0i, i32(table_rows) - 1i));
-  for (var column = first; column < min(first + 4u, width); column++) {
+  for (var column = first; column < width; column += groups_across) {
     var value = table[table_row * width + column];
     if (has_bias) {
       value += bias[column];

@@ -299,6 +299,9 @@ const phase_gates = array<u32, 2>(0u, 3u);
 const saved_phase = array<u32, 4>(0u, 0u, 0u, 0u);
 const gradient_phase = array<u32, 3>(0u, 0u, 0u);
 const gradients_apart: bool = true;
+const forward_reads_state = array<bool, 1>(true);
+const backward_reads_state = array<bool, 1>(true);
+const backward_reads_next = array<bool, 1>(false);
 
 const R: u32 = 0u;
 const Z: u32 = 1u;
@@ -362,6 +365,9 @@ const phase_gates = array<u32, 3>(0u, 2u, 3u);
 const saved_phase = array<u32, 3>(0u, 0u, 1u);
 const gradient_phase = array<u32, 3>(0u, 1u, 1u);
 const gradients_apart: bool = false;
+const forward_reads_state = array<bool, 1>(true);
+const backward_reads_state = array<bool, 1>(true);
+const backward_reads_next = array<bool, 1>(false);
 
 const R: u32 = 0u;
 const Z: u32 = 1u;
@@ -423,6 +429,9 @@ const phase_gates = array<u32, 2>(0u, 4u);
 const saved_phase = array<u32, 4>(0u, 0u, 0u, 0u);
 const gradient_phase = array<u32, 4>(0u, 0u, 0u, 0u);
 const gradients_apart: bool = false;
+const forward_reads_state = array<bool, 2>(false, true);
+const backward_reads_state = array<bool, 2>(false, true);
+const backward_reads_next = array<bool, 2>(false, true);
 
 const I: u32 = 0u;
 const F: u32 = 1u;
@@ -483,6 +492,9 @@ const phase_gates = array<u32, 2>(0u, 1u);
 const saved_phase = array<u32, 1>(0u);
 const gradient_phase = array<u32, 1>(0u);
 const gradients_apart: bool = false;
+const forward_reads_state = array<bool, 1>(false);
+const backward_reads_state = array<bool, 1>(false);
+const backward_reads_next = array<bool, 1>(true);
 
 fn cell_forward(phase: u32, given: CellStep) -> CellStep {
   var step = given;

@@ -246,8 +246,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
                   gradient.saved[v] = saved[((t * batch + row) * saved_values + v) * hidden_size + unit];
                 }
                 for (var s = 0u; s < states; s++) { // unroll
-                  gradient.state[s] = history[s * section_size + slot(position) + at];
-                  gradient.next[s] = history[s * section_size + slot(position + 1u) + at];
+                  if (backward_reads_state[s]) { // static
+                    gradient.state[s] = history[s * section_size + slot(position) + at];
+                  }
+                  if (backward_reads_next[s]) { // static
+                    gradient.next[s] = history[s * section_size + slot(position + 1u) + at];
+                  }
                   if (down == 0u) {
                     gradient.d_next[s] = carry[s * row_size + at];
                   } else {

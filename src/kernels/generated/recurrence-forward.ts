@@ -20,6 +20,8 @@ export const recurrenceForward = {
     section_size: 'u32',
     runs_reverse: 'bool',
     keeps_saved: 'bool',
+    gathers: 'bool',
+    table_rows: 'u32',
   },
   bindings: {
     span: {
@@ -81,6 +83,20 @@ export const recurrenceForward = {
       access: 'read_write',
       type: 'array<f32>',
     },
+    tokens: {
+      group: 0,
+      binding: 7,
+      kind: 'storage',
+      access: 'read',
+      type: 'array<i32>',
+    },
+    input_bias: {
+      group: 0,
+      binding: 8,
+      kind: 'storage',
+      access: 'read',
+      type: 'array<f32>',
+    },
   },
   source: `// Recurrence, forward: walks a range of time steps for some batch rows, one cell step after another.
 //
@@ -91,7 +107,8 @@ export const recurrenceForward = {
 // A thread holds all gates of a unit for \`rows\` batch rows in registers, so the cell is the epilogue of
 // the recurrent matmul. Per k it loads rows + gates·units values for rows·gates·units multiply-adds.
 //
-// Layouts: projected [T, B, gates, H]; weight [H, gates, H] (transposed weight_hh); bias [gates, H];
+// Layouts: projected [T, B, gates, H], or a table [table_rows, gates, H] with a row for each token where
+//   \`gathers\` (one-hot inputs: no projected input is ever built), tokens [T, B] i32, input_bias [gates, H]; weight [H, gates, H] (transposed weight_hh); bias [gates, H];
 //   initial [states, B, H]; saved [T or 1, B, saved_values, H];
 //   history as in lib/recurrence.
 // FLOPs 2·T·B·gates·H², bytes 4·T·B·H·(gates + saved_values + states) beside the weights.
@@ -113,6 +130,8 @@ struct Span {
 }
 
 const keeps_saved: bool = true; // specialize
+const gathers: bool = false; // specialize
+const table_rows: u32 = 1u; // specialize
 
 const saved_size: u32 = batch * saved_values * hidden_size;
 
@@ -123,6 +142,8 @@ const saved_size: u32 = batch * saved_values * hidden_size;
 @group(0) @binding(4) var<storage, read> initial: array<f32>;
 @group(0) @binding(5) var<storage, read_write> history: array<f32>;
 @group(0) @binding(6) var<storage, read_write> saved: array<f32>;
+@group(0) @binding(7) var<storage, read> tokens: array<i32>;
+@group(0) @binding(8) var<storage, read> input_bias: array<f32>;
 
 var<workgroup> staged: array<vec4f, rows * hidden_quads>;
 
@@ -187,7 +208,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
           for (var n = 0u; n < units; n++) { // unroll
             column[n] = min(base + n * lanes + lane, hidden_size - 1u);
             for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
-              let b = bias[g * hidden_size + column[n]];
+              var b = bias[g * hidden_size + column[n]];
+              if (gathers && !gradients_apart) { // static: the two biases only ever occur as a sum
+                b += input_bias[g * hidden_size + column[n]];
+              }
               for (var r = 0u; r < rows; r++) { // unroll
                 acc[(r * units + n) * gates + g] = b;
               }
@@ -224,15 +248,30 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
             let unit = base + i % units * lanes + lane;
             if (row < batch && unit < unit_end) {
               let at = row * hidden_size + unit;
-              let projected_at = (t * batch + row) * gates * hidden_size + unit;
+              var source_row = t * batch + row;
+              var is_void = false; // a token outside the table: its row becomes NaN, and training stops
+              if (gathers) { // static
+                let token = u32(tokens[source_row]);
+                is_void = token >= table_rows;
+                source_row = min(token, table_rows - 1u);
+              }
+              let projected_at = source_row * gates * hidden_size + unit;
               let saved_at = saved_begin + row * saved_values * hidden_size + unit;
               var step: CellStep;
               for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
                 step.x[g] = projected[projected_at + g * hidden_size];
+                if (gathers && gradients_apart) { // static
+                  step.x[g] += input_bias[g * hidden_size + unit];
+                }
+                if (gathers) { // static
+                  step.x[g] = bitcast<f32>(select(bitcast<u32>(step.x[g]), 0x7fc00000u, is_void));
+                }
                 step.u[g] = sums[i * gates + g];
               }
               for (var s = 0u; s < states; s++) { // unroll
-                step.state[s] = history[s * section_size + before + at];
+                if (forward_reads_state[s]) { // static
+                  step.state[s] = history[s * section_size + before + at];
+                }
               }
               for (var v = 0u; v < saved_values; v++) { // unroll
                 if (saved_phase[v] < phase) {

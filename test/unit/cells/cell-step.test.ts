@@ -115,6 +115,28 @@ describe.each(cellVariants)('$name', ({ cell }) => {
     expect(cell.phases.at(-1)?.[1]).toBe(cell.gates.length);
   });
 
+  it('declares which states its WGSL reads', () => {
+    const { source } = cellParts[cell.shader] as (typeof cellParts)[string];
+    const [forward = '', backward = ''] =
+      source.split('fn cell_forward')[1]?.split('fn cell_backward') ?? [];
+    const reads = (name: string) =>
+      source.match(
+        new RegExp(`const ${name} = array<bool, ${cell.states.length}>\\(([^)]*)\\);`),
+      )?.[1];
+    const names = new Map(
+      [...source.matchAll(/const ([A-Z]): u32 = (\d+)u;/g)].map(([, name, value]) => [name, value]),
+    );
+    const used = (text: string, field: string) =>
+      cell.states.map((_, state) =>
+        [...text.matchAll(new RegExp(`\\b(?:step|gradient)\\.${field}\\[(\\w+)\\]`, 'g'))].some(
+          ([, index = '']) => (names.get(index) ?? index) === String(state),
+        ),
+      );
+    expect(reads('forward_reads_state')).toBe(used(forward, 'state').join(', '));
+    expect(reads('backward_reads_state')).toBe(used(backward, 'state').join(', '));
+    expect(reads('backward_reads_next')).toBe(used(backward, 'next').join(', '));
+  });
+
   it('declares in WGSL what it is in TypeScript', () => {
     const { source, constants } = cellParts[cell.shader] as (typeof cellParts)[string];
     const scalar = (name: string) => source.match(new RegExp(`const ${name}: \\w+ = (\\w+);`))?.[1];
