@@ -1,30 +1,37 @@
 // Copies matrices into the layouts that kernels read, all weights of a model in one dispatch.
 //
-// Dispatch: one thread per 4×4 block, 64 threads a workgroup, x·y workgroups; `matrices` says which block
-// belongs to which matrix (few entries: a linear search). A block is read and written four floats at a time,
-// without workgroup memory: the whole copy is far below one step's other traffic.
-// Layouts: source [rows, columns] at source_offset; target at target_offset, in floats:
-//   transposed [columns, rows]; column quads [ceil(columns / 4), rows, 4]; row quads
-//   [ceil(rows / 4), columns, 4]. Quads are filled up with zeros.
+// Dispatch: x·y workgroups of 64 threads, each for 1024 neighbouring floats of one matrix's copy; `matrices`
+// says which matrix a workgroup belongs to (few entries: a linear search). Neighbouring threads write
+// neighbours, and read neighbours in quads of columns: the other layouts gather.
+// Layouts: source [blocks·units, columns] at source_offset; target at target_offset, in floats:
+//   transposed    [columns, blocks·units]
+//   column quads  [tiles, ceil(columns / 4), blocks, tile_units, 4]: tiles of units, four columns of each
+//   row quads     [tiles, blocks, ceil(units / 4), tile_units, 4]: tiles of columns, four rows of each
+// What lies outside the source is zero.
 // Bytes 8 per weight.
 
 const transposed: u32 = 0u;
 const column_quads: u32 = 1u;
-const row_quads: u32 = 2u;
 
 struct Matrix {
   source_offset: u32,
   target_offset: u32,
-  rows: u32,
+  target_size: u32,
+  first_group: u32,
+  form: u32,         // transposed, column quads, or 2: row quads
+  blocks: u32,
+  units: u32,
   columns: u32,
-  first_block: u32,
-  form: u32,        // one of the three above
+  tile_units: u32,
   padding0: u32,
   padding1: u32,
+  padding2: u32,
 }
 
 const matrix_count: u32 = 1u; // specialize
-const block_count: u32 = 1u; // specialize
+const group_count: u32 = 1u; // specialize
+
+const group_size: u32 = 1024u;
 
 @group(0) @binding(0) var<storage, read> matrices: array<Matrix>;
 @group(0) @binding(1) var<storage, read> source_matrix: array<f32>;
@@ -33,36 +40,46 @@ const block_count: u32 = 1u; // specialize
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
     @builtin(local_invocation_index) lane: u32) {
-  let block = (group.y * groups.x + group.x) * 64u + lane;
-  if (block >= block_count) {
+  let index = group.y * groups.x + group.x;
+  if (index >= group_count) {
     return;
   }
   var which = 0u;
   for (var i = 1u; i < matrix_count; i++) {
-    if (matrices[i].first_block <= block) {
+    if (matrices[i].first_group <= index) {
       which = i;
     }
   }
   let matrix = matrices[which];
-  let blocks_across = (matrix.columns + 3u) / 4u;
-  let index = block - matrix.first_block;
-  let first_row = index / blocks_across * 4u;
-  let first_column = index % blocks_across * 4u;
-  for (var i = 0u; i < 16u; i++) {
-    let row = first_row + i % 4u;
-    let column = first_column + i / 4u;
-    let has_row = row < matrix.rows;
-    let has_column = column < matrix.columns;
+  let begin = (index - matrix.first_group) * group_size;
+  let end = min(begin + group_size, matrix.target_size);
+  let rows = matrix.blocks * matrix.units;
+  for (var at = begin + lane; at < end; at += 64u) {
+    var row = at % rows;
+    var column = at / rows;
+    var exists = true;
+    if (matrix.form != transposed) {
+      let fourth = at % 4u;
+      let across = at / 4u % matrix.tile_units;
+      let rest = at / 4u / matrix.tile_units;
+      if (matrix.form == column_quads) {
+        let quads = (matrix.columns + 3u) / 4u;
+        let unit = rest / matrix.blocks / quads * matrix.tile_units + across;
+        row = rest % matrix.blocks * matrix.units + unit;
+        column = rest / matrix.blocks % quads * 4u + fourth;
+        exists = unit < matrix.units && column < matrix.columns;
+      } else {
+        let quads = (matrix.units + 3u) / 4u;
+        let unit = rest % quads * 4u + fourth;
+        row = rest / quads % matrix.blocks * matrix.units + unit;
+        column = rest / quads / matrix.blocks * matrix.tile_units + across;
+        exists = unit < matrix.units && column < matrix.columns;
+      }
+    }
     var value = 0.0;
-    if (has_row && has_column) {
+    if (exists) {
       value = source_matrix[matrix.source_offset + row * matrix.columns + column];
     }
-    if (matrix.form == transposed && has_row && has_column) {
-      target_matrix[matrix.target_offset + column * matrix.rows + row] = value;
-    } else if (matrix.form == column_quads && has_row) {
-      target_matrix[matrix.target_offset + (first_column / 4u * matrix.rows + row) * 4u + column % 4u] = value;
-    } else if (matrix.form == row_quads && has_column) {
-      target_matrix[matrix.target_offset + (first_row / 4u * matrix.columns + column) * 4u + row % 4u] = value;
-    }
+    target_matrix[matrix.target_offset + at] = value;
   }
 }

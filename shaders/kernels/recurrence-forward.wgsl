@@ -8,7 +8,8 @@
 // the recurrent matmul. Per k it loads rows + gates·units values for rows·gates·units multiply-adds.
 //
 // Layouts: projected [T, B, gates, H], or a table [table_rows, gates, H] with a row for each token where
-//   `gathers` (one-hot inputs: no projected input is ever built), tokens [T, B] i32, input_bias [gates, H]; weight [H, gates, H] (transposed weight_hh); bias [gates, H];
+//   `gathers` (one-hot inputs: no projected input is ever built), tokens [T, B] i32, input_bias [gates, H]; weight [tiles, H/4, gates, units, lanes, 4]
+//   (weight_hh in column quads); bias [gates, H];
 //   initial [states, B, H]; saved [T or 1, B, saved_values, H];
 //   history as in lib/recurrence.
 // FLOPs 2·T·B·gates·H², bytes 4·T·B·H·(gates + saved_values + states) beside the weights.
@@ -37,7 +38,7 @@ const saved_size: u32 = batch * saved_values * hidden_size;
 
 @group(0) @binding(0) var<uniform> span: Span;
 @group(0) @binding(1) var<storage, read> projected: array<f32>;
-@group(0) @binding(2) var<storage, read> weight: array<array<array<vec4f, hidden_size>, gates>, hidden_quads>;
+@group(0) @binding(2) var<storage, read> weight: array<array<array<array<array<vec4f, lanes>, units>, gates>, hidden_quads>, tiles>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read> initial: array<f32>;
 @group(0) @binding(5) var<storage, read_write> history: array<f32>;
@@ -98,7 +99,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
           }
           workgroupBarrier();
         }
-        for (var base = unit_begin; base < unit_end; base += lanes * units) {
+        for (var base = unit_begin; base < unit_end; base += tile_units) {
+          let tile_weight = &weight[base / tile_units];
           var acc: array<f32, rows * units * gates>; // registers
           var column: array<u32, units>; // registers
           var row_begin: array<u32, rows>; // registers
@@ -131,7 +133,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
             }
             for (var n = 0u; n < units; n++) { // unroll
               for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
-                let w = weight[k4][g][column[n]];
+                let w = (*tile_weight)[k4][g][n][lane];
                 for (var r = 0u; r < rows; r++) { // unroll
                   acc[(r * units + n) * gates + g] += dot(v[r], w);
                 }

@@ -16,6 +16,10 @@ const section_size: u32 = 576u; // specialize
 const runs_reverse: bool = false; // specialize
 
 const row_size: u32 = batch * hidden_size;
+// Weights are packed by tiles of units, so that every index but the tile's is known to be in bounds:
+// compilers then leave out their checks.
+const tile_units: u32 = lanes * units;
+const tiles: u32 = (hidden_size + tile_units - 1u) / tile_units;
 const hidden_quads: u32 = (hidden_size + 3u) / 4u;
 const has_tail: bool = hidden_size % 4u != 0u;
 

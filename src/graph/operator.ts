@@ -46,16 +46,20 @@ export interface PlanLimits {
 }
 
 /**
- * How the copy of a matrix [rows, columns] lies in memory. Quads hold four neighbours of an axis, so that
- * one load brings four terms of a sum; they are filled up with zeros.
+ * How the copy of a matrix [rows, columns] lies in memory, for a matrix whose rows are `blocks` times as many
+ * units (the gates of a layer). Quads hold four neighbours of an axis, so that one load brings four terms of a
+ * sum, in tiles of what a workgroup reads together; what is missing to a quad or tile is zero.
  * - `transposed`: [columns, rows].
- * - `column-quads`: [ceil(columns / 4), rows, 4].
- * - `row-quads`: each of `blocks` equal ranges of rows as [ceil(rows / blocks / 4), columns, 4].
+ * - `column-quads`: [ceil(units / tile), ceil(columns / 4), blocks, tile, 4].
+ * - `row-quads`: [ceil(columns / tile), blocks, ceil(units / 4), tile, 4].
  */
 export type PackedLayout =
   | { readonly kind: 'transposed' }
-  | { readonly kind: 'column-quads' }
-  | { readonly kind: 'row-quads'; readonly blocks: number };
+  | {
+      readonly kind: 'column-quads' | 'row-quads';
+      readonly blocks: number;
+      readonly tile: number;
+    };
 
 /** Rows of a table by token, plus a bias: a tensor [tokens, width] that need not be built to be read. */
 export interface GatheredRows {

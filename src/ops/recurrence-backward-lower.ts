@@ -8,6 +8,7 @@ import {
   describeShape,
   flopsOf,
   gridOf,
+  packedWeights,
   planSpans,
   recurrenceConstants,
   type Span,
@@ -83,7 +84,7 @@ export function lowerBackward(
           d_final: dFinal
             ? lowering.view(dFinal)
             : lowering.constant(`${label}.no final gradient`, new Uint8Array(stateBytes)),
-          weight: lowering.packed(weight, { kind: 'row-quads', blocks: cell.gates.length }),
+          weight: lowering.packed(weight, packedWeights('row-quads', cell, shape)),
           history: lowering.view(history),
           saved: lowering.view(saved),
           d_recurrent: dRecurrentView,

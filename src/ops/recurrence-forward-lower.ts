@@ -8,6 +8,7 @@ import {
   describeShape,
   flopsOf,
   gridOf,
+  packedWeights,
   planSpans,
   recurrenceConstants,
 } from './recurrence-launch.ts';
@@ -78,7 +79,7 @@ export function lowerForward(node: GraphNode<RecurrenceAttributes>, lowering: Lo
             }),
           ),
           projected: gathered?.table ?? lowering.view(projected),
-          weight: lowering.packed(weight, { kind: 'column-quads' }),
+          weight: lowering.packed(weight, packedWeights('column-quads', cell, shape)),
           bias: bias ? lowering.view(bias) : zeros(lowering, biasFloats),
           initial: lowering.view(initial),
           history: historyView,

@@ -1,4 +1,5 @@
-import type { Strategy } from '../graph/operator.ts';
+import type { Cell } from '../cells/cell.ts';
+import type { PackedLayout, Strategy } from '../graph/operator.ts';
 import {
   cutSteps,
   type HistoryLayout,
@@ -85,4 +86,13 @@ export function gridOf(
   hiddenSize: number,
 ): [number, number, number] {
   return [Math.ceil(batch / shape.rows), Math.ceil(hiddenSize / shape.unitTile), 1];
+}
+
+/** The layout in which the kernels read weight_hh. */
+export function packedWeights(
+  kind: 'column-quads' | 'row-quads',
+  { gates }: Cell,
+  { lanes, units }: RecurrenceShape,
+): PackedLayout {
+  return { kind, blocks: gates.length, tile: lanes * units };
 }

@@ -7,44 +7,35 @@ import { splitGrid } from '../ops/grid.ts';
 import type { ParameterLayout } from './parameter-layout.ts';
 import { sharedKeys } from './program.ts';
 
-/** One entry of the kernel's table: a matrix, or one block of rows of it. */
-interface PackedBlock {
+/** One entry of the kernel's table. */
+interface PackedMatrix {
   readonly sourceOffset: number;
   readonly targetOffset: number;
-  readonly rows: number;
+  readonly floats: number;
+  readonly form: number;
+  readonly blocks: number;
+  readonly units: number;
   readonly columns: number;
-  readonly layout: number;
+  readonly tile: number;
 }
 
-const WORDS_PER_BLOCK = 8;
-const LAYOUTS = { transposed: 0, 'column-quads': 1, 'row-quads': 2 };
+const WORDS_PER_MATRIX = 12;
+const FLOATS_PER_GROUP = 1024;
+const FORMS = { transposed: 0, 'column-quads': 1, 'row-quads': 2 };
 
-function align4(count: number): number {
-  return Math.ceil(count / 4) * 4;
-}
-
-/** The blocks of a matrix's copy, and its floats. */
-function splitBlocks(
+function describeMatrix(
   [rows, columns]: readonly [number, number],
   layout: PackedLayout,
-  sourceOffset: number,
-  targetOffset: number,
-): { blocks: PackedBlock[]; floats: number } {
-  const count = layout.kind === 'row-quads' ? layout.blocks : 1;
-  const blockRows = rows / count;
-  const blockFloats = {
-    transposed: rows * columns,
-    'column-quads': rows * align4(columns),
-    'row-quads': align4(blockRows) * columns,
-  }[layout.kind];
-  const blocks = Array.from({ length: count }, (_, block) => ({
-    sourceOffset: sourceOffset + block * blockRows * columns,
-    targetOffset: targetOffset + block * blockFloats,
-    rows: blockRows,
-    columns,
-    layout: LAYOUTS[layout.kind],
-  }));
-  return { blocks, floats: count * blockFloats };
+): Omit<PackedMatrix, 'sourceOffset' | 'targetOffset'> {
+  const form = FORMS[layout.kind];
+  if (layout.kind === 'transposed') {
+    return { floats: rows * columns, form, blocks: 1, units: rows, columns, tile: 1 };
+  }
+  const { blocks, tile } = layout;
+  const units = rows / blocks;
+  const [tiled, quads] = layout.kind === 'column-quads' ? [units, columns] : [columns, units];
+  const floats = Math.ceil(tiled / tile) * tile * Math.ceil(quads / 4) * 4 * blocks;
+  return { floats, form, blocks, units, columns, tile };
 }
 
 /**
@@ -53,7 +44,7 @@ function splitBlocks(
  */
 export class WeightPacker {
   readonly #views = new Map<SymbolicTensor, Map<string, View>>();
-  readonly #blocks: PackedBlock[] = [];
+  readonly #matrices: PackedMatrix[] = [];
   readonly #storage: { label: string; bytes: number };
   #floats = 0;
 
@@ -82,63 +73,64 @@ export class WeightPacker {
     const shape = matrix.shape as [number, number];
     const parameter = parameterOf(matrix.node);
     const slot = parameter && this.lowering.parameters.slots.get(parameter.name);
+    const described = describeMatrix(shape, layout);
+    const bytes = 4 * described.floats;
     if (!slot) {
-      const { blocks, floats } = splitBlocks(shape, layout, 0, 0);
-      const view = this.lowering.scratch(`${matrix.label}.${layout.kind}`, 4 * floats);
+      const view = this.lowering.scratch(`${matrix.label}.${layout.kind}`, bytes);
+      const packed = { ...described, sourceOffset: 0, targetOffset: 0 };
       this.lowering.launch(
-        this.#defineLaunch(`${matrix.label}.pack`, blocks, this.lowering.view(matrix), view),
+        this.#defineLaunch(`${matrix.label}.pack`, [packed], this.lowering.view(matrix), view),
       );
       return view;
     }
     const begin = this.#floats;
-    const { blocks, floats } = splitBlocks(shape, layout, slot.offsetFloats, begin);
-    this.#blocks.push(...blocks);
-    this.#floats += Math.ceil(floats / 64) * 64;
+    this.#matrices.push({ ...described, sourceOffset: slot.offsetFloats, targetOffset: begin });
+    this.#floats += Math.ceil(described.floats / 64) * 64;
     this.#storage.bytes = 4 * this.#floats;
-    return { storage: this.#storage as Storage, offsetBytes: 4 * begin, bytes: 4 * floats };
+    return { storage: this.#storage as Storage, offsetBytes: 4 * begin, bytes };
   }
 
   /** The launch that refreshes all copies of parameters, if there are any. */
   finish(): { launch: TypedLaunch<View>; storage: Storage } | undefined {
-    if (this.#blocks.length === 0) return undefined;
+    if (this.#matrices.length === 0) return undefined;
     const source = this.lowering.shared(
       sharedKeys.parameters,
       4 * this.lowering.parameters.totalFloats,
     );
     const target = { storage: this.#storage as Storage, offsetBytes: 0, bytes: 4 * this.#floats };
     return {
-      launch: this.#defineLaunch('pack weights', this.#blocks, source, target),
+      launch: this.#defineLaunch('pack weights', this.#matrices, source, target),
       storage: this.#storage,
     };
   }
 
   #defineLaunch(
     label: string,
-    matrices: readonly PackedBlock[],
+    matrices: readonly PackedMatrix[],
     source: View,
     target: View,
   ): TypedLaunch<View> {
-    const table = new Uint32Array(matrices.length * WORDS_PER_BLOCK);
-    let blocks = 0;
+    const table = new Uint32Array(matrices.length * WORDS_PER_MATRIX);
+    let groups = 0;
     let floats = 0;
     for (const [index, matrix] of matrices.entries()) {
-      const { sourceOffset, targetOffset, rows, columns, layout } = matrix;
+      const { sourceOffset, targetOffset, form, blocks, units, columns, tile } = matrix;
       table.set(
-        [sourceOffset, targetOffset, rows, columns, blocks, layout],
-        index * WORDS_PER_BLOCK,
+        [sourceOffset, targetOffset, matrix.floats, groups, form, blocks, units, columns, tile],
+        index * WORDS_PER_MATRIX,
       );
-      blocks += Math.ceil(rows / 4) * Math.ceil(columns / 4);
-      floats += rows * columns;
+      groups += Math.ceil(matrix.floats / FLOATS_PER_GROUP);
+      floats += matrix.floats;
     }
     return defineLaunch(packMatrices, {
       label,
-      constants: { matrix_count: matrices.length, block_count: blocks },
+      constants: { matrix_count: matrices.length, group_count: groups },
       bindings: {
         matrices: this.lowering.constant(`${label} table`, new Uint8Array(table.buffer)),
         source_matrix: source,
         target_matrix: target,
       },
-      workgroups: splitGrid(Math.ceil(blocks / 64)),
+      workgroups: splitGrid(groups),
       cost: { flops: 0, readBytes: 4 * floats, writtenBytes: 4 * floats },
     });
   }

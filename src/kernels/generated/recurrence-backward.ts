@@ -58,7 +58,7 @@ export const recurrenceBackward = {
       binding: 3,
       kind: 'storage',
       access: 'read',
-      type: 'array<array<array<vec4f, hidden_size>, hidden_quads>, gates>',
+      type: 'array<array<array<array<array<vec4f, lanes>, units>, hidden_quads>, gates>, tiles>',
     },
     history: {
       group: 0,
@@ -100,13 +100,12 @@ export const recurrenceBackward = {
 // of all gate pre-activations; weight gradients are matmuls over them afterwards.
 //
 // Dispatch, strategies and lanes as in recurrence-forward. A thread holds one state gradient per unit and
-// row: d_h[k] = sum over gates and units j of d_recurrent[j]·weight_hh[j, k]. Weights are read in
-// PyTorch's own layout, coalesced along k. One storageBarrier per phase.
+// row: d_h[k] = sum over gates and units j of d_recurrent[j]·weight_hh[j, k]. One storageBarrier per phase.
 // \`span\` counts positions backwards: index i stands for position \`steps - 1 - i\`; the last index,
 // \`steps\`, has no cell step and only carries the gradient through the weights into the initial state.
 //
-// Layouts: d_output [T, B, H]; d_final [states, B, H]; weight [gates, H, H] (weight_hh); history and saved as
-//   in recurrence-forward; d_recurrent, d_projected [T, B, gates, H]; carry [states, B, H], which ends as
+// Layouts: d_output [T, B, H]; d_final [states, B, H]; weight [tiles, gates, H/4, units, lanes, 4]
+//   (weight_hh in row quads); history and saved as in recurrence-forward; d_recurrent, d_projected [T, B, gates, H]; carry [states, B, H], which ends as
 //   the gradient of the initial state.
 // FLOPs 2·T·B·gates·H², bytes 4·T·B·H·(1 + saved_values + 2·states + 2·gates) beside the weights.
 // Right for the same devices and reasons as recurrence-forward.
@@ -130,7 +129,7 @@ const gate_size: u32 = gates * hidden_size;
 @group(0) @binding(0) var<uniform> span: BackwardSpan;
 @group(0) @binding(1) var<storage, read> d_output: array<f32>;
 @group(0) @binding(2) var<storage, read> d_final: array<f32>;
-@group(0) @binding(3) var<storage, read> weight: array<array<array<vec4f, hidden_size>, hidden_quads>, gates>;
+@group(0) @binding(3) var<storage, read> weight: array<array<array<array<array<vec4f, lanes>, units>, hidden_quads>, gates>, tiles>;
 @group(0) @binding(4) var<storage, read> history: array<f32>;
 @group(0) @binding(5) var<storage, read> saved: array<f32>;
 @group(0) @binding(6) var<storage, read_write> d_recurrent: array<f32>;
@@ -184,15 +183,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         let source_position = select(position + 1u, position, down > 0u || !is_step);
         let has_source = source_position < steps;
         let source_begin = time_of(source_position) * batch * gate_size;
-        for (var base = unit_begin; base < unit_end; base += lanes * units) {
+        for (var base = unit_begin; base < unit_end; base += tile_units) {
+          let tile_weight = &weight[base / tile_units];
           var acc: array<f32, rows * units>; // registers
-          var column: array<u32, units>; // registers
           var row_begin: array<u32, rows>; // registers
           for (var r = 0u; r < rows; r++) { // unroll
             row_begin[r] = source_begin + min(first_row + r, batch - 1u) * gate_size;
-          }
-          for (var n = 0u; n < units; n++) { // unroll
-            column[n] = min(base + n * lanes + lane, hidden_size - 1u);
           }
           if (has_source) {
             for (var g = phase_gates[(phases - down) % phases]; g < phase_gates[(phases - down) % phases + 1u]; g++) {
@@ -219,7 +215,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
                   }
                 }
                 for (var n = 0u; n < units; n++) { // unroll
-                  let w = weight[g][k4][column[n]];
+                  let w = (*tile_weight)[g][k4][n][lane];
                   for (var r = 0u; r < rows; r++) { // unroll
                     acc[r * units + n] += dot(v[r], w);
                   }
