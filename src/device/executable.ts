@@ -27,6 +27,7 @@ export class Executable {
   readonly plan: Plan;
   readonly #parts: ExecutableParts;
   #disposed = false;
+  #prologueVersion: number | undefined;
 
   /** Executables come from `device.compile()`. */
   constructor(parts: ExecutableParts) {
@@ -38,16 +39,27 @@ export class Executable {
    * Submits the prologue once and the launches `repeats` times, in one submit. It waits for nothing
    * and creates no buffer; mistakes found by the device come with the next call that waits.
    *
+   * @param options.version - of what the prologue reads, the parameters: where it has run for the same
+   *   version before, it is left out.
    * @throws {DeviceLostError} if the device is gone.
    */
-  run({ repeats = 1 }: { readonly repeats?: number } = {}): void {
+  run({
+    repeats = 1,
+    version,
+  }: {
+    readonly repeats?: number;
+    readonly version?: number;
+  } = {}): void {
     this.#assertUsable('run');
     if (!Number.isInteger(repeats) || repeats < 1) {
       throw new OptionError(
         `plan '${this.plan.name}': repeats is ${repeats}, expected an integer of at least 1.`,
       );
     }
-    const { core, prologue, commands } = this.#parts;
+    const { core, commands } = this.#parts;
+    const isCurrent = version !== undefined && version === this.#prologueVersion;
+    const prologue = isCurrent ? [] : this.#parts.prologue;
+    this.#prologueVersion = version;
     core.submit(encodeCommands(core.gpu, this.plan.name, prologue, commands, repeats));
     core.counters.dispatches += prologue.length + repeats * commands.length;
   }

@@ -68,13 +68,14 @@ export interface RecurrenceShape {
 
 /** Largest hidden size whose units one workgroup still walks by itself unless told otherwise. */
 const PERSISTENT_HIDDEN_SIZE = 256;
+/** Least hidden size whose units are worth more than one workgroup where there is one step only. */
+const SPREAD_HIDDEN_SIZE = 64;
 /**
  * Sums per thread on a narrow adapter, by the FLOPs of the whole walk: more reuse each load better, up to 128,
- * but take as much longer to build, which small recurrences never earn back.
+ * but take as much longer to build, which small recurrences never earn back. A weight is reused by rows only.
  */
-function narrowSums(flops: number): number {
-  if (flops >= 2e7) return 128;
-  return flops >= 4e6 ? 64 : 32;
+function narrowSums(flops: number, rows: number): number {
+  return Math.min(32 * rows, flops >= 2e7 ? 128 : flops >= 4e6 ? 64 : 32);
 }
 
 const NARROW_ROWS = 16;
@@ -98,13 +99,9 @@ export function chooseRecurrenceShape(
   requested: Strategy | undefined,
 ): RecurrenceShape & { readonly reason: string } {
   const { limits } = lowering;
-  const fits = hiddenSize <= PERSISTENT_HIDDEN_SIZE;
-  const strategy = requested ?? (fits ? 'persistent' : 'stepwise');
-  const reason = requested
-    ? 'asked for'
-    : fits
-      ? `hidden ${hiddenSize} ≤ ${PERSISTENT_HIDDEN_SIZE}: one workgroup walks all units of its batch rows`
-      : `hidden ${hiddenSize} > ${PERSISTENT_HIDDEN_SIZE}: units are spread over workgroups, one dispatch per step`;
+  const [preferred, why] = preferStrategy(steps, hiddenSize);
+  const strategy = requested ?? preferred;
+  const reason = requested ? 'asked for' : why;
   const persists = strategy === 'persistent';
   const narrow = isNarrow(limits);
   const width = Math.max(4, limits.laneWidth);
@@ -117,13 +114,29 @@ export function chooseRecurrenceShape(
   const rows = splitEvenly(batch, mostRows);
   const flops = 2 * steps * batch * cell.gates.length * hiddenSize * hiddenSize;
   const units = narrow
-    ? powerOfTwo(Math.min(narrowSums(flops) / (rows * sumsPerUnit), hiddenSize / width))
+    ? powerOfTwo(Math.min(narrowSums(flops, rows) / (rows * sumsPerUnit), hiddenSize / width))
     : 1;
   const wanted = persists ? Math.ceil(hiddenSize / units) : narrow ? width : 64;
   const lanes = Math.min(maxLanes, Math.ceil(wanted / width) * width);
   const unitTile = persists ? hiddenSize : lanes * units;
   const spreads = narrow && limits.hasSubgroups;
   return { strategy, rows, units, lanes, unitTile, spreads, stages: !narrow, reason };
+}
+
+function preferStrategy(steps: number, hiddenSize: number): [Strategy, string] {
+  if (hiddenSize > PERSISTENT_HIDDEN_SIZE) {
+    return [
+      'stepwise',
+      `hidden ${hiddenSize} > ${PERSISTENT_HIDDEN_SIZE}: units are spread over workgroups, one dispatch per step`,
+    ];
+  }
+  if (steps === 1 && hiddenSize >= SPREAD_HIDDEN_SIZE) {
+    return ['stepwise', 'a single step: units are spread over workgroups'];
+  }
+  return [
+    'persistent',
+    `hidden ${hiddenSize} ≤ ${PERSISTENT_HIDDEN_SIZE}: one workgroup walks all units of its batch rows`,
+  ];
 }
 
 /** The largest power of two up to `most`, at least 1. */

@@ -78,6 +78,7 @@ export class GpuEngine implements Engine {
 
   run(count: number): void {
     this.#executable.run({ repeats: count });
+    this.store.parametersVersion += 1;
     this.#step += count;
   }
 
@@ -158,6 +159,7 @@ export class GpuEngine implements Engine {
   importState(state: EngineState): void {
     const { graph, optimizer, seed } = this.#spec;
     this.store.write(sharedKeys.parameters, flattenParameters(graph.layout, state.parameters));
+    this.store.parametersVersion += 1;
     for (const name of optimizer.moments) {
       const values = state.moments.get(name) ?? new Map();
       this.store.write(trainingKeys.moment(name), flattenParameters(graph.layout, values));

@@ -6,6 +6,8 @@ import type { NamedArrays } from './engine.ts';
 /** Buffers that several plans share, by key: parameters, moments, states, resident data. */
 export class GpuStore {
   readonly buffers = new Map<string, GPUBuffer>();
+  /** Counts the changes of the parameters, so that copies of them are made again only when they are stale. */
+  parametersVersion = 0;
 
   constructor(readonly device: Device) {}
 

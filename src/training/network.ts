@@ -169,7 +169,7 @@ export class Network {
     if (pending === undefined) {
       const plan = schedule(
         { name: 'forward', parameters: this.layout, outputs },
-        { limits: planLimits(store.device) },
+        { limits: planLimits(store.device), packsOnce: true },
       );
       pending = store.device.compile(plan, store.buffers);
       this.#executables.set(key, pending);
@@ -178,7 +178,7 @@ export class Network {
     for (const [name, { data }] of Object.entries(inputs)) {
       if (executable.plan.tensors.has(name)) executable.write(name, data);
     }
-    executable.run();
+    executable.run({ version: store.parametersVersion });
     const results = await Promise.all(
       [...outputs].map(async ([name, { shape }]): Promise<[string, ShapedArray]> => {
         return [name, { data: await executable.read(name), shape }];

@@ -131,7 +131,10 @@ export class GpuSampler implements Sampler {
     store.write(keys.next, prompt.slice(0, 1));
     store.write(keys.state, encodeSampleState(request));
     for (let runs = countSampleRuns(request); runs > 0; runs -= RUNS_PER_SUBMIT) {
-      this.executable.run({ repeats: Math.min(runs, RUNS_PER_SUBMIT) });
+      this.executable.run({
+        repeats: Math.min(runs, RUNS_PER_SUBMIT),
+        version: store.parametersVersion,
+      });
     }
     const bytes = await store.read(keys.tokens, 4 * (prompt.length + length));
     return new Int32Array(bytes.buffer);
