@@ -1,44 +1,111 @@
-import { type Figures, type LaunchFigures, medianOf } from './measure.ts';
+import { floorOf, type Limits } from './limits.ts';
+import type { PeerName } from './peer.ts';
+import type { LeftOut, Result } from './results.ts';
+import { countFlops, countLeastBytes, describeWorkload, type Workload } from './workloads.ts';
 
-/** A launch of less than this share of the step has no line of its own. */
-const leastShare = 0.02;
-
-function formatMs(ms: number): string {
-  return `${ms >= 100 ? ms.toFixed(0) : ms.toPrecision(3)} ms`;
+/** Where a run took place. */
+export interface Machine {
+  /** Browser or runtime with its version. */
+  readonly runtime: string;
+  readonly platform: string;
+  /** Processor, where it is known. */
+  readonly processor: string | null;
+  readonly cores: number;
+  readonly adapter: string;
+  readonly isSoftware: boolean;
 }
 
-/** Figures of one workload as text. */
-export function describeFigures({ awaitedMs, calls, losses, ...figures }: Figures): string {
-  const [least, most] = [awaitedMs[0] as number, awaitedMs.at(-1) as number];
-  const rows = [
-    ['adapter', figures.adapter],
-    ['first step', `${formatMs(figures.firstStepMs)}, plan and compilation included`],
-    [
-      'awaited',
-      `${formatMs(medianOf(awaitedMs))} a step: median of ${awaitedMs.length}, ` +
-        `${formatMs(least)} to ${formatMs(most)}`,
-    ],
-    ['streamed', `${formatMs(figures.streamedMs)} a step`],
-    [
-      'API calls',
-      `${calls.dispatches} dispatches, ${calls.submits} submits (one copies the losses back), ` +
-        `${calls.buffersCreated} buffers, ${calls.bindGroupsCreated} bind groups, ` +
-        `${calls.bytesUploaded} bytes uploaded in a step`,
-    ],
-    ['loss', losses.map((loss) => loss.toFixed(3)).join(' → ')],
-  ];
-  const lines = rows.map(([name = '', text]) => `  ${name.padEnd(11)} ${text}`);
-  return [...lines, ...describeLaunches(figures.launches ?? [])].join('\n');
+/** A workload with what it takes at least. */
+export interface WorkloadFacts {
+  readonly name: string;
+  readonly description: string;
+  /** Of the matmuls of one step; see {@link countFlops}. */
+  readonly flops: number;
+  /**
+   * The least time of a step on this adapter: those FLOPs at the rolled-loop rate or weights, input and
+   * output at copy bandwidth, whichever takes longer, one dispatch, and one round trip per repetition.
+   */
+  readonly floorMs: number | null;
 }
 
-function describeLaunches(launches: readonly LaunchFigures[]): string[] {
-  const total = launches.reduce((sum, { ms }) => sum + ms, 0);
-  return launches
-    .filter(({ ms }) => ms >= leastShare * total)
-    .map(({ label, kernel, count, ms, flops }) => {
-      const speed = flops > 0 ? `${(flops / ms / 1e6).toFixed(2)} GFLOP/s` : '';
-      const times = count > 1 ? ` × ${count}` : '';
-      const share = `${((100 * ms) / total).toFixed(0)} %`;
-      return `    ${label.padEnd(32)} ${formatMs(ms).padStart(10)} ${share.padStart(5)}  ${speed.padStart(13)}  ${kernel}${times}`;
-    });
+/** Everything that one run of the bench found. */
+export interface Report {
+  /** Of this form; counts up when it changes. */
+  readonly format: 1;
+  readonly name: string;
+  readonly date: string;
+  readonly machine: Machine;
+  readonly repetitions: number;
+  readonly budgetSeconds: number;
+  /** What the adapter can do, measured in the same run. */
+  readonly limits: Limits | null;
+  /** Versions by peer. */
+  readonly versions: Readonly<Record<string, string>>;
+  readonly workloads: readonly WorkloadFacts[];
+  readonly results: readonly Result[];
+  readonly leftOut: readonly LeftOut[];
+  /** Sentences on what peers do otherwise. */
+  readonly differences: readonly string[];
+}
+
+/** What a report is made of. */
+export interface ReportParts {
+  readonly name: string;
+  readonly machine: Machine;
+  readonly repetitions: number;
+  readonly budgetSeconds: number;
+  readonly limits: Limits | null;
+  readonly workloads: readonly Workload[];
+  readonly results: readonly Result[];
+  readonly leftOut: readonly LeftOut[];
+  readonly differences: readonly string[];
+}
+
+/** Makes a report, dated now. */
+export function makeReport({ workloads, ...parts }: ReportParts): Report {
+  const { results, limits } = parts;
+  const versions = results.flatMap(({ peer, version }) => (version ? [[peer, version]] : []));
+  return {
+    format: 1,
+    date: new Date().toISOString(),
+    ...parts,
+    versions: Object.fromEntries(versions),
+    workloads: workloads.map((workload) => ({
+      name: workload.name,
+      description: describeWorkload(workload),
+      flops: countFlops(workload),
+      floorMs: limits && findFloor(workload, limits),
+    })),
+    differences: [...new Set(parts.differences)],
+  };
+}
+
+function findFloor(workload: Workload, limits: Limits): number {
+  const bytes = countLeastBytes(workload);
+  const totals = { flops: countFlops(workload), ...bytes, dispatches: 1 };
+  return floorOf(totals, limits, 1 / workload.stepsPerRepetition).totalMs;
+}
+
+/** The result of a peer on a workload, if it has times. */
+export function findResult(
+  results: readonly Result[],
+  workload: string,
+  peer: PeerName,
+): (Result & { readonly medianMs: number }) | undefined {
+  const found = results.find((result) => result.workload === workload && result.peer === peer);
+  return found && found.medianMs !== null ? { ...found, medianMs: found.medianMs } : undefined;
+}
+
+/** How many times faster Gatefold is than the fastest other peer on WebGPU. */
+export function compareWithWebgpu(
+  results: readonly Result[],
+  workload: string,
+): { readonly peer: PeerName; readonly factor: number } | undefined {
+  const own = findResult(results, workload, 'gatefold');
+  const others = results
+    .filter((result) => result.workload === workload && result.peer.endsWith('-webgpu'))
+    .flatMap(({ peer, medianMs }) => (medianMs === null ? [] : [{ peer, medianMs }]))
+    .sort((a, b) => a.medianMs - b.medianMs);
+  const [fastest] = others;
+  return own && fastest && { peer: fastest.peer, factor: fastest.medianMs / own.medianMs };
 }

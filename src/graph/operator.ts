@@ -1,5 +1,6 @@
 import type { TypedLaunch } from '../kernels/launch.ts';
 import type { GraphNode, SymbolicTensor, TensorType } from './tensor.ts';
+import type { SettledShape, Tunable } from './tunable.ts';
 
 /** Values of a tensor in the reference: float64 for `f32` tensors, int32 for `i32` tensors. */
 export type Values = Float64Array | Int32Array;
@@ -34,6 +35,8 @@ export type Strategy = 'persistent' | 'stepwise';
 export interface PlanLimits {
   readonly maxComputeInvocationsPerWorkgroup: number;
   readonly maxComputeWorkgroupSizeX: number;
+  readonly maxComputeWorkgroupSizeY: number;
+  readonly maxComputeWorkgroupStorageSize: number;
   readonly maxComputeWorkgroupsPerDimension: number;
   readonly maxStorageBufferBindingSize: number;
   readonly maxBufferSize: number;
@@ -99,6 +102,8 @@ export interface Lowering {
   packed(matrix: SymbolicTensor, layout: PackedLayout): View;
   /** The strategy asked for at this node, if any. */
   requestedStrategy(node: GraphNode): Strategy | undefined;
+  /** The shape of a kernel where the plan is made with a tuning; undefined leaves it to the rule. */
+  settled<S extends object>(tunable: Tunable<S>): SettledShape<S> | undefined;
   /** Appends a launch to the plan. */
   launch(launch: TypedLaunch<View>): void;
   /** Records a choice for `explain()`. */

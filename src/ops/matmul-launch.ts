@@ -3,7 +3,8 @@ import { matmul } from '../kernels/generated/matmul.ts';
 import { defineLaunch } from '../kernels/launch.ts';
 import { packStruct } from '../kernels/pack.ts';
 import { launchColumnSums } from './column-sums.ts';
-import { chooseMatmulShape } from './matmul-shape.ts';
+import { chooseMatmulShape, type MatmulShape } from './matmul-shape.ts';
+import { describeMatmulShape, tuneMatmul } from './matmul-tunable.ts';
 import { unusedInput, unusedOutput } from './unused.ts';
 
 /** A matrix in memory: where it begins and how far apart its rows are, both in floats. */
@@ -34,9 +35,8 @@ export interface MatmulRequest {
 /** Emits the launch of a matrix product; two or three where its sum over k is split. */
 export function launchMatmul(lowering: Lowering, request: MatmulRequest): void {
   const { label, m, n, k, a, b, c, bias, columnSums } = request;
-  const shape = chooseMatmulShape(lowering.limits, request);
-  const canSplit = c.stride === n && !bias && isAligned(c.offset) && isAligned(columnSums?.offset);
-  const splitK = canSplit ? shape.splitK : k;
+  const shape = settleShape(lowering, request);
+  const { splitK } = shape;
   const parts = Math.ceil(k / splitK);
   const split = parts > 1 ? splitTargets(lowering, request, parts) : undefined;
   lowering.launch(
@@ -98,6 +98,19 @@ export function launchMatmul(lowering: Lowering, request: MatmulRequest): void {
   if (columnSums && split.sums) {
     sumParts(split.sums, m, offsetView(columnSums.view, columnSums.offset ?? 0, m));
   }
+}
+
+/** The tile of a product: from a tuning where there is one, else by the rule. */
+function settleShape(lowering: Lowering, request: MatmulRequest): MatmulShape {
+  const { label, m, n, k, c, bias, columnSums, transposesA = false, transposesB = false } = request;
+  const canSplit = c.stride === n && !bias && isAligned(c.offset) && isAligned(columnSums?.offset);
+  const rule = chooseMatmulShape(lowering.limits, request);
+  const builtIn = canSplit ? rule : { ...rule, splitK: k };
+  const subject = { m, n, k, transposesA, transposesB, canSplit };
+  const settled = lowering.settled(tuneMatmul(lowering.limits, subject, builtIn));
+  if (!settled) return builtIn;
+  lowering.decide(label, describeMatmulShape(request, settled.shape), settled.reason);
+  return settled.shape;
 }
 
 /** Where the partial products of a split sum go. */

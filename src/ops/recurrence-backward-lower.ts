@@ -42,7 +42,7 @@ export function lowerBackward(
     SymbolicTensor,
   ];
   const requested = lowering.requestedStrategy(node as GraphNode);
-  const shape = chooseRecurrenceShape(lowering, attributes, 1, requested);
+  const shape = chooseRecurrenceShape(lowering, attributes, 'backward', requested);
   lowering.decide(label, describeShape(shape), shape.reason);
 
   const layout = layOutHistory(attributes);

@@ -36,7 +36,7 @@ export function lowerForward(node: GraphNode<RecurrenceAttributes>, lowering: Lo
     SymbolicTensor,
   ];
   const requested = lowering.requestedStrategy(node as GraphNode);
-  const shape = chooseRecurrenceShape(lowering, attributes, cell.gates.length, requested);
+  const shape = chooseRecurrenceShape(lowering, attributes, 'forward', requested);
   lowering.decide(label, describeShape(shape), shape.reason);
 
   const layout = layOutHistory(attributes);

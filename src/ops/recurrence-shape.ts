@@ -1,6 +1,12 @@
 import type { Cell } from '../cells/cell.ts';
-import type { Lowering, Strategy } from '../graph/operator.ts';
+import type { Lowering, PlanLimits, Strategy } from '../graph/operator.ts';
 import { isNarrow } from './matmul-shape.ts';
+import {
+  type RecurrenceDirection,
+  stagedBytes,
+  sumsPerUnit,
+  tuneRecurrence,
+} from './recurrence-tunable.ts';
 
 /** What a recurrence node is: a cell walking over time in one direction. */
 export interface RecurrenceAttributes {
@@ -86,22 +92,32 @@ function splitEvenly(total: number, most: number): number {
   return Math.ceil(total / Math.ceil(total / most));
 }
 
-/**
- * Picks strategy and register tile of a recurrence from its sizes and the adapter's limits.
- *
- * @param sumsPerUnit - sums that a thread holds for each unit and row: gates of the widest phase forward, one
- *   backward.
- */
+/** Picks strategy and register tile of a recurrence: from a tuning where there is one, else by the rule. */
 export function chooseRecurrenceShape(
   lowering: Lowering,
-  { cell, steps, batch, hiddenSize }: RecurrenceAttributes,
-  sumsPerUnit: number,
+  attributes: RecurrenceAttributes,
+  direction: RecurrenceDirection,
   requested: Strategy | undefined,
 ): RecurrenceShape & { readonly reason: string } {
   const { limits } = lowering;
-  const [preferred, why] = preferStrategy(steps, hiddenSize);
-  const strategy = requested ?? preferred;
+  const [preferred, why] = preferStrategy(attributes.steps, attributes.hiddenSize);
   const reason = requested ? 'asked for' : why;
+  const applyRule = (strategy: Strategy) => applyShapeRule(limits, attributes, direction, strategy);
+  const builtIn = applyRule(requested ?? preferred);
+  const subject = { attributes, direction, requested };
+  const settled = lowering.settled(tuneRecurrence(limits, subject, builtIn, applyRule));
+  if (!settled) return { ...builtIn, reason };
+  const isRule = settled.shape === builtIn;
+  return { ...settled.shape, reason: isRule ? `${reason}; ${settled.reason}` : settled.reason };
+}
+
+/** The register tile of a recurrence from its sizes and the adapter's limits. */
+function applyShapeRule(
+  limits: PlanLimits,
+  { cell, steps, batch, hiddenSize }: RecurrenceAttributes,
+  direction: RecurrenceDirection,
+  strategy: Strategy,
+): RecurrenceShape {
   const persists = strategy === 'persistent';
   const narrow = isNarrow(limits);
   const width = Math.max(4, limits.laneWidth);
@@ -113,14 +129,16 @@ export function chooseRecurrenceShape(
   const mostRows = narrow ? Math.min(NARROW_ROWS, Math.ceil(batch / 2)) : WIDE_ROWS;
   const rows = splitEvenly(batch, mostRows);
   const flops = 2 * steps * batch * cell.gates.length * hiddenSize * hiddenSize;
+  const sums = rows * sumsPerUnit({ cell }, direction);
   const units = narrow
-    ? powerOfTwo(Math.min(narrowSums(flops, rows) / (rows * sumsPerUnit), hiddenSize / width))
+    ? powerOfTwo(Math.min(narrowSums(flops, rows) / sums, hiddenSize / width))
     : 1;
   const wanted = persists ? Math.ceil(hiddenSize / units) : narrow ? width : 64;
   const lanes = Math.min(maxLanes, Math.ceil(wanted / width) * width);
   const unitTile = persists ? hiddenSize : lanes * units;
   const spreads = narrow && limits.hasSubgroups;
-  return { strategy, rows, units, lanes, unitTile, spreads, stages: !narrow, reason };
+  const stages = !narrow && stagedBytes(rows, hiddenSize) <= limits.maxComputeWorkgroupStorageSize;
+  return { strategy, rows, units, lanes, unitTile, spreads, stages };
 }
 
 function preferStrategy(steps: number, hiddenSize: number): [Strategy, string] {

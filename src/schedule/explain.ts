@@ -1,4 +1,5 @@
-import type { Launch, Plan } from './plan.ts';
+import { describeEstimates, estimatePlan } from './estimate.ts';
+import type { Launch, Plan, PlanBuffer } from './plan.ts';
 
 /** Sums over a plan's launches: the work of one repetition. */
 export interface PlanTotals {
@@ -10,33 +11,39 @@ export interface PlanTotals {
   readonly ownedBytes: number;
   /** GPU memory of buffers that it shares with other plans. */
   readonly sharedBytes: number;
+  /** GPU memory of activations: the part of `ownedBytes` that is reused within a repetition. */
+  readonly activationBytes: number;
+  /** Most bytes of activations alive at one launch; `activationBytes` over this is the peak's ratio. */
+  readonly neededBytes: number;
 }
 
 /** Counts dispatches, work and memory of a plan. */
 export function measurePlan(plan: Plan): PlanTotals {
   const add = (pick: (launch: Launch) => number): number =>
     plan.launches.reduce((sum, launch) => sum + pick(launch), 0);
-  const memory = (shared: boolean): number =>
-    plan.buffers.reduce(
-      (sum, { role, bytes }) => sum + ((role === 'shared') === shared ? bytes : 0),
-      0,
-    );
+  const memory = (belongs: (role: PlanBuffer['role']) => boolean): number =>
+    plan.buffers.reduce((sum, { role, bytes }) => sum + (belongs(role) ? bytes : 0), 0);
   return {
     dispatches: plan.launches.length,
     flops: add(({ cost }) => cost.flops),
     readBytes: add(({ cost }) => cost.readBytes),
     writtenBytes: add(({ cost }) => cost.writtenBytes),
-    ownedBytes: memory(false),
-    sharedBytes: memory(true),
+    ownedBytes: memory((role) => role !== 'shared'),
+    sharedBytes: memory((role) => role === 'shared'),
+    activationBytes: memory((role) => role === 'activation'),
+    neededBytes: plan.neededBytes,
   };
 }
 
-const quantity = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });
+const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });
+
+/** Three digits and a prefix, e.g. `8.39M`: a billion is G, as B stands for bytes. */
+const quantity = { format: (value: number): string => compact.format(value).replace('B', 'G') };
 
 /**
  * A plan in words: a line per launch with its kernel, workgroups, FLOPs and bytes (as the algorithm needs
- * them), then totals, memory, and each choice with its reason. Runs of dispatches that differ only in
- * their time step are one line.
+ * them), then totals, memory beside what is needed at once, estimates for some GPUs, and each choice with
+ * its reason. Runs of dispatches that differ only in their time step are one line.
  */
 export function explainPlan(plan: Plan): string {
   const lines = [`plan '${plan.name}'`];
@@ -53,12 +60,22 @@ export function explainPlan(plan: Plan): string {
     `  total: ${totals.dispatches} dispatches, ${quantity.format(totals.flops)}FLOP, ` +
       `${quantity.format(totals.readBytes + totals.writtenBytes)}B moved`,
     `  memory: ${quantity.format(totals.ownedBytes)}B of its own, ` +
-      `${quantity.format(totals.sharedBytes)}B shared`,
+      `${quantity.format(totals.sharedBytes)}B shared, ${describePeak(totals)}`,
+    ...describeEstimates(estimatePlan(plan)),
   );
   for (const { node, choice, reason } of plan.decisions) {
     lines.push(`  ${node}: ${choice}; ${reason}`);
   }
   return lines.join('\n');
+}
+
+/** What activations take, beside the most that is alive at one launch. */
+function describePeak({ activationBytes, neededBytes }: PlanTotals): string {
+  const ratio = neededBytes > 0 ? activationBytes / neededBytes : 1;
+  return (
+    `activations ${quantity.format(activationBytes)}B, peak need ${quantity.format(neededBytes)}B ` +
+    `(ratio ${ratio.toFixed(2)})`
+  );
 }
 
 /** Launches of one label and kernel in a row, with the sums of their work. */

@@ -10,6 +10,7 @@ import type {
 } from '../graph/operator.ts';
 import { inputSource, parameterOf, sourceName, stateSource } from '../graph/sources.ts';
 import type { GraphNode, SymbolicTensor } from '../graph/tensor.ts';
+import type { SettledShape, Tunable } from '../graph/tunable.ts';
 import type { TypedLaunch } from '../kernels/launch.ts';
 import type { ParameterLayout } from './parameter-layout.ts';
 import type { Decision } from './plan.ts';
@@ -178,6 +179,10 @@ export class PlanBuilder implements Lowering {
   requestedStrategy(node: GraphNode): Strategy | undefined {
     const { strategy } = this.options;
     return typeof strategy === 'string' ? strategy : strategy?.get(node.label);
+  }
+
+  settled<S extends object>(tunable: Tunable<S>): SettledShape<S> | undefined {
+    return this.options.tuning?.(tunable);
   }
 
   launch(launch: TypedLaunch<View>): void {

@@ -6,6 +6,8 @@ import type { PlanBuffer } from './plan.ts';
 export interface MemoryAssignment {
   readonly buffers: readonly PlanBuffer[];
   readonly indexOf: ReadonlyMap<Storage, number>;
+  /** Most bytes of activations alive at one launch: what no sharing can go below. */
+  readonly neededBytes: number;
 }
 
 interface Lifetime {
@@ -33,10 +35,11 @@ export function assignMemory(
   const indexOf = new Map<Storage, number>();
   const free: { index: number; bytes: number; taken: Lifetime[] }[] = [];
   const lifetimes = findLifetimes(launches, pinned);
+  const activations = lifetimes.filter(({ storage }) => isActivation(storage));
   const shareable: Lifetime[] = [];
   for (const lifetime of lifetimes) {
     const { storage } = lifetime;
-    if (storage.key === undefined && storage.content === undefined && !pinned.has(storage)) {
+    if (isActivation(storage) && !pinned.has(storage)) {
       shareable.push(lifetime);
       continue;
     }
@@ -68,7 +71,26 @@ export function assignMemory(
     indexOf.set(storage, buffers.length);
     buffers.push({ label: storage.label, bytes: storage.bytes, role: 'activation' });
   }
-  return { buffers, indexOf };
+  return { buffers, indexOf, neededBytes: findPeak(activations, launches.length) };
+}
+
+function isActivation({ key, content }: Storage): boolean {
+  return key === undefined && content === undefined;
+}
+
+/** The largest sum of bytes that live during the same launch; pinned storages live during all. */
+function findPeak(lifetimes: readonly Lifetime[], launchCount: number): number {
+  const changes = new Float64Array(launchCount + 2);
+  for (const { storage, first, last } of lifetimes) {
+    changes[first] = (changes[first] as number) + storage.bytes;
+    changes[last + 1] = (changes[last + 1] as number) - storage.bytes;
+  }
+  let [alive, peak] = [0, 0];
+  for (const change of changes) {
+    alive += change;
+    peak = Math.max(peak, alive);
+  }
+  return peak;
 }
 
 function findLifetimes(

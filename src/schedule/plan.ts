@@ -71,4 +71,6 @@ export interface Plan {
   /** Tensors that the caller may write (inputs) or read (outputs, gradients, kept activations). */
   readonly tensors: ReadonlyMap<string, PlanTensor>;
   readonly decisions: readonly Decision[];
+  /** Most bytes of activations alive at one launch: what sharing their buffers cannot go below. */
+  readonly neededBytes: number;
 }

@@ -1,5 +1,6 @@
 import type { Lowering, PlanLimits, Strategy } from '../graph/operator.ts';
 import type { SymbolicTensor } from '../graph/tensor.ts';
+import type { ShapeSource } from '../graph/tunable.ts';
 import type { ParameterLayout } from './parameter-layout.ts';
 
 /** Launches that do not come from the graph: batch gathering, clipping, optimizer updates. */
@@ -26,6 +27,8 @@ export interface ScheduleOptions {
   readonly limits: PlanLimits;
   /** Forces a recurrence strategy, for all recurrences or by node label. */
   readonly strategy?: Strategy | ReadonlyMap<string, Strategy>;
+  /** Shapes of kernels that are not to be left to the rules: those that a tuning has measured. */
+  readonly tuning?: ShapeSource;
   /** Keeps every tensor readable under its label: no buffer is shared. For finding non-finite values. */
   readonly keepsAll?: boolean;
   /** Packs weights once per submit and not once per repetition: nothing in the plan changes them. */

@@ -133,5 +133,6 @@ function finishPlan(
     launches: body.map(resolveLaunch),
     tensors,
     decisions: builder.decisions,
+    neededBytes: memory.neededBytes,
   };
 }

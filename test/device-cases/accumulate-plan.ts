@@ -71,6 +71,7 @@ export function makeAccumulatePlan(changes: Partial<Plan> = {}): Plan {
       ['total', tensor(4)],
     ]),
     decisions: [],
+    neededBytes: bytes,
     ...changes,
   };
 }

@@ -5,6 +5,8 @@ import { mapRows, splitGrid } from '../../../src/ops/grid.ts';
 const limits = (laneWidth: number): PlanLimits => ({
   maxComputeInvocationsPerWorkgroup: 256,
   maxComputeWorkgroupSizeX: 256,
+  maxComputeWorkgroupSizeY: 256,
+  maxComputeWorkgroupStorageSize: 16_384,
   maxComputeWorkgroupsPerDimension: 65_535,
   maxStorageBufferBindingSize: 2 ** 27,
   maxBufferSize: 2 ** 28,

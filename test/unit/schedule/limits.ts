@@ -4,6 +4,8 @@ import type { PlanLimits } from '../../../src/graph/operator.ts';
 export const narrowLimits: PlanLimits = {
   maxComputeInvocationsPerWorkgroup: 256,
   maxComputeWorkgroupSizeX: 256,
+  maxComputeWorkgroupSizeY: 256,
+  maxComputeWorkgroupStorageSize: 16_384,
   maxComputeWorkgroupsPerDimension: 65_535,
   maxStorageBufferBindingSize: 134_217_728,
   maxBufferSize: 268_435_456,

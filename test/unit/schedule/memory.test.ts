@@ -57,6 +57,52 @@ describe('assignMemory', () => {
     expect(assignMemory(launches, new Set(chain)).buffers).toHaveLength(7);
   });
 
+  it('says how many bytes of activations are needed at once, and comes near', () => {
+    const [a, b, c, d] = [300, 200, 500, 100].map((bytes, index) =>
+      makeStorage(`s${index}`, bytes),
+    );
+    const [one, two, three, four] = [a, b, c, d] as [Storage, Storage, Storage, Storage];
+    const zeros = { label: 'zeros', bytes: 4096, content: new Uint8Array(4096) };
+    const parameters = { label: 'parameters', bytes: 8192, key: 'parameters' };
+    // Alive: one; one + two; two + three; three + four. What belongs to nobody else is not counted.
+    const bound = [
+      [one, zeros],
+      [one, two, parameters],
+      [two, three],
+      [three, four, zeros],
+    ];
+    const launches = bound.map(makeLaunch);
+    expect(assignMemory(launches, new Set()).neededBytes).toBe(700);
+    expect(assignMemory(launches, new Set([four])).neededBytes).toBe(800);
+    expect(assignMemory(launches, new Set([one, four])).neededBytes).toBe(1100);
+    expect(assignMemory([], new Set()).neededBytes).toBe(0);
+
+    const outside = makeStorage('never bound', 640);
+    expect(assignMemory(launches, new Set([outside])).neededBytes).toBe(1340);
+  });
+
+  it('never needs more than it takes, and takes a tenth more at most on average', () => {
+    const ratios: number[] = [];
+    for (let seed = 1; seed <= 60; seed++) {
+      const random = new Random(seed, 5);
+      const pick = (count: number) => Math.floor(random.uniform() * count);
+      const bound: Storage[][] = Array.from({ length: 5 + pick(30) }, () => []);
+      const storages = Array.from({ length: 10 + pick(30) }, (_none, index) =>
+        makeStorage(`s${index}`, 256 * (1 + pick(40))),
+      );
+      for (const storage of storages) {
+        const first = pick(bound.length);
+        const last = Math.min(bound.length - 1, first + pick(6));
+        for (const at of [first, last]) bound[at]?.push(storage);
+      }
+      const { buffers, neededBytes } = assignMemory(bound.map(makeLaunch), new Set());
+      const total = buffers.reduce((sum, { bytes }) => sum + bytes, 0);
+      expect(total, `seed ${seed}`).toBeGreaterThanOrEqual(neededBytes);
+      ratios.push(total / neededBytes);
+    }
+    expect(ratios.reduce((sum, ratio) => sum + ratio) / ratios.length).toBeLessThan(1.1);
+  });
+
   it('keeps constants and shared buffers to themselves, with their role', () => {
     const content = new Uint8Array(256);
     const constant = { label: 'zeros', bytes: 256, content };

@@ -123,6 +123,9 @@ describe('the plan of a one-layer LSTM language model', () => {
     expect(lines.find((line) => line.startsWith('  total:'))).toMatch(
       /^ {2}total: \d+ dispatches, [\d.]+MFLOP, [\d.]+MB moved$/,
     );
+    expect(lines.find((line) => line.startsWith('  memory:'))).toMatch(
+      /^ {2}memory: [\d.]+KB of its own, [\d.]+KB shared, activations [\d.]+KB, peak need [\d.]+KB \(ratio 1\.\d\d\)$/,
+    );
     const stepwise = explainPlan(planLanguageModel(size, { strategy: 'stepwise' }));
     expect(stepwise).toMatch(
       /lstm\/recurrence_l0: recurrence-forward \+ lstm × 17, 2×\d+×1 workgroups, 8\.39MFLOP, /,

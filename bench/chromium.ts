@@ -1,0 +1,124 @@
+import { availableParallelism, cpus, release, type as systemName } from 'node:os';
+import { resolve } from 'node:path';
+import puppeteer, { type Browser, type Page } from 'puppeteer';
+import { build, type PreviewServer, preview } from 'vite';
+import { browserFlags, findBrowser } from '../src/cli/chromium.ts';
+import type { Effort } from './interleave.ts';
+import type { Limits } from './limits.ts';
+import type { WorkloadRun } from './page/driver.ts';
+import type { PeerName } from './peer.ts';
+import type { Machine } from './report.ts';
+
+const configFile = resolve(import.meta.dirname, 'vite.config.ts');
+/** A workload may take this long with all peers. */
+const workloadLimitMs = 3_600_000;
+
+/** The bench's page in a headless browser. */
+export interface BenchPage {
+  examine(): Promise<{ machine: Machine; limits: Limits }>;
+  run(workload: string, peers: readonly PeerName[], effort: Effort): Promise<WorkloadRun>;
+  close(): Promise<void>;
+}
+
+/** Builds the page and serves it. Close the server when done. */
+export async function servePage(port: number): Promise<{ url: string; server: PreviewServer }> {
+  await build({ configFile, logLevel: 'error' });
+  const server = await preview({ configFile, logLevel: 'error', preview: { port } });
+  const url = server.resolvedUrls?.local[0];
+  if (url === undefined) throw new Error('vite serves the page, but does not say where.');
+  return { url, server };
+}
+
+/**
+ * Builds the page and opens it in a headless Chromium.
+ *
+ * @param report - gets a line for everything that happens.
+ * @throws {Error} if there is no adapter of the kind that GATEFOLD_ADAPTER asks for.
+ */
+export async function openPage(report: (text: string) => void): Promise<BenchPage> {
+  const { url, server } = await servePage(0);
+  let browser: Browser | undefined;
+  const close = async (): Promise<void> => {
+    await browser?.close();
+    await server.close();
+  };
+  try {
+    const choice = process.env.GATEFOLD_ADAPTER;
+    browser = await launch(choice === 'software');
+    let page = await open(browser, url, report);
+    if (choice !== 'hardware' && choice !== 'software' && !(await hasAdapter(page))) {
+      await browser.close();
+      browser = await launch(true);
+      page = await open(browser, url, report);
+    }
+    return makeBenchPage(browser, page, url, report, choice, close);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function makeBenchPage(
+  browser: Browser,
+  opened: Page,
+  url: string,
+  report: (text: string) => void,
+  choice: string | undefined,
+  close: () => Promise<void>,
+): BenchPage {
+  let page = opened;
+  return {
+    examine: async () => {
+      const { machine, limits } = await page.evaluate(() => window.bench.examine());
+      if (choice === 'hardware' && machine.isSoftware) {
+        throw new Error(`asked for a hardware adapter, the browser has '${machine.adapter}'.`);
+      }
+      const processor = cpus()[0]?.model.trim() ?? null;
+      const platform = `${systemName()} ${release()}`;
+      const cores = availableParallelism();
+      const runtime = `${await browser.version()}, headless`;
+      return { machine: { ...machine, runtime, platform, processor, cores }, limits };
+    },
+    run: async (workload, peers, effort) => {
+      try {
+        return await page.evaluate(
+          (name, names, limit) => window.bench.runWorkload(name, names, limit),
+          workload,
+          peers,
+          effort,
+        );
+      } catch (error) {
+        // The page is gone, or something in it hangs: the next workload gets a new one.
+        await page.close().catch(() => undefined);
+        page = await open(browser, url, report);
+        throw error;
+      }
+    },
+    close,
+  };
+}
+
+async function launch(software: boolean): Promise<Browser> {
+  const { executable, environment, headlessShell } = await findBrowser(puppeteer);
+  return puppeteer.launch({
+    executablePath: executable,
+    headless: headlessShell ? 'shell' : true,
+    env: { ...process.env, ...environment },
+    protocolTimeout: workloadLimitMs,
+    // The second one lets WebGL run where there is no GPU.
+    args: [...browserFlags(software), '--enable-unsafe-swiftshader'],
+  });
+}
+
+async function open(browser: Browser, url: string, report: (text: string) => void): Promise<Page> {
+  const page = await browser.newPage();
+  page.on('pageerror', (error) => report(`page: ${String(error)}`));
+  await page.exposeFunction('reportToBench', report);
+  await page.goto(url);
+  await page.waitForFunction(() => 'bench' in window);
+  return page;
+}
+
+function hasAdapter(page: Page): Promise<boolean> {
+  return page.evaluate(async () => Boolean(await navigator.gpu?.requestAdapter()));
+}

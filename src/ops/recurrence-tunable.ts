@@ -1,0 +1,138 @@
+import type { PlanLimits, Strategy } from '../graph/operator.ts';
+import type { Tunable } from '../graph/tunable.ts';
+import type { RecurrenceAttributes, RecurrenceShape } from './recurrence-shape.ts';
+
+/** Which way a recurrence kernel walks. */
+export type RecurrenceDirection = 'forward' | 'backward';
+
+/** A recurrence as far as its shape depends on it. */
+export interface RecurrenceSubject {
+  readonly attributes: RecurrenceAttributes;
+  readonly direction: RecurrenceDirection;
+  /** The strategy that was asked for; undefined where it is to be chosen, too. */
+  readonly requested: Strategy | undefined;
+}
+
+/** The choice of a recurrence's shape. */
+export interface RecurrenceTunable extends Tunable<RecurrenceShape> {
+  readonly kernel: 'recurrence-forward' | 'recurrence-backward';
+  readonly subject: RecurrenceSubject;
+}
+
+/** Most sums of a thread: more would not stay in registers, and take seconds to build. */
+const MOST_SUMS = 256;
+
+/** Sums that a thread holds for each unit and row: one per gate forward, one backward. */
+export function sumsPerUnit(
+  { cell }: Pick<RecurrenceAttributes, 'cell'>,
+  direction: RecurrenceDirection,
+): number {
+  return direction === 'forward' ? cell.gates.length : 1;
+}
+
+/** Bytes of workgroup memory that a staged state takes. */
+export function stagedBytes(rows: number, hiddenSize: number): number {
+  return 16 * rows * Math.ceil(hiddenSize / 4);
+}
+
+/**
+ * What may be measured in place of the built-in shape of a recurrence.
+ *
+ * @param applyRule - the built-in shape of another strategy.
+ */
+export function tuneRecurrence(
+  limits: PlanLimits,
+  subject: RecurrenceSubject,
+  builtIn: RecurrenceShape,
+  applyRule: (strategy: Strategy) => RecurrenceShape,
+): RecurrenceTunable {
+  const { attributes, direction, requested } = subject;
+  const { cell, steps, batch, hiddenSize } = attributes;
+  const keep = (shapes: readonly RecurrenceShape[]) =>
+    shapes.filter((shape) => isSensible(attributes, shape) && !refuse(limits, subject, shape));
+  const sizes = `t=${steps} b=${batch} h=${hiddenSize}`;
+  const kernel = `recurrence-${direction}` as const;
+  return {
+    key: `${kernel} ${cell.shader} ${sizes}${requested ? ` ${requested}` : ''}`,
+    kernel,
+    subject,
+    flops: 2 * steps * batch * cell.gates.length * hiddenSize * hiddenSize,
+    builtIn,
+    refuse: (shape) => refuse(limits, subject, shape),
+    seeds() {
+      const { stages, spreads, strategy } = builtIn;
+      const other = strategy === 'persistent' ? 'stepwise' : 'persistent';
+      return keep([
+        ...(requested ? [] : [applyRule(other)]),
+        { ...builtIn, stages: !stages, spreads: false },
+        { ...builtIn, stages: false, spreads: !spreads },
+      ]);
+    },
+    neighbours: (shape) => keep(listNeighbours(shape)),
+  };
+}
+
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 1;
+}
+
+function refuse(
+  limits: PlanLimits,
+  { attributes, direction, requested }: RecurrenceSubject,
+  { strategy, rows, units, lanes, unitTile, spreads, stages }: RecurrenceShape,
+): string | undefined {
+  const { hiddenSize, batch } = attributes;
+  if (strategy !== 'persistent' && strategy !== 'stepwise') {
+    return "strategy is 'persistent' or 'stepwise'";
+  }
+  if (requested && strategy !== requested) return `the strategy '${requested}' is asked for`;
+  const most = Math.floor(MOST_SUMS / sumsPerUnit(attributes, direction));
+  if (![rows, units, lanes, unitTile].every(isCount) || rows * units > most) {
+    return `rows, units, lanes and unitTile are positive integers, rows · units at most ${most}`;
+  }
+  const mostLanes = Math.min(
+    limits.maxComputeInvocationsPerWorkgroup,
+    limits.maxComputeWorkgroupSizeX,
+  );
+  if (lanes > mostLanes) return `lanes is a workgroup, at most ${mostLanes} here`;
+  const expected = strategy === 'persistent' ? hiddenSize : lanes * units;
+  if (unitTile !== expected) return `unitTile is ${expected} for this strategy`;
+  if (spreads && (!limits.hasSubgroups || lanes % 4 !== 0 || stages)) {
+    return 'spreads needs the feature subgroups and lanes in fours, and goes without stages';
+  }
+  const bytes = stagedBytes(rows, hiddenSize);
+  if (stages && bytes > limits.maxComputeWorkgroupStorageSize) {
+    return (
+      `stages takes ${bytes} bytes of workgroup memory, there are ` +
+      `${limits.maxComputeWorkgroupStorageSize}`
+    );
+  }
+  if (Math.ceil(batch / rows) > limits.maxComputeWorkgroupsPerDimension) {
+    return `batch ${batch} makes more than ${limits.maxComputeWorkgroupsPerDimension} workgroups`;
+  }
+  return undefined;
+}
+
+/** Whether a tile is not mostly outside of the state. */
+function isSensible(
+  { batch, hiddenSize }: RecurrenceAttributes,
+  { rows, units, lanes }: RecurrenceShape,
+): boolean {
+  return (rows === 1 || rows < 2 * batch) && (units === 1 || lanes * units < 2 * hiddenSize);
+}
+
+function listNeighbours(shape: RecurrenceShape): RecurrenceShape[] {
+  const { strategy, rows, units, lanes, unitTile } = shape;
+  const moved = (change: Partial<RecurrenceShape>): RecurrenceShape => {
+    const next = { ...shape, ...change };
+    return { ...next, unitTile: strategy === 'persistent' ? unitTile : next.lanes * next.units };
+  };
+  return [
+    moved({ rows: rows * 2 }),
+    moved({ units: units * 2 }),
+    moved({ rows: Math.ceil(rows / 2) }),
+    moved({ units: Math.floor(units / 2) }),
+    moved({ lanes: lanes * 2 }),
+    moved({ lanes: lanes / 2 }),
+  ];
+}
