@@ -21,6 +21,7 @@ export type {
   Lowering,
   Operator,
   PlanLimits,
+  PlanStrategy,
   ReferenceContext,
   Storage,
   Strategy,

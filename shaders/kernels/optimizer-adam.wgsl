@@ -1,7 +1,7 @@
 // Adam and AdamW over the flat parameter buffer. Runs after finish-step, so that `step` counts from 1.
 // Source: Kingma & Ba 2015; Loshchilov & Hutter 2019 (decoupled weight decay).
 //
-// Dispatch: a loop over the grid, 64 threads a workgroup, four floats per thread and turn.
+// Dispatch: a loop over the grid, four floats per thread and turn.
 // Layouts: parameters, gradients, mean, variance [4·vector_count].
 // FLOPs about 14 and bytes 28 per parameter.
 //! join lib/training-state
@@ -18,6 +18,7 @@ struct Options {
 }
 
 const vector_count: u32 = 16u; // specialize
+const threads: u32 = 64u; // specialize
 const decoupled: bool = false; // specialize
 const clips_value: bool = false; // specialize
 
@@ -28,7 +29,7 @@ const clips_value: bool = false; // specialize
 @group(0) @binding(4) var<storage, read_write> variance: array<vec4f>;
 @group(0) @binding(5) var<uniform> options: Options;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(threads)
 fn main(@builtin(global_invocation_id) thread: vec3u, @builtin(num_workgroups) groups: vec3u) {
   if (state.halted != 0u) {
     return;
@@ -36,7 +37,7 @@ fn main(@builtin(global_invocation_id) thread: vec3u, @builtin(num_workgroups) g
   let rate = state.learning_rate;
   let step_size = rate / missing_weight(f32(state.step) * options.mean_log_decay);
   let correction = inverseSqrt(missing_weight(f32(state.step) * options.variance_log_decay));
-  for (var index = thread.x; index < vector_count; index += groups.x * 64u) {
+  for (var index = thread.x; index < vector_count; index += groups.x * threads) {
     var value = parameters[index];
     var gradient = gradients[index] * state.gradient_scale;
     if (clips_value) {

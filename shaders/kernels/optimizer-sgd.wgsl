@@ -1,7 +1,7 @@
 // Stochastic gradient descent over the flat parameter buffer, with PyTorch's meaning of momentum,
 // dampening, nesterov and weight decay. Runs after finish-step, so that `step` counts from 1.
 //
-// Dispatch: a loop over the grid, 64 threads a workgroup, four floats per thread and turn.
+// Dispatch: a loop over the grid, four floats per thread and turn.
 // Layouts: parameters, gradients, momentum [4·vector_count]; momentum is unread where has_momentum is
 // false. FLOPs up to 9 and bytes 12 (20 with momentum) per parameter.
 //! join lib/training-state
@@ -14,6 +14,7 @@ struct Options {
 }
 
 const vector_count: u32 = 16u; // specialize
+const threads: u32 = 64u; // specialize
 const has_momentum: bool = false; // specialize
 const nesterov: bool = false; // specialize
 const clips_value: bool = false; // specialize
@@ -24,12 +25,12 @@ const clips_value: bool = false; // specialize
 @group(0) @binding(3) var<storage, read_write> momentum_buffer: array<vec4f>;
 @group(0) @binding(4) var<uniform> options: Options;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(threads)
 fn main(@builtin(global_invocation_id) thread: vec3u, @builtin(num_workgroups) groups: vec3u) {
   if (state.halted != 0u) {
     return;
   }
-  for (var index = thread.x; index < vector_count; index += groups.x * 64u) {
+  for (var index = thread.x; index < vector_count; index += groups.x * threads) {
     let value = parameters[index];
     var gradient = gradients[index] * state.gradient_scale;
     if (clips_value) {

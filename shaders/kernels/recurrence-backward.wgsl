@@ -86,7 +86,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         let has_source = source_position < steps;
         let source_begin = time_of(source_position) * batch * gate_size;
         for (var base = unit_begin; base < unit_end; base += tile_units) {
-          let tile_weight = &weight[base / tile_units];
+          let tile = base / tile_units;
           var acc: array<f32, rows * units>; // registers
           var row_begin: array<u32, rows>; // registers
           for (var r = 0u; r < rows; r++) { // unroll
@@ -117,7 +117,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
                   }
                 }
                 for (var n = 0u; n < units; n++) { // unroll
-                  let w = (*tile_weight)[g][k4][n][lane];
+                  let w = weight[tile][g][k4][n][lane];
                   for (var r = 0u; r < rows; r++) { // unroll
                     acc[r * units + n] += dot(v[r], w);
                   }

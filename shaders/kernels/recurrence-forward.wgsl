@@ -100,7 +100,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
           workgroupBarrier();
         }
         for (var base = unit_begin; base < unit_end; base += tile_units) {
-          let tile_weight = &weight[base / tile_units];
+          let tile = base / tile_units;
           var acc: array<f32, rows * units * gates>; // registers
           var column: array<u32, units>; // registers
           var row_begin: array<u32, rows>; // registers
@@ -133,7 +133,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
             }
             for (var n = 0u; n < units; n++) { // unroll
               for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
-                let w = (*tile_weight)[k4][g][n][lane];
+                let w = weight[tile][k4][g][n][lane];
                 for (var r = 0u; r < rows; r++) { // unroll
                   acc[(r * units + n) * gates + g] += dot(v[r], w);
                 }

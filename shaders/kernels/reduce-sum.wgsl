@@ -1,16 +1,16 @@
 // Sum over a whole tensor, or over the squared differences of two, times a factor. Large tensors take two
 // launches: partial sums of several workgroups, then this kernel once more over the parts.
 //
-// Dispatch: a loop over the grid, 64 threads a workgroup; workgroup g writes output[g]. The order of the
+// Dispatch: a loop over the grid, `threads` (a power of two) in a workgroup; workgroup g writes output[g]. The order of the
 // additions depends on the sizes only, so equal inputs give equal bits.
-// Layouts: left, right [count]; right is read only where takes_difference. Six barriers: a tree over the
-// threads. FLOPs 1 or 3 per element; bytes 4 or 8 per element.
+// Layouts: left, right [count]; right is read only where takes_difference. A tree over the
+// threads: a barrier for each halving. FLOPs 1 or 3 per element; bytes 4 or 8 per element.
 
 const count: u32 = 4u; // specialize
 const takes_difference: bool = false; // specialize
 const factor: f32 = 1.0; // specialize
 
-const threads: u32 = 64u;
+const threads: u32 = 64u; // specialize
 
 @group(0) @binding(0) var<storage, read> left: array<f32>;
 @group(0) @binding(1) var<storage, read> right: array<f32>;

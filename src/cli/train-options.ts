@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { cells } from '../cells/registry.ts';
-import type { Strategy } from '../graph/operator.ts';
+import { type PlanStrategy, planStrategies } from '../graph/operator.ts';
 import { optimizers } from '../training/optimizers.ts';
 import {
   parseCount,
@@ -40,7 +40,7 @@ export interface TrainFlags {
   readonly clipNorm: number;
   readonly seed: number;
   readonly device?: DeviceChoice;
-  readonly strategy?: Strategy;
+  readonly strategy?: PlanStrategy;
   readonly checkpoint?: string;
   readonly saveEvery?: number;
   readonly resume?: string;
@@ -154,10 +154,7 @@ function makeOptions(): Option[] {
     ...group(
       'Device:',
       makeDeviceOption(),
-      new Option('--strategy <name>', 'force how recurrences run').choices([
-        'persistent',
-        'stepwise',
-      ]),
+      new Option('--strategy <name>', 'force how a step runs').choices([...planStrategies]),
       number('--validate <n>', 'repeat every nth step on the reference, compare', parseCount),
       new Option('--explain', 'print the plan of a training step'),
     ),

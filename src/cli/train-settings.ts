@@ -1,6 +1,6 @@
 import { type CellName, cells } from '../cells/registry.ts';
 import { FileFormatError } from '../errors.ts';
-import type { Strategy } from '../graph/operator.ts';
+import type { PlanStrategy } from '../graph/operator.ts';
 import { dropout, embedding, linear, oneHot } from '../layers/basic.ts';
 import { type Model, sequential } from '../layers/model.ts';
 import { recurrent } from '../layers/recurrent.ts';
@@ -43,7 +43,7 @@ export interface TrainSettings {
   /** 0: gradients are not clipped. */
   readonly clipNorm: number;
   readonly seed: number;
-  readonly strategy?: Strategy;
+  readonly strategy?: PlanStrategy;
 }
 
 /** What the command line stores in a checkpoint beside what the library does. */

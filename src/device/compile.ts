@@ -1,5 +1,6 @@
 import { DeviceError } from '../errors.ts';
-import type { Launch, Plan } from '../schedule/plan.ts';
+import type { Launch, Plan, PlanBuffer } from '../schedule/plan.ts';
+import { compileResident } from './compile-resident.ts';
 import type { DeviceCore } from './core.ts';
 import { type Command, encodeCommands } from './encode.ts';
 import { Executable } from './executable.ts';
@@ -14,6 +15,7 @@ import {
   type KernelRegistry,
 } from './plan-checks.ts';
 import type { ReadbackRing } from './readback.ts';
+import { LaunchReplay, type Replay } from './replay.ts';
 
 /** How to compile a plan. */
 export interface CompileOptions {
@@ -56,22 +58,20 @@ export async function compilePlan(
   const action = `compile plan '${plan.name}'`;
   core.assertAlive(action);
   const given = findSharedBuffers(plan, shared);
-  const resolved = await resolveLaunches(core, pipelines, plan, options);
+  const compiled = await compileCommands({ core, pipelines, ring }, plan, options, action);
   core.assertAlive(action);
   const owned: GPUBuffer[] = [];
   try {
-    const uniforms = findUniforms(resolved);
     const buffers = plan.buffers.map((buffer, index) => {
       const existing = given.get(index);
       if (existing) return existing;
-      const poisoned = options.poison && buffer.role === 'activation';
-      const content = buffer.content ?? (poisoned ? nanBytes(buffer.bytes) : undefined);
+      const content = contentOf(buffer, options.poison ?? false);
       const created = core.createBuffer({
         label: `${plan.name}/${buffer.label}`,
         bytes: buffer.bytes,
         usage:
           (buffer.role === 'uniform' ? bufferUsage.uniform : bufferUsage.storage) |
-          (uniforms.has(index) ? bufferUsage.uniform : 0) |
+          (compiled.uniforms.has(index) ? bufferUsage.uniform : 0) |
           bufferUsage.copySource |
           bufferUsage.copyTarget,
         ...(content ? { content } : {}),
@@ -79,15 +79,53 @@ export async function compilePlan(
       owned.push(created);
       return created;
     });
-    const commands = await bindLaunches(core, action, resolved, buffers);
+    const replay = await compiled.bind(buffers, owned);
     await core.settle(action, Promise.resolve());
-    const prologue = commands.slice(0, plan.prologue.length);
-    const repeated = commands.slice(plan.prologue.length);
-    return new Executable({ core, ring, plan, buffers, owned, prologue, commands: repeated });
+    return new Executable({ core, ring, plan, buffers, owned, replay });
   } catch (error) {
     for (const buffer of owned) core.destroyBuffer(buffer);
     throw error;
   }
+}
+
+/** Pipelines of a plan, and how they are bound once its buffers exist. */
+interface CompiledCommands {
+  /** Buffers that are bound as uniforms. */
+  readonly uniforms: ReadonlySet<number>;
+  /** @param owned - takes what is created on the way. */
+  bind(buffers: readonly GPUBuffer[], owned: GPUBuffer[]): Promise<Replay>;
+}
+
+async function compileCommands(
+  { core, pipelines }: CompileContext,
+  plan: Plan,
+  options: CompileOptions,
+  action: string,
+): Promise<CompiledCommands> {
+  const { resident } = plan;
+  if (resident) return compileResident({ core, pipelines, plan, resident, ...options });
+  const resolved = await resolveLaunches(core, pipelines, plan, options);
+  return {
+    uniforms: findUniforms(resolved),
+    bind: async (buffers) => {
+      const commands = await bindLaunches(core, action, resolved, buffers);
+      const [first, repeated] = [plan.prologue.length, commands.slice(plan.prologue.length)];
+      return new LaunchReplay(core, plan, commands.slice(0, first), repeated);
+    },
+  };
+}
+
+/** What a buffer holds at first. */
+function contentOf(
+  { content, contents = [], bytes, role }: PlanBuffer,
+  poisons: boolean,
+): Uint8Array | undefined {
+  if (content) return content;
+  const isPoisoned = poisons && role === 'activation';
+  if (!isPoisoned && contents.length === 0) return undefined;
+  const initial = isPoisoned ? nanBytes(bytes) : new Uint8Array(bytes);
+  for (const part of contents) initial.set(part.content, part.offsetBytes);
+  return initial;
 }
 
 function findSharedBuffers(

@@ -2,7 +2,7 @@ import type { Launch } from '../schedule/plan.ts';
 
 /** A launch that is ready to be encoded. */
 export interface Command {
-  readonly launch: Launch;
+  readonly launch: Pick<Launch, 'label' | 'kernel' | 'workgroups'>;
   readonly pipeline: GPUComputePipeline;
   /** One bind group for each group of the kernel. */
   readonly groups: readonly GPUBindGroup[];

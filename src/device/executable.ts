@@ -1,8 +1,9 @@
 import { DeviceError, OptionError, ShapeError } from '../errors.ts';
 import type { Plan, PlanTensor } from '../schedule/plan.ts';
 import type { DeviceCore } from './core.ts';
-import { type Command, encodeCommands } from './encode.ts';
+import { encodeCommands } from './encode.ts';
 import type { ReadbackRing } from './readback.ts';
+import type { Replay } from './replay.ts';
 import { type LaunchTime, timeLaunches } from './timing.ts';
 
 /** What a compiled plan works with. */
@@ -12,8 +13,7 @@ export interface ExecutableParts {
   readonly plan: Plan;
   readonly buffers: readonly GPUBuffer[];
   readonly owned: readonly GPUBuffer[];
-  readonly prologue: readonly Command[];
-  readonly commands: readonly Command[];
+  readonly replay: Replay;
 }
 
 /** Contents of a tensor: `Float32Array` for f32, `Int32Array` for i32. */
@@ -37,10 +37,9 @@ export class Executable {
 
   /**
    * Submits the prologue once and the launches `repeats` times, in one submit. It waits for nothing
-   * and creates no buffer; mistakes found by the device come with the next call that waits.
+   * and creates no buffer; mistakes found by the device come with the next call that waits. `version` is that of
+   * what the prologue reads, the parameters: where it has run for the same version before, it is left out.
    *
-   * @param options.version - of what the prologue reads, the parameters: where it has run for the same
-   *   version before, it is left out.
    * @throws {DeviceLostError} if the device is gone.
    */
   run({
@@ -56,12 +55,12 @@ export class Executable {
         `plan '${this.plan.name}': repeats is ${repeats}, expected an integer of at least 1.`,
       );
     }
-    const { core, commands } = this.#parts;
+    const { core, replay } = this.#parts;
     const isCurrent = version !== undefined && version === this.#prologueVersion;
-    const prologue = isCurrent ? [] : this.#parts.prologue;
     this.#prologueVersion = version;
-    core.submit(encodeCommands(core.gpu, this.plan.name, prologue, commands, repeats));
-    core.counters.dispatches += prologue.length + repeats * commands.length;
+    const { buffer, dispatches } = replay.encode(repeats, !isCurrent);
+    core.submit(buffer);
+    core.counters.dispatches += dispatches;
   }
 
   /**
@@ -120,7 +119,8 @@ export class Executable {
    */
   async time({ repeats = 5 }: { readonly repeats?: number } = {}): Promise<LaunchTime[] | null> {
     this.#assertUsable('time');
-    const { core, ring, prologue, commands } = this.#parts;
+    const { core, ring, replay } = this.#parts;
+    const { prologue, commands } = replay;
     if (!core.gpu.features.has('timestamp-query')) return null;
     if (prologue.length > 0) core.submit(encodeCommands(core.gpu, this.plan.name, prologue, [], 1));
     core.counters.dispatches += prologue.length;

@@ -15,6 +15,22 @@ export interface KernelUse {
   readonly constants: Readonly<Record<string, number | boolean>>;
 }
 
+/** What of a binding decides about its layout. */
+export type BindingLayout = Pick<BindingDescription, 'binding' | 'kind' | 'access'>;
+
+/** A complete WGSL module with the entry point `main`. */
+export interface CodeUse {
+  readonly name: string;
+  readonly code: string;
+  readonly groups: readonly (readonly BindingLayout[])[];
+}
+
+/** WGSL to be built, and what errors call it. */
+interface ShaderCode extends CodeUse {
+  readonly title: string;
+  readonly entryPoint: string;
+}
+
 /** A kernel ready to run: its pipeline and the layout of each of its bind groups. */
 export interface BuiltKernel {
   readonly pipeline: GPUComputePipeline;
@@ -43,13 +59,11 @@ export class PipelineCache {
    */
   build(use: KernelUse, label: string): Promise<BuiltKernel> {
     const { code, key } = this.#join(use);
-    let built = this.#built.get(key);
-    if (!built) {
-      built = this.#create(use, code, label);
-      this.#built.set(key, built);
-      built.catch(() => this.#built.delete(key));
-    }
-    return built;
+    return this.#once(key, () => {
+      const { name, entryPoint } = use.kernel;
+      const groups = describeGroups(use.kernel);
+      return this.#create({ name, title: nameUse(use), entryPoint, code, groups }, label);
+    });
   }
 
   #join(use: KernelUse): JoinedKernel {
@@ -70,18 +84,38 @@ export class PipelineCache {
     return joined;
   }
 
-  async #create(use: KernelUse, code: string, label: string): Promise<BuiltKernel> {
+  /**
+   * @throws {ShaderError} with line, column and source line if the WGSL does not compile.
+   */
+  buildCode({ name, code, groups }: CodeUse): Promise<BuiltKernel> {
+    const key = `${groups.map(describeLayout).join('\n')}\n${code}`;
+    return this.#once(key, () =>
+      this.#create({ name, title: `'${name}'`, entryPoint: 'main', code, groups }, name),
+    );
+  }
+
+  #once(key: string, create: () => Promise<BuiltKernel>): Promise<BuiltKernel> {
+    let built = this.#built.get(key);
+    if (!built) {
+      built = create();
+      this.#built.set(key, built);
+      built.catch(() => this.#built.delete(key));
+    }
+    return built;
+  }
+
+  async #create(source: ShaderCode, label: string): Promise<BuiltKernel> {
     const { gpu } = this.#core;
-    const { kernel } = use;
-    const layouts = describeGroups(kernel).map((bindings) => this.#layout(kernel.name, bindings));
+    const { name, title, entryPoint, code } = source;
+    const layouts = source.groups.map((bindings) => this.#layout(name, bindings));
     gpu.pushErrorScope('validation');
-    const module = gpu.createShaderModule({ label: kernel.name, code });
+    const module = gpu.createShaderModule({ label: name, code });
     const compiled = gpu.popErrorScope();
-    const layout = gpu.createPipelineLayout({ label: kernel.name, bindGroupLayouts: layouts });
+    const layout = gpu.createPipelineLayout({ label: name, bindGroupLayouts: layouts });
     const pipeline = gpu.createComputePipelineAsync({
-      label: kernel.name,
+      label: name,
       layout,
-      compute: { module, entryPoint: kernel.entryPoint },
+      compute: { module, entryPoint },
     });
     const [error, outcome] = await Promise.all([
       compiled,
@@ -90,17 +124,17 @@ export class PipelineCache {
         (reason: unknown) => ({ reason }),
       ),
     ]);
-    if (error) throw await explainShader(module, code, use, label, error.message);
+    if (error) throw await explainShader(module, source, label, error.message);
     if ('value' in outcome) return { pipeline: outcome.value, layouts };
-    this.#core.assertAlive(`build pipeline of kernel '${kernel.name}' for launch '${label}'`);
+    this.#core.assertAlive(`build pipeline of kernel '${name}' for launch '${label}'`);
     const reason = outcome.reason instanceof Error ? outcome.reason.message : outcome.reason;
     throw new ShaderError(
-      `launch '${label}': kernel ${nameUse(use)} does not make a pipeline: ${String(reason).trim()}`,
+      `launch '${label}': kernel ${title} does not make a pipeline: ${String(reason).trim()}`,
       { cause: outcome.reason },
     );
   }
 
-  #layout(label: string, bindings: readonly BindingDescription[]): GPUBindGroupLayout {
+  #layout(label: string, bindings: readonly BindingLayout[]): GPUBindGroupLayout {
     const key = describeLayout(bindings);
     let layout = this.#layouts.get(key);
     if (!layout) {
@@ -129,11 +163,11 @@ export function describeGroups(kernel: KernelDescription): NamedBinding[][] {
   return groups;
 }
 
-function describeLayout(bindings: readonly BindingDescription[]): string {
+function describeLayout(bindings: readonly BindingLayout[]): string {
   return bindings.map((binding) => `${binding.binding}:${bufferType(binding)}`).join(' ');
 }
 
-function bufferType({ kind, access }: BindingDescription): GPUBufferBindingType {
+function bufferType({ kind, access }: BindingLayout): GPUBufferBindingType {
   if (kind === 'uniform') return 'uniform';
   return access === 'read' ? 'read-only-storage' : 'storage';
 }
@@ -144,12 +178,11 @@ function nameUse({ kernel, cell }: KernelUse): string {
 
 async function explainShader(
   module: GPUShaderModule,
-  code: string,
-  use: KernelUse,
+  { code, title }: ShaderCode,
   label: string,
   fallback: string,
 ): Promise<DeviceError> {
-  const start = `launch '${label}': kernel ${nameUse(use)} does not compile: `;
+  const start = `launch '${label}': kernel ${title} does not compile: `;
   const info = await module.getCompilationInfo();
   const message = info.messages?.find(({ type }) => type === 'error');
   // wgpu lists no messages; its error text quotes the line by itself.

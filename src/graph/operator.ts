@@ -18,6 +18,11 @@ export interface View {
   readonly storage: Storage;
   readonly offsetBytes: number;
   readonly bytes: number;
+  /**
+   * For a resident plan's kernel, which can read a matrix in another order than it lies in: words between
+   * neighbours along each index of the binding's nested arrays, then between the numbers of an element.
+   */
+  readonly strides?: readonly number[];
 }
 
 /** Memory that a plan will need: an allocation with a lifetime, or a shared buffer named by `key`. */
@@ -31,6 +36,12 @@ export interface Storage {
 /** How a recurrence walks through time. */
 export type Strategy = 'persistent' | 'stepwise';
 
+/** Strategies that can be asked for: how recurrences walk, or `resident`, one workgroup for the whole plan. */
+export const planStrategies = ['persistent', 'stepwise', 'resident'] as const;
+
+/** One of {@link planStrategies}. */
+export type PlanStrategy = (typeof planStrategies)[number];
+
 /** Limits of a device that decide between kernels. Plain numbers, so that plans need no device. */
 export interface PlanLimits {
   readonly maxComputeInvocationsPerWorkgroup: number;
@@ -38,6 +49,8 @@ export interface PlanLimits {
   readonly maxComputeWorkgroupSizeY: number;
   readonly maxComputeWorkgroupStorageSize: number;
   readonly maxComputeWorkgroupsPerDimension: number;
+  readonly maxStorageBuffersPerShaderStage: number;
+  readonly maxUniformBufferBindingSize: number;
   readonly maxStorageBufferBindingSize: number;
   readonly maxBufferSize: number;
   /** Threads that run in lockstep: the adapter's smallest subgroup, 32 where it does not say. */
@@ -46,6 +59,8 @@ export interface PlanLimits {
   readonly isSoftware: boolean;
   /** Whether lanes may share registers: the feature `subgroups`. */
   readonly hasSubgroups: boolean;
+  /** Set where one workgroup of so many threads is to run the whole plan. */
+  readonly residentLanes?: number;
 }
 
 /**
@@ -62,6 +77,8 @@ export type PackedLayout =
       readonly kind: 'column-quads' | 'row-quads';
       readonly blocks: number;
       readonly tile: number;
+      /** Neighbours among the units of a tile that are apart in the binding's type. */
+      readonly lanes: number;
     };
 
 /** Rows of a table by token, plus a bias: a tensor [tokens, width] that need not be built to be read. */

@@ -2,7 +2,7 @@ import type { Lowering, View } from '../graph/operator.ts';
 import { copyStrided } from '../kernels/generated/copy-strided.ts';
 import { defineLaunch } from '../kernels/launch.ts';
 import { packStruct } from '../kernels/pack.ts';
-import { splitGrid } from './grid.ts';
+import { splitGrid, threadsFor } from './grid.ts';
 
 /** A copy of a box between two layouts. Offsets and strides are in elements of 4 bytes. */
 export interface StridedCopy {
@@ -67,16 +67,17 @@ export function launchStridedCopy(lowering: Lowering, copy: StridedCopy): void {
     window_begin: copy.window?.begin ?? 0,
     window_end: copy.window?.end ?? extents[1],
   });
+  const threads = threadsFor(lowering.limits, 256);
   lowering.launch(
     defineLaunch(copyStrided, {
       label: copy.label,
-      constants: {},
+      constants: { threads },
       bindings: {
         copy: lowering.uniforms(`${copy.label}/copy`, content),
         source_words: copy.source,
         target_words: copy.target,
       },
-      workgroups: splitGrid(Math.ceil(count / 256)),
+      workgroups: splitGrid(Math.ceil(count / threads)),
       cost: { flops: 0, readBytes: 4 * count, writtenBytes: 4 * count },
     }),
   );

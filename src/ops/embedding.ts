@@ -6,7 +6,7 @@ import { indexTokens } from '../kernels/generated/index-tokens.ts';
 import { oneHot as oneHotKernel } from '../kernels/generated/one-hot.ts';
 import { sumRowsByToken } from '../kernels/generated/sum-rows-by-token.ts';
 import { defineLaunch } from '../kernels/launch.ts';
-import { splitGrid } from './grid.ts';
+import { splitGrid, threadsFor } from './grid.ts';
 import { columnSum } from './reduce.ts';
 import { unusedInput } from './unused.ts';
 
@@ -76,7 +76,11 @@ function launchTableGradient(
   lowering.launch(
     defineLaunch(indexTokens, {
       label: `${label}.index`,
-      constants: { row_count: tokens.size, table_rows: table.rows },
+      constants: {
+        row_count: tokens.size,
+        table_rows: table.rows,
+        threads: threadsFor(lowering.limits, 256),
+      },
       bindings: { indices: lowering.view(tokens), starts, order },
       workgroups: [1, 1, 1],
       cost: {

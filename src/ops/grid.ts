@@ -15,6 +15,11 @@ export function splitGrid(
   return [Math.max(1, Math.ceil(workgroups / y)), y, 1];
 }
 
+/** Threads of a workgroup: as many as wanted, or the lanes of the one that runs a resident plan. */
+export function threadsFor({ residentLanes }: PlanLimits, wanted: number): number {
+  return residentLanes ?? wanted;
+}
+
 /** How kernels that walk along rows lay 64 threads over them. */
 export interface RowMapping {
   /** Threads that share a row. */
@@ -26,10 +31,12 @@ export interface RowMapping {
 const NARROW_ROW = 32;
 
 /**
- * One thread per row for short rows and for adapters of few lanes, where a barrier costs more than the
- * walk; one workgroup per row for the others.
+ * One thread per row for short rows, for adapters of few lanes, where a barrier costs more than the walk, and
+ * for resident plans, whose one workgroup has all rows to walk; one workgroup per row for the others.
  */
 export function mapRows(limits: PlanLimits, rows: number, width: number): RowMapping {
-  const rowThreads = width <= NARROW_ROW || limits.laneWidth <= 4 ? 1 : 64;
+  const isShort =
+    width <= NARROW_ROW || limits.laneWidth <= 4 || limits.residentLanes !== undefined;
+  const rowThreads = isShort ? 1 : 64;
   return { rowThreads, workgroups: splitGrid(Math.ceil((rows * rowThreads) / 64)) };
 }

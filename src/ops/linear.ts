@@ -62,13 +62,18 @@ const linearOperator: Operator<null> = {
     const [x, weight, bias] = node.inputs as [SymbolicTensor, SymbolicTensor, SymbolicTensor?];
     const [y] = node.outputs as [SymbolicTensor];
     const [outputs, inputs] = weight.shape as [number, number];
+    // A resident plan reads the weight as it is: a copy would cost it more than reading by column.
+    const isResident = lowering.limits.residentLanes !== undefined;
     launchMatmul(lowering, {
       label: node.label,
       m: x.size / inputs,
       n: outputs,
       k: inputs,
       a: { view: lowering.view(x), stride: inputs },
-      b: { view: lowering.packed(weight, { kind: 'transposed' }), stride: outputs },
+      b: isResident
+        ? { view: lowering.view(weight), stride: inputs }
+        : { view: lowering.packed(weight, { kind: 'transposed' }), stride: outputs },
+      transposesB: isResident,
       c: { view: lowering.output(y), stride: outputs },
       ...(bias && { bias: lowering.view(bias) }),
     });

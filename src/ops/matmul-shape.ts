@@ -81,7 +81,18 @@ function chooseWideShape({ m, n, k }: MatmulSizes): MatmulShape {
   return { rows, columns, lanesM, lanesN, spreads: false, stageK, splitK };
 }
 
+/** Sums of a thread in a resident plan, at most: there are few threads, and each product has little to do. */
+const RESIDENT_SUMS = 4;
+
+/** Every lane of the one workgroup gets a tile, as large as leaves none idle. */
+function chooseResidentShape(lanes: number, { m, n, k }: MatmulSizes): MatmulShape {
+  const sums = Math.max(1, Math.min(RESIDENT_SUMS, Math.floor((m * n) / lanes)));
+  const rows = Math.min(m, sums);
+  return { rows, columns: 1, lanesM: 1, lanesN: 1, spreads: false, stageK: 0, splitK: k };
+}
+
 /** Picks the tile of a product from its sizes and the adapter. */
 export function chooseMatmulShape(limits: PlanLimits, sizes: MatmulSizes): MatmulShape {
+  if (limits.residentLanes !== undefined) return chooseResidentShape(limits.residentLanes, sizes);
   return isNarrow(limits) ? chooseNarrowShape(limits, sizes) : chooseWideShape(sizes);
 }

@@ -94,5 +94,5 @@ export function packedWeights(
   { gates }: Cell,
   { lanes, units }: RecurrenceShape,
 ): PackedLayout {
-  return { kind, blocks: gates.length, tile: lanes * units };
+  return { kind, blocks: gates.length, tile: lanes * units, lanes };
 }

@@ -100,7 +100,7 @@ export function chooseRecurrenceShape(
   requested: Strategy | undefined,
 ): RecurrenceShape & { readonly reason: string } {
   const { limits } = lowering;
-  const [preferred, why] = preferStrategy(attributes.steps, attributes.hiddenSize);
+  const [preferred, why] = preferStrategy(limits, attributes);
   const reason = requested ? 'asked for' : why;
   const applyRule = (strategy: Strategy) => applyShapeRule(limits, attributes, direction, strategy);
   const builtIn = applyRule(requested ?? preferred);
@@ -118,6 +118,9 @@ function applyShapeRule(
   direction: RecurrenceDirection,
   strategy: Strategy,
 ): RecurrenceShape {
+  if (limits.residentLanes !== undefined) {
+    return applyResidentRule(limits.residentLanes, batch, hiddenSize);
+  }
   const persists = strategy === 'persistent';
   const narrow = isNarrow(limits);
   const width = Math.max(4, limits.laneWidth);
@@ -141,7 +144,22 @@ function applyShapeRule(
   return { strategy, rows, units, lanes, unitTile, spreads, stages };
 }
 
-function preferStrategy(steps: number, hiddenSize: number): [Strategy, string] {
+/** Rows per thread in a resident plan. */
+const RESIDENT_ROWS = 8;
+
+/** The lanes of the one workgroup walk all units of some rows, then of the next. */
+function applyResidentRule(lanes: number, batch: number, hiddenSize: number): RecurrenceShape {
+  const rows = splitEvenly(batch, RESIDENT_ROWS);
+  const units = Math.min(2, Math.ceil(hiddenSize / lanes));
+  const flags = { spreads: false, stages: false };
+  return { strategy: 'persistent', rows, units, lanes, unitTile: hiddenSize, ...flags };
+}
+
+function preferStrategy(
+  { residentLanes }: PlanLimits,
+  { steps, hiddenSize }: RecurrenceAttributes,
+): [Strategy, string] {
+  if (residentLanes !== undefined) return ['persistent', 'the one workgroup of a resident plan'];
   if (hiddenSize > PERSISTENT_HIDDEN_SIZE) {
     return [
       'stepwise',

@@ -5,6 +5,7 @@ import { reduceSum } from '../kernels/generated/reduce-sum.ts';
 import { defineLaunch } from '../kernels/launch.ts';
 import { launchColumnSums } from './column-sums.ts';
 import { launchStridedCopy } from './copy-strided.ts';
+import { threadsFor } from './grid.ts';
 import { requireFloats } from './pointwise.ts';
 import { scale } from './unary.ts';
 import { unusedInput } from './unused.ts';
@@ -30,7 +31,12 @@ export function launchSum(lowering: Lowering, request: SumRequest): void {
   lowering.launch(
     defineLaunch(reduceSum, {
       label: partial ? `${label}.parts` : label,
-      constants: { count, takes_difference: right !== undefined, factor: partial ? 1 : factor },
+      constants: {
+        count,
+        takes_difference: right !== undefined,
+        factor: partial ? 1 : factor,
+        threads: threadsFor(lowering.limits, 64),
+      },
       bindings: { left, right: right ?? unusedInput(lowering), output: partial ?? output },
       workgroups: [groups, 1, 1],
       cost: {

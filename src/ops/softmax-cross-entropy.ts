@@ -11,7 +11,7 @@ import { softmaxCrossEntropyGradient as gradientKernel } from '../kernels/genera
 import { softmaxCrossEntropyMean as meanKernel } from '../kernels/generated/softmax-cross-entropy-mean.ts';
 import { softmaxCrossEntropyRows as rowsKernel } from '../kernels/generated/softmax-cross-entropy-rows.ts';
 import { defineLaunch } from '../kernels/launch.ts';
-import { mapRows, splitGrid } from './grid.ts';
+import { mapRows, splitGrid, threadsFor } from './grid.ts';
 import { logSumExp, requireRows } from './softmax.ts';
 
 /** Options of {@link softmaxCrossEntropy}. */
@@ -105,7 +105,7 @@ const crossEntropyOperator: Operator<Attributes> = {
     lowering.launch(
       defineLaunch(meanKernel, {
         label: node.label,
-        constants: { row_count: rows, ...ignored },
+        constants: { row_count: rows, ...ignored, threads: threadsFor(lowering.limits, 64) },
         bindings: {
           row_losses: rowLosses,
           targets: labels,

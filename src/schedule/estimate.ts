@@ -14,8 +14,12 @@ export const estimateAssumption =
   'each launch at the peak arithmetic of as many cores as it has workgroups, or at peak bandwidth where ' +
   'that takes longer, and an assumed cost per dispatch; waiting at barriers and for memory is left out';
 
-function msOfLaunch({ cost, workgroups: [x, y, z] }: Launch, gpu: GpuFigures): number {
-  const busy = Math.min(1, (x * y * z) / gpu.cores);
+function msOfLaunch(
+  { cost, workgroups: [x, y, z] }: Launch,
+  gpu: GpuFigures,
+  isOne: boolean,
+): number {
+  const busy = Math.min(1, (isOne ? 1 : x * y * z) / gpu.cores);
   const arithmeticMs = cost.flops / (1e9 * gpu.teraflops * busy);
   const memoryMs = (cost.readBytes + cost.writtenBytes) / (1e6 * gpu.bandwidthGBps);
   return Math.max(arithmeticMs, memoryMs);
@@ -34,8 +38,11 @@ export function estimatePlan(
   gpus: readonly GpuFigures[] = gpuFigures,
 ): readonly PlanEstimate[] {
   return gpus.map((gpu) => {
-    const dispatchMs = (plan.launches.length * gpu.dispatchUs) / 1e3;
-    const workMs = plan.launches.reduce((sum, launch) => sum + msOfLaunch(launch, gpu), 0);
+    const { resident, launches } = plan;
+    const isOne = resident !== undefined;
+    const dispatches = resident ? 1 / resident.mostRepeats : launches.length;
+    const dispatchMs = (dispatches * gpu.dispatchUs) / 1e3;
+    const workMs = launches.reduce((sum, launch) => sum + msOfLaunch(launch, gpu, isOne), 0);
     return { gpu, totalMs: workMs + dispatchMs, dispatchMs };
   });
 }

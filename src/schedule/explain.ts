@@ -24,15 +24,21 @@ export function measurePlan(plan: Plan): PlanTotals {
   const memory = (belongs: (role: PlanBuffer['role']) => boolean): number =>
     plan.buffers.reduce((sum, { role, bytes }) => sum + (belongs(role) ? bytes : 0), 0);
   return {
-    dispatches: plan.launches.length,
+    dispatches: plan.resident ? 1 : plan.launches.length,
     flops: add(({ cost }) => cost.flops),
     readBytes: add(({ cost }) => cost.readBytes),
     writtenBytes: add(({ cost }) => cost.writtenBytes),
     ownedBytes: memory((role) => role !== 'shared'),
     sharedBytes: memory((role) => role === 'shared'),
-    activationBytes: memory((role) => role === 'activation'),
+    activationBytes: memory((role) => role === 'activation') - constantBytes(plan),
     neededBytes: plan.neededBytes,
   };
+}
+
+/** Bytes of constants that lie among activations. */
+function constantBytes({ buffers }: Plan): number {
+  const contents = buffers.flatMap((buffer) => buffer.contents ?? []);
+  return contents.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });

@@ -178,11 +178,13 @@ export class PlanBuilder implements Lowering {
 
   requestedStrategy(node: GraphNode): Strategy | undefined {
     const { strategy } = this.options;
+    if (strategy === 'resident') return undefined;
     return typeof strategy === 'string' ? strategy : strategy?.get(node.label);
   }
 
   settled<S extends object>(tunable: Tunable<S>): SettledShape<S> | undefined {
-    return this.options.tuning?.(tunable);
+    // A measured shape is one of a launch by itself.
+    return this.limits.residentLanes === undefined ? this.options.tuning?.(tunable) : undefined;
   }
 
   launch(launch: TypedLaunch<View>): void {

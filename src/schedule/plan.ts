@@ -12,8 +12,17 @@ export interface PlanBuffer {
   readonly role: PlanBufferRole;
   /** Content of a `constant` or `uniform` buffer, written once when the plan is compiled. */
   readonly content?: Uint8Array;
+  /** Parts of an `activation` buffer that are constant, in a plan whose buffers are one. */
+  readonly contents?: readonly PlanContent[];
   /** Key of a `shared` buffer, e.g. `parameters`. */
   readonly key?: string;
+}
+
+/** A constant within a buffer: what it holds, and the room it takes. */
+export interface PlanContent {
+  readonly offsetBytes: number;
+  readonly bytes: number;
+  readonly content: Uint8Array;
 }
 
 /** A range of a plan's buffer. `offsetBytes` is a multiple of 256 where the view is bound. */
@@ -21,6 +30,8 @@ export interface BufferView {
   readonly buffer: number;
   readonly offsetBytes: number;
   readonly bytes: number;
+  /** In resident plans: words between neighbours along each index, then between the numbers of an element. */
+  readonly strides?: readonly number[];
 }
 
 /** Work of a launch as counted from the algorithm, not measured. A gather counts no FLOPs. */
@@ -60,6 +71,14 @@ export interface PlanTensor {
   readonly dtype: 'f32' | 'i32';
 }
 
+/** How one workgroup runs a plan. */
+export interface ResidentPlan {
+  /** Threads of the workgroup. */
+  readonly lanes: number;
+  /** Most repetitions in one dispatch, a power of two: it must not run for long. */
+  readonly mostRepeats: number;
+}
+
 /** A flat list of launches with their buffers, decided before anything runs. */
 export interface Plan {
   readonly name: string;
@@ -71,6 +90,8 @@ export interface Plan {
   /** Tensors that the caller may write (inputs) or read (outputs, gradients, kept activations). */
   readonly tensors: ReadonlyMap<string, PlanTensor>;
   readonly decisions: readonly Decision[];
+  /** Set where one workgroup runs all launches of a repetition, and many repetitions, in one dispatch. */
+  readonly resident?: ResidentPlan;
   /** Most bytes of activations alive at one launch: what sharing their buffers cannot go below. */
   readonly neededBytes: number;
 }

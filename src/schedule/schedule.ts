@@ -1,12 +1,21 @@
+import { OptionError } from '../errors.ts';
 import type { Storage, View } from '../graph/operator.ts';
 import { inputSource, sourceName } from '../graph/sources.ts';
 import { type GraphNode, type SymbolicTensor, sortNodes } from '../graph/tensor.ts';
 import type { TypedLaunch } from '../kernels/launch.ts';
 import { launchStridedCopy } from '../ops/copy-strided.ts';
+import { measurePlan } from './explain.ts';
 import { PlanBuilder } from './lowering.ts';
 import { assignMemory } from './memory.ts';
 import type { BufferView, Launch, Plan, PlanTensor } from './plan.ts';
 import { type Program, type ScheduleOptions, sharedKeys } from './program.ts';
+import {
+  countResidentRepeats,
+  findResidentObstacle,
+  mergeBuffers,
+  preferResident,
+  residentLimits,
+} from './resident.ts';
 
 /**
  * Turns a program into a plan: a flat list of launches with their buffers. Nothing here touches a device;
@@ -15,6 +24,46 @@ import { type Program, type ScheduleOptions, sharedKeys } from './program.ts';
  * @throws {OptionError} if a forced choice cannot work for a node.
  */
 export function schedule(program: Program, options: ScheduleOptions): Plan {
+  const { limits, strategy, keepsAll } = options;
+  const plan = scheduleLaunches(program, options);
+  const isAsked = strategy === 'resident';
+  // Asking for recurrences launch by launch, of any kind or none, asks for launches.
+  if (!isAsked && (strategy !== undefined || keepsAll || limits.residentLanes !== undefined)) {
+    return plan;
+  }
+  const reason = isAsked ? 'asked for' : preferResident(plan, limits);
+  if (reason === undefined) return plan;
+  const resident = scheduleResident(program, options, measurePlan(plan).flops, reason);
+  if (typeof resident !== 'string') return resident;
+  if (isAsked) {
+    throw new OptionError(
+      `${program.name}: strategy 'resident' cannot work: ${resident}. Leave the strategy to the scheduler.`,
+    );
+  }
+  const decision = { node: program.name, choice: 'launch by launch', reason: resident };
+  return { ...plan, decisions: [...plan.decisions, decision] };
+}
+
+/** The plan for one workgroup, or why there is none. */
+function scheduleResident(
+  program: Program,
+  options: ScheduleOptions,
+  flops: number,
+  reason: string,
+): Plan | string {
+  const limits = residentLimits(options.limits, { flops });
+  const plan = mergeBuffers(scheduleLaunches(program, { ...options, limits }));
+  const obstacle = findResidentObstacle(plan, limits);
+  if (obstacle !== undefined) return obstacle;
+  const lanes = limits.residentLanes ?? 1;
+  const mostRepeats = countResidentRepeats(plan, limits);
+  const choice = `resident, one workgroup of ${lanes} lanes, up to ${mostRepeats} repetitions a dispatch`;
+  const decisions = [...plan.decisions, { node: program.name, choice, reason }];
+  return { ...plan, decisions, resident: { lanes, mostRepeats } };
+}
+
+/** The plan as one dispatch for each launch. */
+function scheduleLaunches(program: Program, options: ScheduleOptions): Plan {
   const gradients = program.gradients ?? new Map<string, SymbolicTensor>();
   const roots = [
     ...program.outputs.values(),
@@ -111,6 +160,7 @@ function finishPlan(
     buffer: memory.indexOf.get(view.storage) as number,
     offsetBytes: view.offsetBytes,
     bytes: view.bytes,
+    ...(view.strides && { strides: view.strides }),
   });
   const resolveLaunch = (launch: TypedLaunch<View>): Launch => ({
     ...launch,

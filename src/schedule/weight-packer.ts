@@ -39,6 +39,22 @@ function describeMatrix(
 }
 
 /**
+ * Where the numbers of a packed matrix are in the matrix itself: words between neighbours along the indices
+ * of the kernels' nested arrays. What packing fills with zeros is some other number then; kernels multiply it
+ * by zero, or leave out what they computed with it.
+ */
+function stridesOf(
+  [rows, columns]: readonly [number, number],
+  { kind, blocks, tile, lanes }: Exclude<PackedLayout, { kind: 'transposed' }>,
+): readonly number[] {
+  const block = (rows / blocks) * columns;
+  // [tile][quad of columns][block][unit / lanes][unit % lanes], four columns
+  if (kind === 'column-quads') return [tile * columns, 4, block, lanes * columns, columns, 1];
+  // [tile of columns][block][quad of units][column / lanes][column % lanes], four units
+  return [tile, block, 4 * columns, lanes, 1, columns];
+}
+
+/**
  * Keeps copies of the weights in the layouts that kernels read. The copies of all parameters lie in one
  * buffer and are made by one launch, however many there are.
  */
@@ -73,6 +89,12 @@ export class WeightPacker {
     const shape = matrix.shape as [number, number];
     const parameter = parameterOf(matrix.node);
     const slot = parameter && this.lowering.parameters.slots.get(parameter.name);
+    if (slot && layout.kind !== 'transposed' && this.lowering.limits.residentLanes !== undefined) {
+      const { parameters } = this.lowering;
+      const flat = this.lowering.shared(sharedKeys.parameters, 4 * parameters.totalFloats);
+      const place = { offsetBytes: 4 * slot.offsetFloats, bytes: 4 * slot.size };
+      return { storage: flat.storage, ...place, strides: stridesOf(shape, layout) };
+    }
     const described = describeMatrix(shape, layout);
     const bytes = 4 * described.floats;
     if (!slot) {

@@ -1,4 +1,4 @@
-import type { Strategy } from '../graph/operator.ts';
+import type { PlanStrategy } from '../graph/operator.ts';
 import type { Model } from '../layers/model.ts';
 import type { Clipping } from './clipping.ts';
 import type { DataSource } from './data.ts';
@@ -18,7 +18,7 @@ export interface TrainingSpec {
   readonly clipping: Clipping;
   readonly seed: number;
   readonly stateful: boolean;
-  readonly strategy: Strategy | undefined;
+  readonly strategy: PlanStrategy | undefined;
 }
 
 /** Numbers by name, float32 from a device and float64 from the reference. */

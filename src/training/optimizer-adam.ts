@@ -6,9 +6,9 @@ import { packStruct } from '../kernels/pack.ts';
 import {
   countVectors,
   largestFloat,
-  loopGrid,
   type Optimizer,
   type OptimizerViews,
+  spread,
   type UpdatePosition,
   updateCost,
 } from './optimizer.ts';
@@ -95,11 +95,13 @@ function makeAdam(name: string, given: AdamOptions, defaultDecay: number): Optim
       variance_gain: 1 - beta2,
       variance_log_decay: logOfDecay(beta2),
     });
+    const { threads, workgroups } = spread(lowering, vectorCount);
     lowering.launch(
       defineLaunch(optimizerAdam, {
         label,
         constants: {
           vector_count: vectorCount,
+          threads,
           decoupled,
           clips_value: clipping.clipValue !== undefined,
         },
@@ -111,7 +113,7 @@ function makeAdam(name: string, given: AdamOptions, defaultDecay: number): Optim
           variance,
           options: lowering.uniforms(`${label}/options`, content),
         },
-        workgroups: loopGrid(vectorCount),
+        workgroups,
         cost: updateCost(vectorCount, 14, 4, 3),
       }),
     );

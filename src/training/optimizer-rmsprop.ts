@@ -5,10 +5,10 @@ import { packStruct } from '../kernels/pack.ts';
 import {
   countVectors,
   largestFloat,
-  loopGrid,
   momentOr,
   type Optimizer,
   type OptimizerViews,
+  spread,
   type UpdatePosition,
   updateCost,
 } from './optimizer.ts';
@@ -76,11 +76,13 @@ export function rmsprop(given: RmspropOptions = {}): Optimizer {
     });
     const moment = (name: string) =>
       momentOr(lowering, pick(views.moments, name), `${label}/${name}`);
+    const { threads, workgroups } = spread(lowering, vectorCount);
     lowering.launch(
       defineLaunch(optimizerRmsprop, {
         label,
         constants: {
           vector_count: vectorCount,
+          threads,
           centered,
           has_momentum: hasMomentum,
           clips_value: clipping.clipValue !== undefined,
@@ -94,7 +96,7 @@ export function rmsprop(given: RmspropOptions = {}): Optimizer {
           momentum_buffer: moment('momentum_buffer'),
           options: lowering.uniforms(`${label}/options`, content),
         },
-        workgroups: loopGrid(vectorCount),
+        workgroups,
         cost: updateCost(vectorCount, 16, 2 + moments.length, 1 + moments.length),
       }),
     );

@@ -6,10 +6,10 @@ import { packStruct } from '../kernels/pack.ts';
 import {
   countVectors,
   largestFloat,
-  loopGrid,
   momentOr,
   type Optimizer,
   type OptimizerViews,
+  spread,
   type UpdatePosition,
   updateCost,
 } from './optimizer.ts';
@@ -67,11 +67,13 @@ export function sgd(given: SgdOptions = {}): Optimizer {
       kept: 1 - dampening,
       clip_value: clipping.clipValue ?? largestFloat,
     });
+    const { threads, workgroups } = spread(lowering, vectorCount);
     lowering.launch(
       defineLaunch(optimizerSgd, {
         label,
         constants: {
           vector_count: vectorCount,
+          threads,
           has_momentum: hasMomentum,
           nesterov,
           clips_value: clipping.clipValue !== undefined,
@@ -83,7 +85,7 @@ export function sgd(given: SgdOptions = {}): Optimizer {
           momentum_buffer: momentOr(lowering, views.moments[0], label),
           options: lowering.uniforms(`${label}/options`, content),
         },
-        workgroups: loopGrid(vectorCount),
+        workgroups,
         cost: hasMomentum ? updateCost(vectorCount, 9, 3, 2) : updateCost(vectorCount, 5, 2, 1),
       }),
     );

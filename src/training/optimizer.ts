@@ -1,4 +1,5 @@
 import type { Lowering, View } from '../graph/operator.ts';
+import { threadsFor } from '../ops/grid.ts';
 import type { LaunchCost } from '../schedule/plan.ts';
 import type { Clipping } from './clipping.ts';
 
@@ -54,6 +55,15 @@ export interface Optimizer {
 
 const optimizerThreads = 64;
 const mostWorkgroups = 4096;
+
+/** Threads and workgroups of a kernel that loops over the grid with as many threads as there are. */
+export function spread({ limits }: Lowering, items: number, most = mostWorkgroups) {
+  const threads = threadsFor(limits, optimizerThreads);
+  const workgroups = limits.residentLanes === undefined ? loopGrid(items, threads, most) : oneGroup;
+  return { threads, workgroups };
+}
+
+const oneGroup = [1, 1, 1] as const;
 
 /** Workgroups of a kernel that loops over the grid, one item per thread and turn. */
 export function loopGrid(

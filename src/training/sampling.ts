@@ -3,6 +3,7 @@ import type { Lowering, View } from '../graph/operator.ts';
 import { sampleToken } from '../kernels/generated/sample-token.ts';
 import { defineLaunch } from '../kernels/launch.ts';
 import { packStruct } from '../kernels/pack.ts';
+import { threadsFor } from '../ops/grid.ts';
 import { streamOf } from '../random.ts';
 import { checkNumber, positiveInteger, wholeNumber, withDefaults } from './options.ts';
 import type { Vocabulary } from './vocabulary.ts';
@@ -137,7 +138,7 @@ export function lowerSampleToken(lowering: Lowering, views: SampleViews): void {
   lowering.launch(
     defineLaunch(sampleToken, {
       label,
-      constants: { threads: vocabulary > 1024 ? 256 : 64 },
+      constants: { threads: threadsFor(lowering.limits, vocabulary > 1024 ? 256 : 64) },
       bindings: { state, logits, tokens, next_token: nextToken },
       workgroups: [1, 1, 1],
       cost: { flops: 40 * vocabulary, readBytes: 2 * logits.bytes, writtenBytes: 8 },

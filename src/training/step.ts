@@ -7,9 +7,10 @@ import { gatherBatch } from '../kernels/generated/gather-batch.ts';
 import { gradientNorm } from '../kernels/generated/gradient-norm.ts';
 import { defineLaunch } from '../kernels/launch.ts';
 import { packStruct } from '../kernels/pack.ts';
+import { threadsFor } from '../ops/grid.ts';
 import type { Clipping } from './clipping.ts';
 import type { DataField } from './data.ts';
-import { largestFloat, loopGrid } from './optimizer.ts';
+import { largestFloat, loopGrid, spread } from './optimizer.ts';
 import type { LearningRateSchedule } from './schedules.ts';
 import { stepRecordBytes, trainingKeys, trainingStateBytes } from './step-state.ts';
 
@@ -100,7 +101,6 @@ export function lowerGatherBatch(lowering: Lowering, request: GatherRequest): vo
   );
 }
 
-const normThreads = 64;
 const mostNormWorkgroups = 256;
 /** Vectors that a thread adds up, where there are enough threads: fewer parts for finish-step. */
 const vectorsPerPart = 8;
@@ -112,13 +112,13 @@ const vectorsPerPart = 8;
  */
 export function lowerGradientNorm(lowering: Lowering, gradients: View, label: string): View {
   const vectors = gradients.bytes / 16;
-  const workgroups = loopGrid(vectors / vectorsPerPart, normThreads, mostNormWorkgroups);
+  const { threads, workgroups } = spread(lowering, vectors / vectorsPerPart, mostNormWorkgroups);
   const partBytes = gradientNorm.bindings.parts.element.sizeBytes;
-  const parts = lowering.scratch(`${label}/parts`, workgroups[0] * normThreads * partBytes);
+  const parts = lowering.scratch(`${label}/parts`, workgroups[0] * threads * partBytes);
   lowering.launch(
     defineLaunch(gradientNorm, {
       label,
-      constants: { vector_count: vectors },
+      constants: { vector_count: vectors, threads },
       bindings: { gradients, parts },
       workgroups,
       cost: { flops: 8 * vectors, readBytes: gradients.bytes, writtenBytes: parts.bytes },
@@ -164,6 +164,7 @@ export function lowerFinishStep(lowering: Lowering, request: FinishRequest): voi
         part_count: partCount,
         capacity: Math.floor(history.bytes / stepRecordBytes),
         is_cosine: curve.kind === 'cosine',
+        threads: threadsFor(lowering.limits, 64),
       },
       bindings: {
         state,

@@ -1,6 +1,6 @@
 import type { Device } from '../device/device.ts';
 import { FileFormatError, OptionError } from '../errors.ts';
-import type { Strategy } from '../graph/operator.ts';
+import { type PlanStrategy, planStrategies } from '../graph/operator.ts';
 import type { Model } from '../layers/model.ts';
 import { type CheckpointHeader, readCheckpoint } from './checkpoint.ts';
 import { type ClippingOptions, parseClipping } from './clipping.ts';
@@ -37,8 +37,8 @@ export interface TrainerOptions extends ClippingOptions {
   readonly seed?: number;
   /** Recurrent layers go on from the state the last step ended with (truncated BPTT). Default false. */
   readonly stateful?: boolean;
-  /** Forces how recurrences run; by default the scheduler chooses. */
-  readonly strategy?: Strategy;
+  /** Forces how recurrences, or with `resident` whole steps, run; by default the scheduler chooses. */
+  readonly strategy?: PlanStrategy;
   /** Repeats every so manieth step on the reference and compares loss and gradients. */
   readonly validate?: { readonly every: number };
   /** Whether to check the device on tiny networks first. Default true. */
@@ -99,10 +99,9 @@ function readSpec(options: TrainerOptions): TrainingSpec {
   if (options.validate) {
     checkNumber('Trainer', 'validate.every', options.validate.every, positiveInteger);
   }
-  if (strategy !== undefined && strategy !== 'persistent' && strategy !== 'stepwise') {
-    throw new OptionError(
-      `Trainer: strategy is '${String(strategy)}', expected 'persistent' or 'stepwise'.`,
-    );
+  if (strategy !== undefined && !planStrategies.includes(strategy)) {
+    const known = planStrategies.map((name) => `'${name}'`).join(', ');
+    throw new OptionError(`Trainer: strategy is '${String(strategy)}', expected one of ${known}.`);
   }
   const loss = resolveLoss(options.loss ?? 'cross-entropy');
   return {

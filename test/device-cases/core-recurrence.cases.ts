@@ -1,6 +1,6 @@
 import type { Cell } from '../../src/cells/cell.ts';
 import type { Device } from '../../src/device/device.ts';
-import type { Strategy } from '../../src/graph/operator.ts';
+import type { PlanStrategy } from '../../src/graph/operator.ts';
 import { input, parameter } from '../../src/graph/sources.ts';
 import type { SymbolicTensor } from '../../src/graph/tensor.ts';
 import { add, multiply } from '../../src/ops/binary.ts';
@@ -79,7 +79,7 @@ async function check(
   device: Device,
   { cell, name }: CellVariant,
   form: Form,
-  strategy: Strategy,
+  strategy: PlanStrategy,
   choices: Pick<CoreRun, 'laneWidth' | 'editPlan'> = {},
 ): Promise<void> {
   const { outputs, inputs } = buildRecurrence(cell, form);
@@ -93,6 +93,10 @@ async function check(
     steps: form.steps,
     fanIn: cell.gates.length * form.hiddenSize,
   });
+  if (strategy === 'resident') {
+    assertTrue(plan.resident !== undefined, 'the plan is not resident');
+    return;
+  }
   for (const { node, choice } of plan.decisions) {
     assertTrue(choice.startsWith(strategy), `${node} is ${choice}`);
   }
@@ -157,13 +161,20 @@ export const cases: readonly DeviceCase[] = [
       }
     },
   })),
+  ...[...shaders.values()].map((variant) => ({
+    name: `${variant.name}: one workgroup runs the whole plan`,
+    run: (device: Device) =>
+      forEachOf(forms.slice(0, 3), (form) => check(device, variant, form, 'resident')),
+  })),
   {
     name: 'the shapes that an adapter with 32 lanes gets',
     async run(device) {
       const wide: Form = { ...smallForm, hiddenSize: 70, weights: false };
       for (const variant of shaders.values()) {
-        for (const strategy of strategies)
+        for (const strategy of strategies) {
           await check(device, variant, wide, strategy, { laneWidth: 32 });
+        }
+        await check(device, variant, smallForm, 'resident', { laneWidth: 32 });
       }
     },
   },

@@ -1,6 +1,6 @@
 import type { Device } from '../../src/device/device.ts';
 import type { ReadbackArray } from '../../src/device/executable.ts';
-import type { Strategy, Values } from '../../src/graph/operator.ts';
+import type { PlanStrategy, Values } from '../../src/graph/operator.ts';
 import { parameterOf } from '../../src/graph/sources.ts';
 import { type SymbolicTensor, sortNodes } from '../../src/graph/tensor.ts';
 import { evaluateGraph } from '../../src/reference/interpreter.ts';
@@ -22,7 +22,8 @@ export interface CoreRun {
   readonly parameters?: ReadonlyMap<string, Float32Array>;
   /** Gradients by parameter: they land in the flat gradient buffer and are read from there. */
   readonly gradients?: ReadonlyMap<string, SymbolicTensor>;
-  readonly strategy?: Strategy;
+  /** Default: what the rules choose, launch by launch. */
+  readonly strategy?: PlanStrategy;
   /** Plans for an adapter of another lane width. */
   readonly laneWidth?: number;
   /** Changes the plan before it is compiled. */
@@ -65,7 +66,7 @@ export async function runCore(
     },
     {
       limits: { ...planLimits(device), ...(laneWidth && { laneWidth }) },
-      ...(strategy && { strategy }),
+      strategy: strategy ?? new Map(),
     },
   );
   const plan = run.editPlan?.(scheduled) ?? scheduled;

@@ -4,6 +4,7 @@ import type { PlanLimits, Values } from '../../src/graph/operator.ts';
 import type { SymbolicTensor } from '../../src/graph/tensor.ts';
 import { evaluateGraph } from '../../src/reference/interpreter.ts';
 import { layOutParameters } from '../../src/schedule/parameter-layout.ts';
+import type { ScheduleOptions } from '../../src/schedule/program.ts';
 import { schedule } from '../../src/schedule/schedule.ts';
 import { planLimits } from '../../src/training/plan-limits.ts';
 
@@ -28,11 +29,12 @@ export async function runGraph(
   device: Device,
   outputs: Readonly<Record<string, SymbolicTensor>>,
   { inputs, seed = 0, step = 0, laneWidth }: GraphRun,
+  strategy: ScheduleOptions['strategy'] = new Map(),
 ): Promise<GraphResult> {
   const limits: PlanLimits = { ...planLimits(device), ...(laneWidth && { laneWidth }) };
   const parameters = layOutParameters([]);
   const program = { name: 'case', parameters, outputs: new Map(Object.entries(outputs)) };
-  const plan = schedule(program, { limits });
+  const plan = schedule(program, { limits, strategy });
   const shared = new Map<string, GPUBuffer>();
   for (const { key, label, bytes } of plan.buffers) {
     if (key === undefined) continue;
@@ -55,7 +57,10 @@ export async function runGraph(
   }
 }
 
-/** Runs a graph on the device and in float64, and throws where an element differs by more than a bound. */
+/**
+ * Runs a graph on the device, launch by launch and in one workgroup, and in float64, and throws where an
+ * element differs by more than a bound.
+ */
 export async function compareGraph(
   device: Device,
   outputs: Readonly<Record<string, SymbolicTensor>>,
@@ -69,6 +74,17 @@ export async function compareGraph(
   const { seed = 0, step = 0 } = run;
   const reference = evaluateGraph(Object.values(outputs), { inputs, seed, step });
   const result = await runGraph(device, outputs, run);
+  assertNear(outputs, result, reference, bound);
+  assertNear(outputs, await runGraph(device, outputs, run, 'resident'), reference, bound);
+  return result;
+}
+
+function assertNear(
+  outputs: Readonly<Record<string, SymbolicTensor>>,
+  result: GraphResult,
+  reference: ReadonlyMap<SymbolicTensor, Values>,
+  bound: (expected: number) => number,
+): void {
   for (const [name, tensor] of Object.entries(outputs)) {
     const [got, expected] = [
       result.outputs[name] as ReadbackArray,
@@ -87,5 +103,4 @@ export async function compareGraph(
       );
     }
   }
-  return result;
 }

@@ -20,7 +20,7 @@ export interface Rig {
 export async function makeRig(device: Device, stage: (lowering: Lowering) => void): Promise<Rig> {
   const plan = schedule(
     { name: 'case', parameters: layOutParameters([]), outputs: new Map(), after: stage },
-    { limits: planLimits(device) },
+    { limits: planLimits(device), strategy: new Map() },
   );
   const shared = new Map<string, GPUBuffer>();
   for (const { key, label, bytes } of plan.buffers) {

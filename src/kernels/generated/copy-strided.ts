@@ -6,7 +6,9 @@ export const copyStrided = {
   entryPoint: 'main',
   joins: [],
   cell: false,
-  constants: {},
+  constants: {
+    threads: 'u32',
+  },
   bindings: {
     copy: {
       group: 0,
@@ -46,7 +48,7 @@ export const copyStrided = {
   source: `// Copies a box of up to three axes between two layouts: slices, concatenations, repetitions (source stride
 // 0), reversals (negative source stride) and padding with zeros. Words, not floats: tokens and NaNs pass.
 //
-// Dispatch: one thread per element of the box, 256 threads a workgroup, x·y workgroups.
+// Dispatch: one thread per element of the box, x·y workgroups.
 // Layouts: element [i, j, k] of the box lies at offset + i·strides.x + j·strides.y + k·strides.z, in words.
 // Outside window_begin <= j < window_end the target gets zeros and the source is not read.
 // Sizes are uniforms, so that all copies of a plan share one pipeline. Bytes 8 per element.
@@ -62,14 +64,16 @@ struct Copy {
   window_end: u32,
 }
 
+const threads: u32 = 256u; // specialize
+
 @group(0) @binding(0) var<uniform> copy: Copy;
 @group(0) @binding(1) var<storage, read> source_words: array<u32>;
 @group(0) @binding(2) var<storage, read_write> target_words: array<u32>;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(threads)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
     @builtin(local_invocation_index) lane: u32) {
-  let index = (group.y * groups.x + group.x) * 256u + lane;
+  let index = (group.y * groups.x + group.x) * threads + lane;
   if (index >= copy.count) {
     return;
   }

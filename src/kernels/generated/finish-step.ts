@@ -9,6 +9,7 @@ export const finishStep = {
   constants: {
     part_count: 'u32',
     capacity: 'u32',
+    threads: 'u32',
     is_cosine: 'bool',
   },
   bindings: {
@@ -101,7 +102,7 @@ export const finishStep = {
 // that loss and gradients are finite, the record in the history; then the step counts as finished.
 // A step that is not finite is recorded, sets \`halted\` and does not count; later steps do nothing.
 //
-// Dispatch: one workgroup of 64 threads. Layouts: loss [1], the bits of a float; parts [part_count], unread
+// Dispatch: one workgroup. Layouts: loss [1], the bits of a float; parts [part_count], unread
 // where part_count is 0 (evaluation); history [capacity]; decay [32], element i is gamma^(2^i), so that
 // gamma^n is a product of few exact factors. One barrier, then one thread adds up and decides: a tree
 // would have six, each dear on a software adapter. FLOPs 2·part_count.
@@ -118,6 +119,7 @@ struct LearningRate {
 
 const part_count: u32 = 1u; // specialize
 const capacity: u32 = 1u; // specialize
+const threads: u32 = 64u; // specialize
 const is_cosine: bool = false; // specialize
 
 @group(0) @binding(0) var<storage, read_write> state: TrainingState;
@@ -127,19 +129,19 @@ const is_cosine: bool = false; // specialize
 @group(0) @binding(4) var<storage, read_write> history: array<StepRecord>;
 @group(0) @binding(5) var<uniform> rule: LearningRate;
 
-var<workgroup> sums: array<NormPart, 64>;
+var<workgroup> sums: array<NormPart, threads>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(threads)
 fn main(@builtin(local_invocation_index) lane: u32) {
   var part = NormPart();
-  for (var index = lane; index < part_count; index += 64u) {
+  for (var index = lane; index < part_count; index += threads) {
     part = join_parts(part, parts[index]);
   }
   sums[lane] = part;
   workgroupBarrier();
   if (lane == 0u && state.halted == 0u) {
     var total = NormPart();
-    for (var index = 0u; index < 64u; index++) {
+    for (var index = 0u; index < threads; index++) {
       total = join_parts(total, sums[index]);
     }
     finish(total);

@@ -8,6 +8,7 @@ export const gradientNorm = {
   cell: false,
   constants: {
     vector_count: 'u32',
+    threads: 'u32',
   },
   bindings: {
     gradients: {
@@ -37,23 +38,24 @@ export const gradientNorm = {
   source: `// First half of the global gradient norm: one partial sum of squares per thread, in a fixed order, so that
 // equal gradients give equal bits. finish-step adds the parts.
 //
-// Dispatch: a loop over the grid, 64 threads a workgroup, four floats per thread and turn.
-// Layouts: gradients [4·vector_count], flat; parts [64·workgroups].
+// Dispatch: a loop over the grid, four floats per thread and turn.
+// Layouts: gradients [4·vector_count], flat; parts [threads·workgroups].
 // No barriers: a tree within the workgroup would save finish-step some loads and cost a software adapter
 // a millisecond per workgroup. FLOPs 8 and bytes 16 per vector.
 //! join lib/training-state
 
 const vector_count: u32 = 16u; // specialize
+const threads: u32 = 64u; // specialize
 
 @group(0) @binding(0) var<storage, read> gradients: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> parts: array<NormPart>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(threads)
 fn main(@builtin(global_invocation_id) thread: vec3u, @builtin(num_workgroups) groups: vec3u) {
   var sum = vec4f();
   var large = vec4f();
   var not_finite = false;
-  for (var index = thread.x; index < vector_count; index += groups.x * 64u) {
+  for (var index = thread.x; index < vector_count; index += groups.x * threads) {
     let value = gradients[index];
     let bits = bitcast<vec4u>(value) & vec4u(0x7fffffffu);
     not_finite = not_finite || any(bits >= vec4u(0x7f800000u));

@@ -8,6 +8,7 @@ export const optimizerRmsprop = {
   cell: false,
   constants: {
     vector_count: 'u32',
+    threads: 'u32',
     centered: 'bool',
     has_momentum: 'bool',
     clips_value: 'bool',
@@ -90,7 +91,7 @@ export const optimizerRmsprop = {
   source: `// RMSprop over the flat parameter buffer, with PyTorch's meaning of momentum and centered.
 // Runs after finish-step. Source: Tieleman & Hinton 2012, lecture 6.5; Graves 2013 (centered).
 //
-// Dispatch: a loop over the grid, 64 threads a workgroup, four floats per thread and turn.
+// Dispatch: a loop over the grid, four floats per thread and turn.
 // Layouts: parameters, gradients, square, average, momentum [4·vector_count]; average and momentum are
 // unread where centered and has_momentum are false. FLOPs up to 16, bytes 20 to 36 per parameter.
 //! join lib/training-state
@@ -105,6 +106,7 @@ struct Options {
 }
 
 const vector_count: u32 = 16u; // specialize
+const threads: u32 = 64u; // specialize
 const centered: bool = false; // specialize
 const has_momentum: bool = false; // specialize
 const clips_value: bool = false; // specialize
@@ -117,12 +119,12 @@ const clips_value: bool = false; // specialize
 @group(0) @binding(5) var<storage, read_write> momentum_buffer: array<vec4f>;
 @group(0) @binding(6) var<uniform> options: Options;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(threads)
 fn main(@builtin(global_invocation_id) thread: vec3u, @builtin(num_workgroups) groups: vec3u) {
   if (state.halted != 0u) {
     return;
   }
-  for (var index = thread.x; index < vector_count; index += groups.x * 64u) {
+  for (var index = thread.x; index < vector_count; index += groups.x * threads) {
     let value = parameters[index];
     var gradient = gradients[index] * state.gradient_scale;
     if (clips_value) {

@@ -9,6 +9,7 @@ export const softmaxCrossEntropyMean = {
   constants: {
     row_count: 'u32',
     ignore_index: 'i32',
+    threads: 'u32',
   },
   bindings: {
     row_losses: {
@@ -42,30 +43,31 @@ export const softmaxCrossEntropyMean = {
   },
   source: `// Mean of the row losses over the rows that are not ignored, and their number.
 //
-// Dispatch: one workgroup of 64 threads; rows are added in a fixed order, so equal inputs give equal bits.
+// Dispatch: one workgroup, \`threads\` a power of two; rows are added in a fixed order, so equal inputs give equal bits.
 // Layouts: row_losses, targets [row_count]; loss [1], 0 where every row is ignored; counted [1].
 // Row losses are read as bits: one that is not finite makes the loss a NaN whatever the compiler assumes
-// about floats. Six barriers: a tree over the threads. FLOPs row_count; bytes 8·row_count.
+// about floats. A tree over the threads: a barrier for each halving. FLOPs row_count; bytes 8·row_count.
 //! join lib/training-state
 
 const row_count: u32 = 4u; // specialize
 const ignore_index: i32 = -100; // specialize
+const threads: u32 = 64u; // specialize
 
 @group(0) @binding(0) var<storage, read> row_losses: array<u32>;
 @group(0) @binding(1) var<storage, read> targets: array<i32>;
 @group(0) @binding(2) var<storage, read_write> loss: array<u32>;
 @group(0) @binding(3) var<storage, read_write> counted: array<u32>;
 
-var<workgroup> sums: array<f32, 64>;
-var<workgroup> counts: array<u32, 64>;
-var<workgroup> wrong: array<u32, 64>;
+var<workgroup> sums: array<f32, threads>;
+var<workgroup> counts: array<u32, threads>;
+var<workgroup> wrong: array<u32, threads>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(threads)
 fn main(@builtin(local_invocation_index) lane: u32) {
   var sum = 0.0;
   var count = 0u;
   var found = 0u;
-  for (var row = lane; row < row_count; row += 64u) {
+  for (var row = lane; row < row_count; row += threads) {
     let bits = row_losses[row];
     let is_wrong = is_not_finite(bits);
     found |= select(0u, 1u, is_wrong);
@@ -75,7 +77,7 @@ fn main(@builtin(local_invocation_index) lane: u32) {
   sums[lane] = sum;
   counts[lane] = count;
   wrong[lane] = found;
-  for (var half = 32u; half > 0u; half /= 2u) {
+  for (var half = threads / 2u; half > 0u; half /= 2u) {
     workgroupBarrier();
     if (lane < half) {
       sums[lane] += sums[lane + half];

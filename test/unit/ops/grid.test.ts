@@ -1,18 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { PlanLimits } from '../../../src/graph/operator.ts';
 import { mapRows, splitGrid } from '../../../src/ops/grid.ts';
+import { narrowLimits } from '../schedule/limits.ts';
 
 const limits = (laneWidth: number): PlanLimits => ({
-  maxComputeInvocationsPerWorkgroup: 256,
-  maxComputeWorkgroupSizeX: 256,
-  maxComputeWorkgroupSizeY: 256,
-  maxComputeWorkgroupStorageSize: 16_384,
-  maxComputeWorkgroupsPerDimension: 65_535,
-  maxStorageBufferBindingSize: 2 ** 27,
-  maxBufferSize: 2 ** 28,
+  ...narrowLimits,
   laneWidth,
   isSoftware: laneWidth <= 8,
-  hasSubgroups: false,
 });
 
 describe('splitGrid', () => {

@@ -7,6 +7,8 @@ export const narrowLimits: PlanLimits = {
   maxComputeWorkgroupSizeY: 256,
   maxComputeWorkgroupStorageSize: 16_384,
   maxComputeWorkgroupsPerDimension: 65_535,
+  maxStorageBuffersPerShaderStage: 8,
+  maxUniformBufferBindingSize: 65_536,
   maxStorageBufferBindingSize: 134_217_728,
   maxBufferSize: 268_435_456,
   laneWidth: 4,

@@ -1,0 +1,74 @@
+import type { Plan } from '../schedule/plan.ts';
+import type { DeviceCore } from './core.ts';
+import { type Command, encodeCommands } from './encode.ts';
+
+/** Commands of one submit. */
+export interface EncodedRun {
+  readonly buffer: GPUCommandBuffer;
+  readonly dispatches: number;
+}
+
+/** How a compiled plan is encoded, as often as it is run. */
+export interface Replay {
+  /** Prologue and repetition launch by launch, as far as they can be timed apart. */
+  readonly prologue: readonly Command[];
+  readonly commands: readonly Command[];
+  encode(repeats: number, runsPrologue: boolean): EncodedRun;
+}
+
+/** A plan whose launches are dispatches. */
+export class LaunchReplay implements Replay {
+  constructor(
+    private readonly core: DeviceCore,
+    private readonly plan: Plan,
+    readonly prologue: readonly Command[],
+    readonly commands: readonly Command[],
+  ) {}
+
+  encode(repeats: number, runsPrologue: boolean): EncodedRun {
+    const first = runsPrologue ? this.prologue : [];
+    return {
+      buffer: encodeCommands(this.core.gpu, this.plan.name, first, this.commands, repeats),
+      dispatches: first.length + repeats * this.commands.length,
+    };
+  }
+}
+
+/**
+ * A plan that one workgroup runs. How often a dispatch repeats it stands in a uniform that is written once:
+ * there is a bind group for each power of two, so that a run uploads nothing.
+ */
+export class ResidentReplay implements Replay {
+  readonly prologue: readonly Command[] = [];
+
+  /**
+   * @param runs - dispatches of 1, 2, 4, … repetitions.
+   * @param firstRuns - the same with the prologue in front; empty where there is none.
+   */
+  constructor(
+    private readonly core: DeviceCore,
+    private readonly plan: Plan,
+    private readonly runs: readonly Command[],
+    private readonly firstRuns: readonly Command[],
+  ) {}
+
+  get commands(): readonly Command[] {
+    return this.runs.slice(0, 1);
+  }
+
+  encode(repeats: number, runsPrologue: boolean): EncodedRun {
+    const chosen: Command[] = [];
+    let [left, runs] = [
+      repeats,
+      runsPrologue && this.firstRuns.length > 0 ? this.firstRuns : this.runs,
+    ];
+    while (left > 0) {
+      const power = Math.min(runs.length - 1, Math.floor(Math.log2(left)));
+      chosen.push(runs[power] as Command);
+      left -= 2 ** power;
+      runs = this.runs;
+    }
+    const buffer = encodeCommands(this.core.gpu, this.plan.name, chosen, [], 0);
+    return { buffer, dispatches: chosen.length };
+  }
+}

@@ -1,0 +1,223 @@
+import { ShaderError } from '../errors.ts';
+import type { BufferView, Launch } from '../schedule/plan.ts';
+import type { KernelDescription, PartDescription } from './description.ts';
+import { type LaunchFunction, makeLaunchFunction } from './launch-function.ts';
+import type { MemoryPlace } from './memory-access.ts';
+
+/** Launches that are to become one kernel of one workgroup. */
+export interface FuseRequest {
+  /** Threads of the workgroup. */
+  readonly lanes: number;
+  /** Run once, before the others, where a run asks for it. */
+  readonly prologue: readonly FusedLaunch[];
+  /** Run as often as a run asks for. */
+  readonly launches: readonly FusedLaunch[];
+  /** Bytes of each buffer that the launches' views name. */
+  readonly bufferBytes: readonly number[];
+}
+
+/** A launch with its kernel and cell. */
+export interface FusedLaunch {
+  readonly launch: Launch;
+  readonly kernel: KernelDescription;
+  readonly cell: PartDescription | undefined;
+}
+
+/** One kernel that does what many launches do. */
+export interface FusedKernel {
+  readonly code: string;
+  /**
+   * Buffers bound in group 0 from binding 1 on; binding 0 is a uniform `Run` of two u32: how often to repeat,
+   * and whether to run the prologue first.
+   */
+  readonly bindings: readonly { readonly buffer: number; readonly kind: 'uniform' | 'storage' }[];
+}
+
+/** Bytes of the `Run` that a fused kernel reads. */
+export const fusedRunBytes = 8;
+
+/**
+ * Joins launches into one kernel whose single workgroup runs them one after another, as often as wanted. What
+ * is a dispatch costs a barrier then, which is less where a launch has little to do.
+ *
+ * A launch without barriers is a loop over all of its threads; one with barriers needs workgroups of exactly
+ * `lanes` threads, which take turns. A barrier stands between launches only where one of them touches what
+ * the other writes.
+ *
+ * @throws {ShaderError} for a launch that does not fit.
+ */
+export function fuseLaunches(request: FuseRequest): FusedKernel {
+  const { lanes, prologue, launches, bufferBytes } = request;
+  const memory = new Memory(bufferBytes);
+  const all = [...prologue, ...launches];
+  const functions = all.map((fused, index) => {
+    const prefix = `launch${index}`;
+    const { launch, kernel, cell } = fused;
+    const { label, constants } = launch;
+    const places = memory.placesOf(fused);
+    return makeLaunchFunction({ prefix, label, kernel, cell, constants, places });
+  });
+  const runners = functions.map((made, index) =>
+    runnerOf(`run${index}`, made, (all[index] as FusedLaunch).launch, lanes),
+  );
+  const code = [
+    ...memory.declarations,
+    'struct Run { repeats: u32, runs_prologue: u32 }',
+    '@group(0) @binding(0) var<uniform> run: Run;',
+    ...functions.flatMap(({ declarations }) => declarations),
+    ...runners,
+    `@compute @workgroup_size(${lanes})`,
+    'fn main(@builtin(local_invocation_index) lane: u32) {',
+    '  if (run.runs_prologue == 1u) {',
+    ...callsOf(prologue, 0),
+    '  }',
+    '  for (var repeat = 0u; repeat < run.repeats; repeat++) {',
+    ...callsOf(launches, prologue.length),
+    '  }',
+    '}',
+    '',
+  ].join('\n');
+  return { code, bindings: memory.bindings };
+}
+
+/** Buffers as globals, in the order in which they are first named. */
+class Memory {
+  readonly bindings: { buffer: number; kind: 'uniform' | 'storage' }[] = [];
+  readonly declarations: string[] = [];
+
+  constructor(private readonly bufferBytes: readonly number[]) {}
+
+  placesOf({ launch, kernel }: FusedLaunch): Map<string, MemoryPlace> {
+    return new Map(
+      Object.entries(kernel.bindings).map(([name, { kind }]) => {
+        const { buffer, offsetBytes, bytes, strides } = launch.bindings[name] as BufferView;
+        const isUniform = kind === 'uniform';
+        const global = this.#globalOf(buffer, kind);
+        return [name, { global, isUniform, word: offsetBytes / 4, wordCount: bytes / 4, strides }];
+      }),
+    );
+  }
+
+  #globalOf(buffer: number, kind: 'uniform' | 'storage'): string {
+    let index = this.bindings.findIndex((known) => known.buffer === buffer);
+    if (index < 0) {
+      index = this.bindings.length;
+      this.bindings.push({ buffer, kind });
+      const bytes = this.bufferBytes[buffer] ?? 0;
+      const [space, type] =
+        kind === 'uniform'
+          ? ['uniform', `array<vec4u, ${bytes / 16}>`]
+          : ['storage, read_write', `array<u32, ${bytes / 4}>`];
+      this.declarations.push(
+        `@group(0) @binding(${index + 1}) var<${space}> memory_${index}: ${type};`,
+      );
+    }
+    return `memory_${index}`;
+  }
+}
+
+/** The function that runs all workgroups of a launch on the lanes of one. */
+function runnerOf(name: string, made: LaunchFunction, launch: Launch, lanes: number): string {
+  const { workgroupSize, hasBarriers, hasWorkgroupMemory } = made;
+  const [sizeX, sizeY, sizeZ] = workgroupSize;
+  const [x, y, z] = launch.workgroups;
+  const size = sizeX * sizeY * sizeZ;
+  const groups = x * y * z;
+  const local = split('local', workgroupSize);
+  const values: Readonly<Record<string, string>> = {
+    workgroup_id: 'group',
+    num_workgroups: `vec3u(${x}u, ${y}u, ${z}u)`,
+    local_invocation_index: 'local',
+    local_invocation_id: local,
+    global_invocation_id: `group * vec3u(${sizeX}u, ${sizeY}u, ${sizeZ}u) + ${local}`,
+  };
+  const call = `${made.name}(${made.builtins.map((builtin) => values[builtin]).join(', ')});`;
+  const group = `let group = ${split('index', launch.workgroups)};`;
+  if (!hasBarriers) {
+    return [
+      `fn ${name}(lane: u32) {`,
+      `  for (var thread = lane; thread < ${groups * size}u; thread += ${lanes}u) {`,
+      `    let local = ${groups === 1 ? 'thread' : remainder('thread', size)};`,
+      `    let index = ${groups === 1 ? '0u' : quotient('thread', size)};`,
+      `    ${group}`,
+      `    ${call}`,
+      '  }',
+      '}',
+    ].join('\n');
+  }
+  if (size !== lanes) {
+    throw new ShaderError(
+      `launch '${launch.label}': workgroups of ${size} threads that wait for each other cannot run on ` +
+        `${lanes} lanes. Give the kernel a constant for its threads, and take it from the limits.`,
+    );
+  }
+  return [
+    `fn ${name}(local: u32) {`,
+    `  for (var index = 0u; index < ${groups}u; index++) {`,
+    `    ${group}`,
+    `    ${call}`,
+    ...(hasWorkgroupMemory ? ['    workgroupBarrier();'] : []),
+    '  }',
+    '}',
+  ].join('\n');
+}
+
+/** A number as three indices, the first of them running fastest. */
+function split(name: string, [x, y, z]: readonly [number, number, number]): string {
+  if (x * y * z === 1) return 'vec3u()';
+  if (y * z === 1) return `vec3u(${name}, 0u, 0u)`;
+  const middle = quotient(name, x);
+  if (z === 1) return `vec3u(${remainder(name, x)}, ${middle}, 0u)`;
+  return `vec3u(${remainder(name, x)}, ${remainder(middle, y)}, ${quotient(name, x * y)})`;
+}
+
+/** Divisions cost a software adapter dozens of cycles per lane, shifts none. */
+function quotient(name: string, size: number): string {
+  if (size === 1) return name;
+  return isPowerOfTwo(size) ? `(${name} >> ${Math.log2(size)}u)` : `(${name} / ${size}u)`;
+}
+
+function remainder(name: string, size: number): string {
+  if (size === 1) return '0u';
+  return isPowerOfTwo(size) ? `(${name} & ${size - 1}u)` : `(${name} % ${size}u)`;
+}
+
+function isPowerOfTwo(size: number): boolean {
+  return Number.isInteger(Math.log2(size));
+}
+
+/** Calls of launches in order, with a barrier behind the last and wherever one waits for another. */
+function callsOf(launches: readonly FusedLaunch[], firstIndex: number): string[] {
+  const barrier = '    storageBarrier();';
+  let read: BufferView[] = [];
+  let written: BufferView[] = [];
+  const lines: string[] = [];
+  for (const [index, { launch, kernel }] of launches.entries()) {
+    const reads: BufferView[] = [];
+    const writes: BufferView[] = [];
+    for (const [name, { access }] of Object.entries(kernel.bindings)) {
+      (access === 'read' ? reads : writes).push(launch.bindings[name] as BufferView);
+    }
+    const waits = overlap(written, [...reads, ...writes]) || overlap(read, writes);
+    if (waits) {
+      lines.push(barrier);
+      read = [];
+      written = [];
+    }
+    read.push(...reads);
+    written.push(...writes);
+    lines.push(`    run${firstIndex + index}(lane);`);
+  }
+  return [...lines, barrier];
+}
+
+function overlap(some: readonly BufferView[], others: readonly BufferView[]): boolean {
+  return some.some((a) =>
+    others.some(
+      (b) =>
+        a.buffer === b.buffer &&
+        a.offsetBytes < b.offsetBytes + b.bytes &&
+        b.offsetBytes < a.offsetBytes + a.bytes,
+    ),
+  );
+}

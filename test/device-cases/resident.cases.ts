@@ -1,0 +1,106 @@
+import type { Device } from '../../src/device/device.ts';
+import {
+  adam,
+  dropout,
+  embedding,
+  gru,
+  linear,
+  lstm,
+  oneHot,
+  rmsprop,
+  rnn,
+  sequential,
+  sgd,
+  type TrainerOptions,
+  textStream,
+} from '../../src/index.ts';
+import { assertEqual, assertTrue, type DeviceCase } from './case.ts';
+import { assertSameTraining, trainFresh, trainOn, withTrainer } from './trainer-rig.ts';
+
+const text = 'the quick brown fox jumps over the lazy dog and back. '.repeat(8);
+
+function options(
+  device: TrainerOptions['device'],
+  changes: Partial<TrainerOptions>,
+): TrainerOptions {
+  const data = textStream(text, { batch: 3, steps: 5 });
+  const size = data.vocabulary.size;
+  const model = sequential([oneHot(size), rnn(6), linear(size)]);
+  const optimizer = adam({ learningRate: 0.01 });
+  return { device, data, model, optimizer, clipNorm: 0.5, seed: 3, ...changes };
+}
+
+const size = textStream(text, { batch: 3, steps: 5 }).vocabulary.size;
+const variants: readonly (readonly [string, Partial<TrainerOptions>])[] = [
+  ['rnn, adam, clipping', {}],
+  [
+    'two layers of lstm on an embedding, dropout, rmsprop, state carried on',
+    {
+      model: sequential([
+        embedding(size, 5),
+        lstm(7, { layers: 2, dropout: 0.2 }),
+        dropout(0.1),
+        linear(size),
+      ]),
+      optimizer: rmsprop({ learningRate: 0.01 }),
+      stateful: true,
+    },
+  ],
+  [
+    'gru, nesterov',
+    {
+      model: sequential([oneHot(size), gru(8, { reset: 'before' }), linear(size)]),
+      optimizer: sgd({ learningRate: 0.1, momentum: 0.9, nesterov: true }),
+    },
+  ],
+];
+
+export const cases: readonly DeviceCase[] = [
+  ...variants.map(([name, changes]) => ({
+    name: `training steps of ${name} equal the reference's`,
+    async run(device: Device) {
+      const stretch = { steps: 7 };
+      const got = await withTrainer(
+        options(device, { ...changes, strategy: 'resident' }),
+        async (trainer) => {
+          assertTrue(trainer.explain().includes('resident, one workgroup'), trainer.explain());
+          return trainOn(trainer, stretch);
+        },
+      );
+      const expected = await trainFresh(options('reference', changes), stretch);
+      assertSameTraining(got, expected, { steps: 5, fanIn: 64 });
+    },
+  })),
+  {
+    name: 'many steps in a dispatch give the bits of one step in each',
+    async run(device) {
+      const train = (stepsPerSubmit: number) =>
+        withTrainer(options(device, { strategy: 'resident' }), async (trainer) => {
+          const before = device.counters.dispatches;
+          const progress = await trainOn(trainer, { steps: 21, stepsPerSubmit });
+          const dispatches = device.counters.dispatches - before;
+          return { losses: progress.map(({ loss }) => loss).join(), dispatches };
+        });
+      const [one, many] = [await train(1), await train(21)];
+      assertEqual(many.losses, one.losses, 'losses');
+      assertEqual(one.dispatches, 21, 'dispatches of single steps');
+      // 16 + 4 + 1
+      assertEqual(many.dispatches, 3, 'dispatches of 21 steps');
+    },
+  },
+  {
+    name: 'a small model trains and samples in one workgroup by itself',
+    async run(device) {
+      const sampleOn = (target: TrainerOptions['device']) =>
+        withTrainer(options(target, {}), async (trainer) => {
+          await trainOn(trainer, { steps: 20 });
+          if (target === device) {
+            assertTrue(trainer.explain().includes('resident, one workgroup'), trainer.explain());
+          }
+          const greedy = await trainer.sample('the ', { length: 12, temperature: 0 });
+          return `${greedy} | ${await trainer.sample('the ', { length: 12, seed: 5, topK: 3 })}`;
+        });
+      assertEqual(await sampleOn(device), await sampleOn('reference'), 'samples');
+    },
+  },
+];

@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest';
+import { fuseLaunches } from '../../../src/kernels/fuse.ts';
+import { copyStrided } from '../../../src/kernels/generated/copy-strided.ts';
+import { finishStep } from '../../../src/kernels/generated/finish-step.ts';
+import { kernels } from '../../../src/kernels/generated/index.ts';
+import type { Launch } from '../../../src/schedule/plan.ts';
+
+const cost = { flops: 0, readBytes: 0, writtenBytes: 0 };
+const uniform = { buffer: 1, offsetBytes: 0, bytes: 64 };
+
+function copy(label: string, from: number, to: number): Launch {
+  const view = (offsetBytes: number) => ({ buffer: 0, offsetBytes, bytes: 256 });
+  const bindings = { copy: uniform, source_words: view(from), target_words: view(to) };
+  const workgroups = [1, 1, 1] as const;
+  return { label, kernel: 'copy-strided', constants: { threads: 4 }, bindings, workgroups, cost };
+}
+
+function fuse(launches: readonly Launch[]) {
+  const request = { lanes: 4, prologue: [], bufferBytes: [1024, 64, 256] };
+  const fused = launches.map((launch) => ({ launch, kernel: copyStrided, cell: undefined }));
+  return fuseLaunches({ ...request, launches: fused });
+}
+
+/** What stands between the calls of launches in the loop over repetitions. */
+function sequence(code: string): string {
+  const loop = code.slice(code.indexOf('for (var repeat'));
+  return [...loop.matchAll(/run(\d)\(lane\)|storageBarrier/g)]
+    .map(([all, n]) => n ?? all)
+    .join(' ');
+}
+
+describe('fusing launches', () => {
+  it('puts a barrier where a launch touches what one before has written, and behind the last', () => {
+    const { code } = fuse([copy('a', 0, 256), copy('b', 0, 512), copy('c', 512, 768)]);
+    expect(sequence(code)).toBe('0 1 storageBarrier 2 storageBarrier');
+  });
+
+  it('waits before it overwrites what a launch before reads', () => {
+    const { code } = fuse([copy('a', 0, 256), copy('b', 512, 0)]);
+    expect(sequence(code)).toBe('0 storageBarrier 1 storageBarrier');
+  });
+
+  it('binds each buffer once, whatever the launches call it', () => {
+    const { code, bindings } = fuse([copy('a', 0, 256), copy('b', 256, 512)]);
+    expect(bindings).toEqual([
+      { buffer: 1, kind: 'uniform' },
+      { buffer: 0, kind: 'storage' },
+    ]);
+    expect(code).toContain('@binding(2) var<storage, read_write> memory_1: array<u32, 256>;');
+    expect(code).toContain(
+      'fn launch1_source_words_get(i0: u32) -> u32 { return memory_1[64u + i0]; }',
+    );
+  });
+
+  it('refuses workgroups of another size whose threads wait for each other', () => {
+    const view = { buffer: 0, offsetBytes: 0, bytes: 256 };
+    const names = Object.keys(finishStep.bindings);
+    const bindings = Object.fromEntries(names.map((name) => [name, view]));
+    const constants = { part_count: 1, capacity: 1, is_cosine: false, threads: 64 };
+    const kernel = 'finish-step';
+    const launch: Launch = {
+      label: 'finish',
+      kernel,
+      constants,
+      bindings,
+      workgroups: [1, 1, 1],
+      cost,
+    };
+    const launches = [{ launch, kernel: finishStep, cell: undefined }];
+    expect(() => fuseLaunches({ lanes: 4, prologue: [], launches, bufferBytes: [256] })).toThrow(
+      "launch 'finish': workgroups of 64 threads that wait for each other cannot run on 4 lanes. " +
+        'Give the kernel a constant for its threads, and take it from the limits.',
+    );
+  });
+
+  it('knows that every kernel with barriers takes its threads from a constant', () => {
+    for (const { name, source } of Object.values(kernels)) {
+      const waits = /Barrier\(\)|workgroupUniformLoad/.test(source);
+      const size = /@workgroup_size\(([^)]*)\)/.exec(source)?.[1] ?? '';
+      // Rows are walked by one thread each in a resident plan: no barrier is left there.
+      if (waits && !source.includes('row_threads')) expect(`${name}: ${size}`).not.toMatch(/: \d/);
+    }
+  });
+});
