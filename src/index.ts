@@ -151,4 +151,20 @@ export {
 export { type FitOptions, Trainer, type TrainingProgress } from './training/trainer.ts';
 export type { TrainerOptions } from './training/trainer-setup.ts';
 export type { LossFunction, LossName } from './training/training-graph.ts';
+export {
+  loadTuning,
+  type MeasureOptions,
+  type TuneForwardOptions,
+  type TuneOptions,
+  type TuneTrainingOptions,
+  tune,
+} from './training/tune.ts';
 export { Vocabulary } from './training/vocabulary.ts';
+export type { TuneProgress } from './tuning/measure.ts';
+export type { CandidateOutcome, CandidateReport } from './tuning/search.ts';
+export {
+  parseTuning,
+  type ShapeAxes,
+  type TunedShape,
+  type Tuning,
+} from './tuning/tuning.ts';
