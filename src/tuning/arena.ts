@@ -10,9 +10,10 @@ import { largestMagnitude, tolerance } from '../reference/tolerance.ts';
 import { layOutParameters, type ParameterLayout } from '../schedule/parameter-layout.ts';
 import { sharedKeys } from '../schedule/program.ts';
 import { schedule } from '../schedule/schedule.ts';
+import type { Contender } from './duel.ts';
 import { makeProbe, type Probe, type ProbeGraph } from './probe.ts';
 import { takeRow } from './probe-data.ts';
-import type { Arena, Contender, Refusal } from './search.ts';
+import type { Arena, Refusal } from './search.ts';
 
 /** Work of one measurement: far above the resolution of clocks and the cost of a submit. */
 const MEASURED_MS = 20;

@@ -1,7 +1,7 @@
 import type { Device } from '../device/device.ts';
 import { AbortedError, OptionError } from '../errors.ts';
 import type { PlanLimits } from '../graph/operator.ts';
-import { describeAxes, type Tunable } from '../graph/tunable.ts';
+import { describeAxes, describeChanges, type Tunable } from '../graph/tunable.ts';
 import { ProbeArena } from './arena.ts';
 import { type OpenChoice, workOf } from './collect.ts';
 import { type CandidateReport, type SearchResult, searchShape } from './search.ts';
@@ -87,7 +87,11 @@ export async function measureChoices(request: MeasureRequest): Promise<Tuning> {
         pause,
         report: (candidate) => {
           const { shape, outcome, reason } = candidate;
-          tell({ key, candidate, message: `${describeAxes(shape)}: ${outcome}, ${reason}` });
+          tell({
+            key,
+            candidate,
+            message: `${describeChanges(tunable.builtIn, shape)}: ${outcome}, ${reason}`,
+          });
         },
       });
       const { shape, ...figures } = result;
@@ -141,8 +145,8 @@ function describeResult(
   { shape, ms, ruleMs, candidates, interrupted }: SearchResult<object>,
 ): string {
   const end = `${candidates} shapes${interrupted ? ', search cut short by the budget' : ''}`;
-  return shape === builtIn
+  return describeChanges(builtIn, shape) === ''
     ? `the rule's shape stays, ${ms.toPrecision(3)} ms (${end})`
-    : `${describeAxes(shape)}: ${ms.toPrecision(3)} ms, the rule's shape ` +
+    : `${describeChanges(builtIn, shape)}: ${ms.toPrecision(3)} ms, the rule's shape ` +
         `${ruleMs.toPrecision(3)} ms (${end})`;
 }

@@ -1,13 +1,5 @@
-import { describeAxes, type Tunable } from '../graph/tunable.ts';
-
-/** A shape that computes right and can be timed. */
-export interface Contender {
-  /** Time to build its pipelines and run it once. */
-  readonly buildMs: number;
-  /** Time of one run, averaged over as many as a measurement needs. */
-  measure(): Promise<number>;
-  dispose(): void;
-}
+import { describeAxes, orderAxes, type Tunable } from '../graph/tunable.ts';
+import { type Contender, type Duel, type DuelOptions, fight } from './duel.ts';
 
 /** A shape that is out of the contest. */
 export interface Refusal {
@@ -16,7 +8,7 @@ export interface Refusal {
 }
 
 /** What became of a candidate. */
-export type CandidateOutcome = 'better' | 'slower' | 'slow to build' | Refusal['outcome'];
+export type CandidateOutcome = Duel['outcome'] | Refusal['outcome'];
 
 /** A candidate and how it did. */
 export interface CandidateReport<S extends object = object> {
@@ -32,15 +24,11 @@ export interface Arena<S extends object> {
 }
 
 /** When to stop, and whom to tell. */
-export interface SearchOptions<S extends object> {
-  /** Building takes so long here that it counts. */
-  readonly countsBuilding: boolean;
+export interface SearchOptions<S extends object> extends Omit<DuelOptions, 'rounds'> {
   /** Where an earlier search was interrupted: the shape it had reached, and all it had tried. */
   readonly earlier?: { readonly shape: S; readonly tried: readonly string[] } | undefined;
   /** Whether to begin with no further candidate. */
   isOver(): boolean;
-  /** Called between measurements; may throw to end the search. */
-  pause(): void;
   report(candidate: CandidateReport<S>): void;
 }
 
@@ -57,26 +45,16 @@ export interface SearchResult<S extends object> {
   readonly interrupted?: readonly string[];
 }
 
-/** A challenger must take at most this share of the incumbent's time. */
-export const winningRatio = 0.95;
-/** Rounds of a duel; in each both are measured once. */
+/** Rounds of a duel. */
 export const duelRounds = 5;
 /** Rounds of the last duel, between the winner and the rule's shape. */
 export const finalRounds = 9;
-/** A challenger that is slower than this in the first two rounds is out. */
-const hopelessRatio = 1.15;
-/** Runs that must make up for the longer building of a shape, where building counts. */
-export const runsPerBuild = 1000;
 
 /**
  * Looks for a shape that is faster than the rule's: first the forms that the tunable names, then, from the best
- * of them, one step along one axis at a time for as long as that helps.
- *
- * The choice rule. A challenger and the incumbent are measured in turn, {@link duelRounds} times. The challenger
- * takes over if it needs at most {@link winningRatio} of the incumbent's time, both by the median over the rounds
- * and by the least times, and, where building counts, if {@link runsPerBuild} runs save what it takes longer to
- * build. So on a tie the earlier stays. In the end the winner meets the rule's shape once more, for
- * {@link finalRounds} rounds by the same rule: one that was only lucky leaves the rule's shape in place.
+ * of them, one step along one axis at a time for as long as that helps. A candidate replaces the best so far by
+ * the rule of {@link fight}. In the end the winner meets the rule's shape once more: one that was only lucky
+ * leaves the rule's shape in place.
  *
  * @throws {TypeError} if the rule's own shape is refused.
  */
@@ -86,126 +64,109 @@ export async function searchShape<S extends object>(
   options: SearchOptions<S>,
 ): Promise<SearchResult<S>> {
   const rule = await arena.prepare(tunable.builtIn);
-  if (isRefusal(rule)) throw new TypeError(`${tunable.key}: ${rule.reason}`);
-  let best = { shape: tunable.builtIn, contender: rule };
+  if ('outcome' in rule) throw new TypeError(`${tunable.key}: ${rule.reason}`);
+  const search = new ShapeSearch(tunable, arena, options, rule);
   try {
-    const { earlier } = options;
-    const tried = new Set([describeAxes(tunable.builtIn), ...(earlier?.tried ?? [])]);
-    // It must show its worth again: the rule's shape has come back to where it stood.
-    if (earlier && describeAxes(earlier.shape) !== describeAxes(tunable.builtIn)) {
-      tried.delete(describeAxes(earlier.shape));
-    }
-    let complete = true;
-    /** Tries shapes in order; with `stops` only until one takes over. Returns whether one did. */
-    const challenge = async (shapes: readonly S[], stops: boolean): Promise<boolean> => {
-      let found = false;
-      for (const shape of shapes) {
-        const name = describeAxes(shape);
-        if (tried.has(name)) continue;
-        options.pause();
-        if (options.isOver()) {
-          complete = false;
-          return false;
-        }
-        tried.add(name);
-        const contender = await arena.prepare(shape);
-        if (isRefusal(contender)) {
-          options.report({ shape, ...contender });
-          continue;
-        }
-        const keepsOld = best.contender;
-        let wins = false;
-        try {
-          const duel = await fight(contender, keepsOld, duelRounds, options.pause);
-          const outcome = judge(duel, contender, keepsOld, options.countsBuilding);
-          options.report({ shape, outcome, reason: describeDuel(duel) });
-          wins = outcome === 'better';
-        } finally {
-          if (!wins) contender.dispose();
-        }
-        if (!wins) continue;
-        if (keepsOld !== rule) keepsOld.dispose();
-        best = { shape, contender };
-        found = true;
-        if (stops) return true;
-      }
-      return found;
-    };
-    await challenge([...(earlier ? [earlier.shape] : []), ...tunable.seeds()], false);
-    while (complete && (await challenge(tunable.neighbours(best.shape), true)));
-
-    const ended = { candidates: tried.size, ...(!complete && { interrupted: [...tried] }) };
-    if (best.contender === rule) {
-      const ms = Math.min(await rule.measure(), await rule.measure(), await rule.measure());
-      return { shape: tunable.builtIn, ms, ruleMs: ms, ...ended };
-    }
-    const last = await fight(best.contender, rule, finalRounds, options.pause);
-    const { ms, otherMs: ruleMs } = last;
-    if (judge(last, best.contender, rule, options.countsBuilding) === 'better') {
-      return { shape: best.shape, ms, ruleMs, ...ended };
-    }
-    return { shape: tunable.builtIn, ms: ruleMs, ruleMs, ...ended };
+    return await search.run();
   } finally {
-    if (best.contender !== rule) best.contender.dispose();
-    rule.dispose();
+    search.dispose();
   }
 }
 
-interface Duel {
-  /** The challenger's time over the incumbent's: the larger of two measures, see {@link searchShape}. */
-  readonly ratio: number;
-  /** Least times: other work on the machine only ever adds to them. */
-  readonly ms: number;
-  readonly otherMs: number;
-}
+class ShapeSearch<S extends object> {
+  readonly #tried: Set<string>;
+  #best: { readonly shape: S; readonly contender: Contender };
+  #isComplete = true;
 
-async function fight(
-  challenger: Contender,
-  incumbent: Contender,
-  rounds: number,
-  pause: () => void,
-): Promise<Duel> {
-  const mine: number[] = [];
-  const theirs: number[] = [];
-  const ratios: number[] = [];
-  for (let round = 0; round < rounds; round++) {
-    pause();
-    // Who comes first alternates: neither has the warmer device.
-    const isFirst = round % 2 === 1;
-    const early = isFirst ? await challenger.measure() : undefined;
-    const other = await incumbent.measure();
-    const own = early ?? (await challenger.measure());
-    mine.push(own);
-    theirs.push(other);
-    ratios.push(own / other);
-    if (round === 1 && ratios.every((ratio) => ratio > hopelessRatio)) break;
+  constructor(
+    private readonly tunable: Tunable<S>,
+    private readonly arena: Arena<S>,
+    private readonly options: SearchOptions<S>,
+    private readonly rule: Contender,
+  ) {
+    const { builtIn } = tunable;
+    this.#best = { shape: builtIn, contender: rule };
+    this.#tried = new Set([describeAxes(builtIn), ...(options.earlier?.tried ?? [])]);
   }
-  const [ms, otherMs] = [Math.min(...mine), Math.min(...theirs)];
-  return { ratio: Math.max(median(ratios), ms / otherMs), ms, otherMs };
-}
 
-function judge(
-  { ratio, ms, otherMs }: Duel,
-  challenger: Contender,
-  incumbent: Contender,
-  countsBuilding: boolean,
-): 'better' | 'slower' | 'slow to build' {
-  if (!(ratio <= winningRatio)) return 'slower';
-  const longerMs = challenger.buildMs - incumbent.buildMs;
-  return countsBuilding && longerMs > runsPerBuild * (otherMs - ms) ? 'slow to build' : 'better';
-}
+  async run(): Promise<SearchResult<S>> {
+    const { tunable, rule, options } = this;
+    const { earlier } = options;
+    if (earlier && this.#nameOf(earlier.shape) !== describeAxes(tunable.builtIn)) {
+      // It must show its worth again.
+      this.#tried.delete(this.#nameOf(earlier.shape));
+      await this.#challenge([earlier.shape]);
+    }
+    await this.#challenge(tunable.seeds());
+    while (await this.#challenge(tunable.neighbours(this.#best.shape), 1)) {
+      // On from there.
+    }
+    const ended = {
+      candidates: this.#tried.size,
+      ...(this.#isComplete ? {} : { interrupted: [...this.#tried] }),
+    };
+    const { shape, contender } = this.#best;
+    if (contender === rule) {
+      const ms = Math.min(await rule.measure(), await rule.measure(), await rule.measure());
+      return { shape, ms, ruleMs: ms, ...ended };
+    }
+    const last = await fight(contender, rule, { ...options, rounds: finalRounds });
+    const { outcome, ms, otherMs: ruleMs } = last;
+    return outcome === 'better'
+      ? { shape, ms, ruleMs, ...ended }
+      : { shape: tunable.builtIn, ms: ruleMs, ruleMs, ...ended };
+  }
 
-function describeDuel({ ratio, ms, otherMs }: Duel): string {
-  return `${ms.toPrecision(3)} ms against ${otherMs.toPrecision(3)} ms, ratio ${ratio.toFixed(2)}`;
-}
+  dispose(): void {
+    if (this.#best.contender !== this.rule) this.#best.contender.dispose();
+    this.rule.dispose();
+  }
 
-function isRefusal(prepared: Contender | Refusal): prepared is Refusal {
-  return 'outcome' in prepared;
-}
+  /** Tries shapes in order until `most` of them have taken over. Returns whether any has. */
+  async #challenge(shapes: readonly S[], most = Number.POSITIVE_INFINITY): Promise<boolean> {
+    const { options } = this;
+    let winners = 0;
+    for (const given of shapes) {
+      const shape = orderAxes(given, this.tunable.builtIn);
+      if (this.#tried.has(describeAxes(shape))) continue;
+      options.pause();
+      this.#isComplete &&= !options.isOver();
+      if (!this.#isComplete) return false;
+      this.#tried.add(describeAxes(shape));
+      if (!(await this.#tryShape(shape))) continue;
+      winners += 1;
+      if (winners === most) break;
+    }
+    return winners > 0;
+  }
 
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  const upper = sorted[middle] as number;
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] as number) + upper) / 2;
+  /** Returns whether the shape is now the best. */
+  async #tryShape(shape: S): Promise<boolean> {
+    const { arena, rule, options } = this;
+    const contender = await arena.prepare(shape);
+    if ('outcome' in contender) {
+      options.report({ shape, ...contender });
+      return false;
+    }
+    const incumbent = this.#best.contender;
+    let isBetter = false;
+    try {
+      const { outcome, account } = await fight(contender, incumbent, {
+        ...options,
+        rounds: duelRounds,
+      });
+      isBetter = outcome === 'better';
+      options.report({ shape, outcome, reason: account });
+    } finally {
+      if (!isBetter) contender.dispose();
+    }
+    if (!isBetter) return false;
+    if (incumbent !== rule) incumbent.dispose();
+    this.#best = { shape, contender };
+    return true;
+  }
+
+  #nameOf(shape: S): string {
+    return describeAxes(orderAxes(shape, this.tunable.builtIn));
+  }
 }

@@ -1,6 +1,7 @@
 import type { DeviceInfo } from '../device/adapter.ts';
 import {
   describeAxes,
+  orderAxes,
   type SettledShape,
   type ShapeSource,
   type Tunable,
@@ -48,11 +49,12 @@ function settle<S extends object>(tunable: Tunable<S>, entry: TunedShape): Settl
   if (refusal) return leave(tunable, `the measured shape is refused: ${refusal}`);
   const { ms, ruleMs } = entry;
   const { builtIn } = tunable;
-  if (describeAxes(entry.shape) === describeAxes(builtIn)) {
+  const shape = orderAxes(entry.shape as unknown as S, builtIn);
+  if (describeAxes(shape) === describeAxes(builtIn)) {
     return { shape: builtIn, reason: `measured: nothing beat it, ${formatMs(ms)}` };
   }
   return {
-    shape: entry.shape as unknown as S,
+    shape,
     reason: `measured: ${formatMs(ms)}, the rule's shape ${formatMs(ruleMs)}`,
   };
 }
