@@ -46,6 +46,7 @@ export interface TrainFlags {
   readonly resume?: string;
   readonly validate?: number;
   readonly explain?: boolean;
+  readonly tuning?: string | true;
   readonly prompt?: string;
   readonly sampleEvery?: number;
   readonly sampleLength: number;
@@ -160,6 +161,10 @@ function makeOptions(): Option[] {
       ]),
       number('--validate <n>', 'repeat every nth step on the reference, compare', parseCount),
       new Option('--explain', 'print the plan of a training step'),
+      new Option(
+        '--tuning [file]',
+        'use kernel shapes that gatefold tune measured: those kept for this adapter, or of a file',
+      ),
     ),
     ...group(
       'Checkpoint:',

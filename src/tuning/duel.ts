@@ -31,8 +31,8 @@ export interface DuelOptions {
 export const winningRatio = 0.95;
 /** Runs that must make up for the longer building of a challenger, where building counts. */
 export const runsPerBuild = 1000;
-/** A challenger that is slower than this in the first two rounds is out. */
-const hopelessRatio = 1.15;
+/** A challenger that is slower than this in all of the first one, two rounds is out. */
+const hopelessRatios = [2, 1.15];
 
 /**
  * Measures two in turn and decides. The challenger is better if it needs at most {@link winningRatio} of the
@@ -56,7 +56,8 @@ export async function fight(
     mine.push(own);
     theirs.push(other);
     ratios.push(own / other);
-    if (round === 1 && ratios.every((ratio) => ratio > hopelessRatio)) break;
+    const hopeless = hopelessRatios[round] ?? Number.POSITIVE_INFINITY;
+    if (ratios.every((ratio) => ratio > hopeless)) break;
   }
   const [ms, otherMs] = [Math.min(...mine), Math.min(...theirs)];
   const ratio = Math.max(median(ratios), ms / otherMs);

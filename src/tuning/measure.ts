@@ -1,7 +1,7 @@
 import type { Device } from '../device/device.ts';
 import { AbortedError, OptionError } from '../errors.ts';
 import type { PlanLimits } from '../graph/operator.ts';
-import { describeAxes, describeChanges, type Tunable } from '../graph/tunable.ts';
+import { describeChanges, type Tunable } from '../graph/tunable.ts';
 import { ProbeArena } from './arena.ts';
 import { type OpenChoice, workOf } from './collect.ts';
 import { type CandidateReport, type SearchResult, searchShape } from './search.ts';
