@@ -40,7 +40,7 @@ export function refuseStored<S extends object>(
     Object.keys(shape).length === axes.length &&
     axes.every(([axis, value]) => typeof shape[axis] === typeof value);
   if (!fits)
-    return `its axes are '${describeAxes(shape)}', expected those of ${describeAxes(tunable.builtIn)}`;
+    return `its axes are '${describeAxes(shape)}', expected those of '${describeAxes(tunable.builtIn)}'`;
   return tunable.refuse(shape as unknown as S);
 }
 
