@@ -13,6 +13,7 @@ import {
 } from './arguments.ts';
 import { type DeviceChoice, makeDeviceOption } from './device-option.ts';
 import { scheduleNames, type TrainSettings } from './train-settings.ts';
+import { makeTuningOption } from './tuning-file.ts';
 
 /** The flags of `train` as commander gives them. */
 export interface TrainFlags {
@@ -161,10 +162,7 @@ function makeOptions(): Option[] {
       ]),
       number('--validate <n>', 'repeat every nth step on the reference, compare', parseCount),
       new Option('--explain', 'print the plan of a training step'),
-      new Option(
-        '--tuning [file]',
-        'use kernel shapes that gatefold tune measured: those kept for this adapter, or of a file',
-      ),
+      makeTuningOption(),
     ),
     ...group(
       'Checkpoint:',

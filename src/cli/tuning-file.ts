@@ -1,8 +1,17 @@
 import { readFile } from 'node:fs/promises';
+import { Option } from 'commander';
 import { OptionError } from '../errors.ts';
 import { loadTuning } from '../training/tune.ts';
 import { isSameAdapter, nameAdapter, parseTuning, type Tuning } from '../tuning/tuning.ts';
 import type { OpenDevice } from './device-option.ts';
+
+/** The option `--tuning`; without a file it is `true`. */
+export function makeTuningOption(): Option {
+  return new Option(
+    '--tuning [file]',
+    'use kernel shapes that gatefold tune measured: those kept for this adapter, or of a file',
+  );
+}
 
 /** A tuning that was asked for, and what to say of it. */
 export interface FoundTuning {

@@ -1,3 +1,5 @@
+import { formatMs } from './tuning.ts';
+
 /** A shape that computes right and can be timed. */
 export interface Contender {
   /** Time to build its pipelines and run it once. */
@@ -65,7 +67,7 @@ export async function fight(
   const isSlowToBuild = countsBuilding && longerMs > runsPerBuild * (otherMs - ms);
   const outcome = !(ratio <= winningRatio) ? 'slower' : isSlowToBuild ? 'slow to build' : 'better';
   const account =
-    `${ms.toPrecision(3)} ms against ${otherMs.toPrecision(3)} ms, ratio ${ratio.toFixed(2)}` +
+    `${formatMs(ms)} against ${formatMs(otherMs)}, ratio ${ratio.toFixed(2)}` +
     `${outcome === 'slow to build' ? `; ${(longerMs / 1000).toFixed(1)} s longer to build` : ''}`;
   return { outcome, ms, otherMs, account };
 }

@@ -6,7 +6,7 @@ import { ProbeArena } from './arena.ts';
 import { type OpenChoice, workOf } from './collect.ts';
 import { type CandidateReport, type SearchResult, searchShape } from './search.ts';
 import { refuseStored } from './shape-source.ts';
-import { type ShapeAxes, type TunedShape, type Tuning, tuningVersion } from './tuning.ts';
+import { formatMs, type ShapeAxes, type TunedShape, type Tuning, tuningVersion } from './tuning.ts';
 
 /** How tuning comes along: one report per candidate, per kernel that is done, and for what went wrong. */
 export interface TuneProgress {
@@ -146,7 +146,7 @@ function describeResult(
 ): string {
   const end = `${candidates} shapes${interrupted ? ', search cut short by the budget' : ''}`;
   return describeChanges(builtIn, shape) === ''
-    ? `the rule's shape stays, ${ms.toPrecision(3)} ms (${end})`
-    : `${describeChanges(builtIn, shape)}: ${ms.toPrecision(3)} ms, the rule's shape ` +
-        `${ruleMs.toPrecision(3)} ms (${end})`;
+    ? `the rule's shape stays, ${formatMs(ms)} (${end})`
+    : `${describeChanges(builtIn, shape)}: ${formatMs(ms)}, the rule's shape ` +
+        `${formatMs(ruleMs)} (${end})`;
 }

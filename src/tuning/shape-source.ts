@@ -6,7 +6,7 @@ import {
   type ShapeSource,
   type Tunable,
 } from '../graph/tunable.ts';
-import { isSameAdapter, nameAdapter, type TunedShape, type Tuning } from './tuning.ts';
+import { formatMs, isSameAdapter, nameAdapter, type TunedShape, type Tuning } from './tuning.ts';
 
 /**
  * Settles shapes by what was measured on this adapter. Whatever cannot be used is left to the rule, and the
@@ -61,9 +61,4 @@ function settle<S extends object>(tunable: Tunable<S>, entry: TunedShape): Settl
 
 function leave<S extends object>(tunable: Tunable<S>, why: string): SettledShape<S> {
   return { shape: tunable.builtIn, reason: `by the rule, not measured: ${why}` };
-}
-
-/** `0.123 ms`, `12.3 ms`. */
-export function formatMs(ms: number): string {
-  return `${ms < 1 ? ms.toPrecision(3) : ms.toFixed(ms < 100 ? 2 : 0)} ms`;
 }

@@ -98,6 +98,11 @@ export function nameAdapter({ vendor, architecture, description }: DeviceInfo): 
   return description || [vendor, architecture].filter(Boolean).join(' ') || 'an unnamed adapter';
 }
 
+/** `0.123 ms`, `12.34 ms`, `123 ms`. */
+export function formatMs(ms: number): string {
+  return `${ms < 1 ? ms.toPrecision(3) : ms.toFixed(ms < 100 ? 2 : 0)} ms`;
+}
+
 const remedy = 'Measure again with tune().';
 
 function checkEntry(source: string, path: string, entry: unknown): void {

@@ -14,7 +14,7 @@ describe('the search for a shape', () => {
       [128, 'better'],
       [256, 'slower'],
     ]);
-    expect(reports[0]?.reason).toBe('8.00 ms against 10.0 ms, ratio 0.80');
+    expect(reports[0]?.reason).toBe('8.00 ms against 10.00 ms, ratio 0.80');
     expect(arena.alive).toBe(0);
   });
 
@@ -77,7 +77,7 @@ describe('the search for a shape', () => {
       if (width === 64) continue;
       expect(reports[0]).toMatchObject({
         outcome: 'slow to build',
-        reason: '8.00 ms against 10.0 ms, ratio 0.80; 2.1 s longer to build',
+        reason: '8.00 ms against 10.00 ms, ratio 0.80; 2.1 s longer to build',
       });
     }
     const arena = new FakeArena(times, { buildMs: { 64: 2100 } });
