@@ -113,7 +113,8 @@ class ShapeSearch<S extends object> {
       return { shape, ms, ruleMs: ms, ...ended };
     }
     const last = await fight(contender, rule, { ...options, rounds: finalRounds });
-    const { outcome, ms, otherMs: ruleMs } = last;
+    const { outcome, ms } = last;
+    const ruleMs = outcome === 'better' ? last.otherMs : Math.min(this.#ruleMs, last.otherMs);
     return outcome === 'better'
       ? { shape, ms, ruleMs, ...ended }
       : { shape: tunable.builtIn, ms: ruleMs, ruleMs, ...ended };
