@@ -35,9 +35,10 @@ module.exports = {
     },
     {
       name: 'device-has-few-users',
-      comment: 'Only training, cli and the public index touch a GPUDevice; the rest is plain data.',
+      comment:
+        'Only training, tuning, cli and the public index touch a GPUDevice; the rest is plain data.',
       severity: 'error',
-      from: { path: '^src/', pathNot: rooms('device', 'training', 'cli', 'index.ts') },
+      from: { path: '^src/', pathNot: rooms('device', 'tuning', 'training', 'cli', 'index.ts') },
       to: { path: rooms('device') },
     },
     {
@@ -70,33 +71,38 @@ module.exports = {
     },
     forbid(
       'graph',
-      ['ops', 'layers', 'schedule', 'reference', 'training', 'interop', 'cli'],
+      ['ops', 'layers', 'schedule', 'reference', 'tuning', 'training', 'interop', 'cli'],
       'The graph knows the operator interface, not the operators or what becomes of them.',
     ),
     forbid(
       'ops',
-      ['layers', 'reference', 'training', 'interop', 'cli'],
+      ['layers', 'reference', 'tuning', 'training', 'interop', 'cli'],
       'An operator knows kernels as descriptions only.',
     ),
     forbid(
       'layers',
-      ['schedule', 'kernels', 'reference', 'training', 'interop', 'cli'],
+      ['schedule', 'kernels', 'reference', 'tuning', 'training', 'interop', 'cli'],
       'Layers build a graph of operators and know nothing of how it runs.',
     ),
     forbid(
       'schedule',
-      ['layers', 'reference', 'training', 'interop', 'cli'],
+      ['layers', 'reference', 'tuning', 'training', 'interop', 'cli'],
       'The scheduler turns a graph into a plan: plain data.',
     ),
     forbid(
       'device',
-      ['graph', 'ops', 'layers', 'reference', 'training', 'interop', 'cli'],
+      ['graph', 'ops', 'layers', 'reference', 'tuning', 'training', 'interop', 'cli'],
       'The device replays plans and does not know what they compute.',
     ),
     forbid(
       'interop',
-      ['schedule', 'kernels', 'training', 'cli'],
+      ['schedule', 'kernels', 'tuning', 'training', 'cli'],
       'File formats read and write tensors by name.',
+    ),
+    forbid(
+      'tuning',
+      ['layers', 'training', 'interop', 'cli'],
+      'Tuning measures kernels one at a time and does not know what they are part of.',
     ),
     forbid('training', ['cli'], 'The command uses the library, not the other way round.'),
     {

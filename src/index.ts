@@ -17,16 +17,19 @@ export type { CellRegistry, KernelRegistry } from './device/plan-checks.ts';
 export { type DeviceOptions, requestDevice } from './device/request.ts';
 export type { LaunchTime } from './device/timing.ts';
 export * from './errors.ts';
-export type {
-  Lowering,
-  Operator,
-  PlanLimits,
-  PlanStrategy,
-  ReferenceContext,
-  Storage,
-  Strategy,
-  Values,
-  View,
+export {
+  type GatheredRows,
+  type Lowering,
+  type Operator,
+  type PackedLayout,
+  type PlanLimits,
+  type PlanStrategy,
+  planStrategies,
+  type ReferenceContext,
+  type Storage,
+  type Strategy,
+  type Values,
+  type View,
 } from './graph/operator.ts';
 export {
   fill,
@@ -37,6 +40,7 @@ export {
   state,
 } from './graph/sources.ts';
 export type { DType, GraphNode, SymbolicTensor, TensorType } from './graph/tensor.ts';
+export type { SettledShape, Tunable } from './graph/tunable.ts';
 export {
   DTYPES,
   type NamedTensor,
@@ -109,7 +113,9 @@ export type {
   Plan,
   PlanBuffer,
   PlanBufferRole,
+  PlanContent,
   PlanTensor,
+  ResidentPlan,
 } from './schedule/plan.ts';
 export { type Checkpoint, type CheckpointHeader, readCheckpoint } from './training/checkpoint.ts';
 export type { Clipping, ClippingOptions } from './training/clipping.ts';
@@ -152,4 +158,21 @@ export {
 export { type FitOptions, Trainer, type TrainingProgress } from './training/trainer.ts';
 export type { TrainerOptions } from './training/trainer-setup.ts';
 export type { LossFunction, LossName } from './training/training-graph.ts';
+export {
+  loadTuning,
+  type MeasureOptions,
+  type TuneForwardOptions,
+  type TuneOptions,
+  type TuneTrainingOptions,
+  tune,
+} from './training/tune.ts';
 export { Vocabulary } from './training/vocabulary.ts';
+export type { Duel } from './tuning/duel.ts';
+export type { TuneProgress } from './tuning/measure.ts';
+export type { CandidateOutcome, CandidateReport, Refusal } from './tuning/search.ts';
+export {
+  parseTuning,
+  type ShapeAxes,
+  type TunedShape,
+  type Tuning,
+} from './tuning/tuning.ts';

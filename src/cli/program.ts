@@ -6,6 +6,7 @@ import { addParityCommand } from './parity-command.ts';
 import { addSampleCommand } from './sample-command.ts';
 import { addStartCommand } from './start-command.ts';
 import { addTrainCommand } from './train-command.ts';
+import { addTuneCommand } from './tune-command.ts';
 
 const notes = `
 Examples:
@@ -38,6 +39,7 @@ export function createProgram(): Command {
   for (const add of [
     addStartCommand,
     addTrainCommand,
+    addTuneCommand,
     addSampleCommand,
     addInfoCommand,
     addParityCommand,

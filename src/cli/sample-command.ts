@@ -5,6 +5,7 @@ import { readCheckpoint } from '../training/checkpoint.ts';
 import { Network } from '../training/network.ts';
 import { parseCount, parseNonNegative, parseWhole } from './arguments.ts';
 import { type DeviceChoice, makeDeviceOption, openDevice } from './device-option.ts';
+import { findTuning, makeTuningOption } from './tuning-file.ts';
 
 interface SampleFlags {
   readonly prompt?: string;
@@ -13,6 +14,7 @@ interface SampleFlags {
   readonly topK?: number;
   readonly seed: number;
   readonly device?: DeviceChoice;
+  readonly tuning?: string | true;
 }
 
 const notes = `
@@ -40,6 +42,7 @@ export function addSampleCommand(program: Command): void {
     .option('--top-k <n>', 'draw from this many likeliest characters (default: all)', parseCount)
     .option('--seed <n>', 'of the drawing', parseWhole, 1)
     .addOption(makeDeviceOption())
+    .addOption(makeTuningOption())
     .addHelpText('after', notes)
     .action(sample);
 }
@@ -49,7 +52,13 @@ async function sample(path: string, flags: SampleFlags): Promise<void> {
   const prompt = flags.prompt ?? readPrompt(checkpoint, path);
   using open = await openDevice(flags.device);
   console.error(`adapter: ${open.description}`);
-  const network = await Network.load({ device: open.device, checkpoint });
+  const tuning = flags.tuning && (await findTuning(open, flags.tuning));
+  if (tuning) console.error(`tuning: ${tuning.description}`);
+  const network = await Network.load({
+    device: open.device,
+    checkpoint,
+    ...(tuning && { tuning: tuning.tuning }),
+  });
   try {
     const { length, temperature, seed, topK } = flags;
     const text = await network.sample(prompt, {

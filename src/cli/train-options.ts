@@ -13,6 +13,7 @@ import {
 } from './arguments.ts';
 import { type DeviceChoice, makeDeviceOption } from './device-option.ts';
 import { scheduleNames, type TrainSettings } from './train-settings.ts';
+import { makeTuningOption } from './tuning-file.ts';
 
 /** The flags of `train` as commander gives them. */
 export interface TrainFlags {
@@ -46,6 +47,7 @@ export interface TrainFlags {
   readonly resume?: string;
   readonly validate?: number;
   readonly explain?: boolean;
+  readonly tuning?: string | true;
   readonly prompt?: string;
   readonly sampleEvery?: number;
   readonly sampleLength: number;
@@ -157,6 +159,7 @@ function makeOptions(): Option[] {
       new Option('--strategy <name>', 'force how a step runs').choices([...planStrategies]),
       number('--validate <n>', 'repeat every nth step on the reference, compare', parseCount),
       new Option('--explain', 'print the plan of a training step'),
+      makeTuningOption(),
     ),
     ...group(
       'Checkpoint:',

@@ -1,26 +1,17 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
-import { AbortedError, FileFormatError, OptionError } from '../errors.ts';
-import { readCheckpoint } from '../training/checkpoint.ts';
-import { textStream } from '../training/text-stream.ts';
+import { AbortedError } from '../errors.ts';
 import { Trainer } from '../training/trainer.ts';
-import type { Vocabulary } from '../training/vocabulary.ts';
 import type { OpenDevice } from './device-option.ts';
 import { exitCodes } from './failure.ts';
 import { formatCount, formatDuration, formatQuotation } from './format.ts';
 import { Interruption } from './interruption.ts';
+import { buildTraining, type PreparedRun, prepareRun } from './prepared-run.ts';
 import { type OutputStream, ProgressDisplay } from './progress.ts';
-import { readText, type TextSource, unigramEntropy } from './text-source.ts';
-import { listGivenSettings, readSettings, type TrainFlags } from './train-options.ts';
-import {
-  buildCharacterModel,
-  buildOptimizer,
-  buildSchedule,
-  readStoredRun,
-  type StoredRun,
-  type TrainSettings,
-} from './train-settings.ts';
+import { unigramEntropy } from './text-source.ts';
+import type { TrainFlags } from './train-options.ts';
+import { findTuning } from './tuning-file.ts';
 
 /** Most batches of held-out text that are evaluated at the end. */
 const evaluationBatches = 200;
@@ -36,16 +27,6 @@ export interface TrainingJob {
   readonly defaultTimeLimit?: number;
 }
 
-/** A run after reading flags, text and, where it goes on, the checkpoint. */
-interface PreparedRun {
-  readonly settings: TrainSettings;
-  readonly source: TextSource;
-  readonly prompt: string;
-  readonly path: string;
-  readonly checkpoint?: Uint8Array;
-  readonly vocabulary?: Vocabulary;
-}
-
 /**
  * Trains a character model as the flags say, telling how it goes, and saves its checkpoint.
  *
@@ -55,83 +36,29 @@ interface PreparedRun {
 export async function trainCharacters(job: TrainingJob): Promise<number> {
   const { open, flags, output } = job;
   const run = await prepareRun(flags, job.command);
-  const { settings, source, prompt } = run;
-  const data = textStream(source.text, {
-    batch: settings.batch,
-    steps: settings.sequence,
-    heldOut: settings.heldOut,
-    ...(run.vocabulary && { vocabulary: run.vocabulary }),
-  });
-  const vocabulary = data.vocabulary as Vocabulary;
-  vocabulary.encode(prompt);
-  const { path: textPath, name, sha256 } = source;
-  const stored: StoredRun = { settings, text: { path: textPath, name, sha256 }, prompt };
+  const tuning = flags.tuning && (await findTuning(open, flags.tuning));
+  const { stored, ...training } = buildTraining(run);
   await using trainer = await Trainer.create({
     device: open.device,
-    model: buildCharacterModel(settings, vocabulary.size),
-    data,
-    optimizer: buildOptimizer(settings),
-    schedule: buildSchedule(settings),
-    stateful: settings.stateful,
-    seed: settings.seed,
+    ...training,
     run: { ...stored },
-    ...(settings.clipNorm > 0 && { clipNorm: settings.clipNorm }),
-    ...(settings.strategy && { strategy: settings.strategy }),
     ...(flags.validate && { validate: { every: flags.validate } }),
     ...(run.checkpoint && { checkpoint: run.checkpoint }),
+    ...(tuning && { tuning: tuning.tuning }),
   });
   await mkdir(dirname(run.path), { recursive: true });
-  output.write(`${describeRun(open, run, trainer, vocabulary)}\n`);
+  output.write(`${describeRun(open, run, trainer, training.data.vocabulary.size)}\n`);
+  if (tuning) output.write(`tuning      ${tuning.description}\n`);
   for (const note of trainer.resumeNotes) output.write(`note: ${note}\n`);
   if (flags.explain) output.write(`${trainer.explain()}\n`);
   return await new Session(job, run, trainer).run();
-}
-
-async function prepareRun(flags: TrainFlags, command: Command): Promise<PreparedRun> {
-  if (flags.resume === undefined) {
-    const source = await readText(flags.text);
-    const settings = readSettings(flags, command.opts());
-    const path = flags.checkpoint ?? `checkpoints/${settings.cell}.safetensors`;
-    return { settings, source, prompt: flags.prompt ?? source.opening, path };
-  }
-  const checkpoint = new Uint8Array(await readFile(flags.resume));
-  const { run, vocabulary, step } = readCheckpoint(checkpoint, flags.resume);
-  const stored = readStoredRun(run, flags.resume);
-  const [given] = listGivenSettings(command);
-  if (given !== undefined) {
-    throw new OptionError(
-      `--resume goes on with the settings of ${flags.resume}, got another ${given} as well. ` +
-        'Leave it out, or start a new run without --resume.',
-    );
-  }
-  if (step >= flags.steps) {
-    throw new OptionError(
-      `--steps is ${flags.steps}, ${flags.resume} has done ${step} already. ` +
-        `Ask for more in all, for example --steps ${2 * step}.`,
-    );
-  }
-  const source = await readText(flags.text ?? stored.text.path ?? undefined);
-  if (source.sha256 !== stored.text.sha256) {
-    throw new FileFormatError(
-      `${source.name} is not the text that ${flags.resume} was trained on (${stored.text.name}). ` +
-        'Pass that one as --text.',
-    );
-  }
-  return {
-    settings: stored.settings,
-    source,
-    prompt: flags.prompt ?? stored.prompt,
-    path: flags.checkpoint ?? flags.resume,
-    checkpoint,
-    ...(vocabulary && { vocabulary }),
-  };
 }
 
 function describeRun(
   { description }: OpenDevice,
   { settings, source, checkpoint }: PreparedRun,
   trainer: Trainer,
-  vocabulary: Vocabulary,
+  vocabularySize: number,
 ): string {
   const parameters = [...trainer.network.layout.slots.values()];
   const count = parameters.reduce((sum, { size }) => sum + size, 0);
@@ -141,7 +68,7 @@ function describeRun(
   return [
     `adapter     ${description}`,
     `text        ${source.name}: ${formatCount(source.text.length)} characters, ` +
-      `${vocabulary.size} distinct, unigram entropy ${unigramEntropy(source.text).toFixed(3)} nats`,
+      `${vocabularySize} distinct, unigram entropy ${unigramEntropy(source.text).toFixed(3)} nats`,
     `model       ${input} → ${cell} ${hidden}${layers > 1 ? ` × ${layers} layers` : ''}` +
       `${options.join('')} → linear, ${formatCount(count)} parameters`,
     `training    batch ${settings.batch} × ${settings.sequence} time steps, ${settings.optimizer}` +

@@ -4,7 +4,7 @@ import type { DeviceCore } from './core.ts';
 import { encodeCommands } from './encode.ts';
 import type { ReadbackRing } from './readback.ts';
 import type { Replay } from './replay.ts';
-import { type LaunchTime, timeLaunches } from './timing.ts';
+import { type LaunchTime, timeLaunches, timeRun } from './timing.ts';
 
 /** What a compiled plan works with. */
 export interface ExecutableParts {
@@ -125,6 +125,27 @@ export class Executable {
     if (prologue.length > 0) core.submit(encodeCommands(core.gpu, this.plan.name, prologue, [], 1));
     core.counters.dispatches += prologue.length;
     return timeLaunches(core, ring, commands, repeats);
+  }
+
+  /**
+   * Runs the launches `repeats` times in one submit and waits for them.
+   *
+   * @returns ms of one repetition: by the device's timestamps where it has them, else by the clock.
+   */
+  async timeRun({ repeats }: { readonly repeats: number }): Promise<number> {
+    this.#assertUsable('time');
+    const { core, ring, replay } = this.#parts;
+    const { commands } = replay;
+    if (core.gpu.features.has('timestamp-query')) {
+      const ms = await timeRun(core, ring, commands, repeats);
+      // Some drivers reset the counter between two stamps; the clock then has the word.
+      if (ms > 0) return ms / repeats;
+    }
+    const begun = performance.now();
+    core.submit(encodeCommands(core.gpu, this.plan.name, [], commands, repeats));
+    core.counters.dispatches += repeats * commands.length;
+    await this.finished();
+    return (performance.now() - begun) / repeats;
   }
 
   /** Destroys the buffers that the plan owns. */

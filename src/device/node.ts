@@ -1,6 +1,9 @@
+import { mkdir, readFile } from 'node:fs/promises';
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import { DeviceError } from '../errors.ts';
 import { type AdapterChoice, isSoftwareAdapter } from './adapter.ts';
+import { cacheFolder } from './cache-folder.ts';
 import { extractSoftwareAdapter } from './software-package.ts';
 
 type Dawn = typeof import('webgpu');
@@ -145,4 +148,25 @@ function loadLibrary(path: string): boolean {
 export async function writeFileWhole(path: string, bytes: Uint8Array): Promise<void> {
   const { default: writeFileAtomic } = await import('write-file-atomic');
   await writeFileAtomic(path, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+}
+
+/** Where a file lies that is kept between runs. */
+export function cachePath(name: string): string {
+  return join(cacheFolder(), name);
+}
+
+/** The text of a file of {@link cachePath}; undefined if there is none. */
+export async function readCached(name: string): Promise<string | undefined> {
+  try {
+    return await readFile(cachePath(name), 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Writes a file of {@link cachePath}, whole or not at all. */
+export async function writeCached(name: string, text: string): Promise<void> {
+  await mkdir(cacheFolder(), { recursive: true });
+  await writeFileWhole(cachePath(name), new TextEncoder().encode(text));
 }

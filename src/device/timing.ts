@@ -36,12 +36,54 @@ export async function timeLaunches(
   }));
 }
 
+/**
+ * Runs the commands in order, `repeats` times in one pass, between two timestamps.
+ *
+ * @returns ms of all repetitions together.
+ */
+export async function timeRun(
+  core: DeviceCore,
+  ring: ReadbackRing,
+  commands: readonly Command[],
+  repeats: number,
+): Promise<number> {
+  const [ms] = await timePasses(core, ring, 1, (encoder, _index, timestampWrites) => {
+    const pass = encoder.beginComputePass({ label: 'timing', timestampWrites });
+    let bound: GPUComputePipeline | undefined;
+    for (let repeat = 0; repeat < repeats; repeat += 1) bound = dispatchAll(pass, commands, bound);
+    pass.end();
+  });
+  core.counters.dispatches += repeats * commands.length;
+  return ms as number;
+}
+
 async function timeOnce(
   core: DeviceCore,
   ring: ReadbackRing,
   commands: readonly Command[],
 ): Promise<number[]> {
-  const count = commands.length * 2;
+  const times = await timePasses(core, ring, commands.length, (encoder, index, timestampWrites) => {
+    const command = commands[index] as Command;
+    const pass = encoder.beginComputePass({ label: command.launch.label, timestampWrites });
+    dispatchAll(pass, [command], undefined);
+    pass.end();
+  });
+  core.counters.dispatches += commands.length;
+  return times;
+}
+
+/** Encodes passes that each write two timestamps, in one submit. Returns ms of each. */
+async function timePasses(
+  core: DeviceCore,
+  ring: ReadbackRing,
+  passes: number,
+  encode: (
+    encoder: GPUCommandEncoder,
+    index: number,
+    timestampWrites: GPUComputePassTimestampWrites,
+  ) => void,
+): Promise<number[]> {
+  const count = passes * 2;
   const querySet = core.gpu.createQuerySet({ label: 'timing', type: 'timestamp', count });
   const resolved = core.createBuffer({
     label: 'timing/timestamps',
@@ -50,24 +92,18 @@ async function timeOnce(
   });
   try {
     const encoder = core.gpu.createCommandEncoder({ label: 'timing' });
-    for (const [index, command] of commands.entries()) {
-      const pass = encoder.beginComputePass({
-        label: command.launch.label,
-        timestampWrites: {
-          querySet,
-          beginningOfPassWriteIndex: index * 2,
-          endOfPassWriteIndex: index * 2 + 1,
-        },
+    for (let index = 0; index < passes; index += 1) {
+      encode(encoder, index, {
+        querySet,
+        beginningOfPassWriteIndex: index * 2,
+        endOfPassWriteIndex: index * 2 + 1,
       });
-      dispatchAll(pass, [command], undefined);
-      pass.end();
     }
     encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
     core.submit(encoder.finish());
-    core.counters.dispatches += commands.length;
     const { buffer } = await ring.download(resolved, 0, count * 8);
     const stamps = new BigUint64Array(buffer);
-    return commands.map((_, index) => {
+    return Array.from({ length: passes }, (_, index) => {
       const begin = stamps[index * 2] ?? 0n;
       const end = stamps[index * 2 + 1] ?? 0n;
       return Number(end - begin) / 1e6;

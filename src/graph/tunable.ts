@@ -37,6 +37,11 @@ export function describeAxes(shape: object): string {
     .join(', ');
 }
 
+/** The same shape with its axes in the order of another one, so that equal shapes read the same. */
+export function orderAxes<S extends object>(shape: S, like: S): S {
+  return Object.fromEntries(Object.keys(like).map((axis) => [axis, shape[axis as keyof S]])) as S;
+}
+
 /** The axes in which a shape differs from another, e.g. `rows 8 → 16`. */
 export function describeChanges(from: object, to: object): string {
   return Object.entries(to)

@@ -1,4 +1,5 @@
 import type { PlanStrategy } from '../graph/operator.ts';
+import type { ShapeSource } from '../graph/tunable.ts';
 import type { Model } from '../layers/model.ts';
 import type { Clipping } from './clipping.ts';
 import type { DataSource } from './data.ts';
@@ -19,6 +20,8 @@ export interface TrainingSpec {
   readonly seed: number;
   readonly stateful: boolean;
   readonly strategy: PlanStrategy | undefined;
+  /** Kernel shapes that were measured, for the plans of training, evaluation and sampling. */
+  readonly tuning: ShapeSource | undefined;
 }
 
 /** Numbers by name, float32 from a device and float64 from the reference. */

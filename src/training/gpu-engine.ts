@@ -2,7 +2,7 @@ import type { Device } from '../device/device.ts';
 import type { Executable } from '../device/executable.ts';
 import type { Lowering } from '../graph/operator.ts';
 import { explainPlan } from '../schedule/explain.ts';
-import { sharedKeys } from '../schedule/program.ts';
+import { type Program, type ScheduleOptions, sharedKeys } from '../schedule/program.ts';
 import { schedule } from '../schedule/schedule.ts';
 import type { DataSource } from './data.ts';
 import type {
@@ -16,7 +16,7 @@ import type {
 import { GpuEvaluator } from './gpu-evaluator.ts';
 import { GpuStore } from './gpu-store.ts';
 import { findNonFinite } from './non-finite.ts';
-import { planLimits } from './plan-limits.ts';
+import { planOptions } from './plan-limits.ts';
 import { ResidentData } from './resident-data.ts';
 import { flattenParameters } from './run-graph.ts';
 import { lowerFinishStep, lowerGradientNorm, trainingState } from './step.ts';
@@ -62,7 +62,7 @@ export class GpuEngine implements Engine {
     spec: TrainingSpec,
     parameters: NamedArrays,
   ): Promise<GpuEngine> {
-    const engine = new GpuEngine(new GpuStore(device), spec);
+    const engine = new GpuEngine(new GpuStore(device, spec.tuning), spec);
     try {
       await engine.#compile(parameters);
       return engine;
@@ -192,47 +192,14 @@ export class GpuEngine implements Engine {
     this.store.dispose();
   }
 
-  #scheduleOptions() {
+  #scheduleOptions(): ScheduleOptions {
     const { strategy } = this.#spec;
-    return { limits: planLimits(this.store.device), ...(strategy && { strategy }) };
+    return { ...planOptions(this.store), ...(strategy && { strategy }) };
   }
 
   async #compile(parameters: NamedArrays): Promise<void> {
-    const { graph, data, optimizer, schedule: rate, clipping, seed } = this.#spec;
-    const program = {
-      name: 'train',
-      parameters: graph.layout,
-      outputs: new Map([['loss', graph.loss]]),
-      gradients: graph.gradients,
-      alsoComputed: finalStates(graph),
-      before: (lowering: Lowering) => this.#resident.gather(lowering, graph, data, ''),
-      after: (lowering: Lowering) => {
-        const state = trainingState(lowering);
-        const flatBytes = 4 * graph.layout.totalFloats;
-        const gradients = lowering.shared(sharedKeys.gradients, flatBytes);
-        lowerFinishStep(lowering, {
-          loss: lowering.view(graph.loss),
-          parts: lowerGradientNorm(lowering, gradients, 'gradient-norm'),
-          schedule: rate,
-          learningRate: optimizer.learningRate,
-          clipping,
-          history: lowering.shared(trainingKeys.history, HISTORY_STEPS * stepRecordBytes),
-          state,
-          label: 'finish-step',
-        });
-        optimizer.lower(lowering, {
-          parameters: lowering.shared(sharedKeys.parameters, flatBytes),
-          gradients,
-          moments: optimizer.moments.map((name) =>
-            lowering.shared(trainingKeys.moment(name), flatBytes),
-          ),
-          state,
-          clipping,
-          label: `optimizer/${optimizer.name}`,
-        });
-        this.#resident.carry(lowering, graph, data, '');
-      },
-    };
+    const { graph, data, seed } = this.#spec;
+    const program = trainingProgram(this.#spec, this.#resident);
     const plan = schedule(program, this.#scheduleOptions());
     this.#resident.upload(data);
     const content = flattenParameters(graph.layout, parameters);
@@ -242,6 +209,47 @@ export class GpuEngine implements Engine {
     this.store.provide(plan);
     this.#executable = await this.store.device.compile(plan, this.store.buffers);
   }
+}
+
+/** What a training step computes: batch, loss, gradients, update. */
+export function trainingProgram(
+  { graph, data, optimizer, schedule: rate, clipping }: TrainingSpec,
+  resident: ResidentData,
+): Program {
+  return {
+    name: 'train',
+    parameters: graph.layout,
+    outputs: new Map([['loss', graph.loss]]),
+    gradients: graph.gradients,
+    alsoComputed: finalStates(graph),
+    before: (lowering: Lowering) => resident.gather(lowering, graph, data, ''),
+    after: (lowering: Lowering) => {
+      const state = trainingState(lowering);
+      const flatBytes = 4 * graph.layout.totalFloats;
+      const gradients = lowering.shared(sharedKeys.gradients, flatBytes);
+      lowerFinishStep(lowering, {
+        loss: lowering.view(graph.loss),
+        parts: lowerGradientNorm(lowering, gradients, 'gradient-norm'),
+        schedule: rate,
+        learningRate: optimizer.learningRate,
+        clipping,
+        history: lowering.shared(trainingKeys.history, HISTORY_STEPS * stepRecordBytes),
+        state,
+        label: 'finish-step',
+      });
+      optimizer.lower(lowering, {
+        parameters: lowering.shared(sharedKeys.parameters, flatBytes),
+        gradients,
+        moments: optimizer.moments.map((name) =>
+          lowering.shared(trainingKeys.moment(name), flatBytes),
+        ),
+        state,
+        clipping,
+        label: `optimizer/${optimizer.name}`,
+      });
+      resident.carry(lowering, graph, data, '');
+    },
+  };
 }
 
 /** Starts all reads at once. Returns their results by name. */

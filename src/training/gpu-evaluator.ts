@@ -1,10 +1,10 @@
 import type { Executable } from '../device/executable.ts';
-import { sharedKeys } from '../schedule/program.ts';
+import { type Program, sharedKeys } from '../schedule/program.ts';
 import { schedule } from '../schedule/schedule.ts';
 import type { DataSource } from './data.ts';
 import type { TrainingSpec } from './engine.ts';
 import type { GpuStore } from './gpu-store.ts';
-import { planLimits } from './plan-limits.ts';
+import { planOptions } from './plan-limits.ts';
 import type { ResidentData } from './resident-data.ts';
 import { lowerFinishStep } from './step.ts';
 import {
@@ -14,7 +14,7 @@ import {
   trainingKeys,
   trainingStateBytes,
 } from './step-state.ts';
-import { buildLossGraph, finalStates } from './training-graph.ts';
+import { buildLossGraph, finalStates, type LossGraph } from './training-graph.ts';
 
 /** Batches per submit; their losses wait in a history of this many records. */
 const BATCHES_PER_RUN = 64;
@@ -59,35 +59,14 @@ export class GpuEvaluator {
   async #compile(data: DataSource) {
     if (this.#compiled?.data === data) return this.#compiled;
     this.dispose();
-    const { model, loss, graph, schedule: rate, stateful, strategy } = this.spec;
+    const { model, loss, stateful, strategy } = this.spec;
     const evaluated = buildLossGraph(model, data, loss, 'inference', stateful);
-    const plan = schedule(
-      {
-        name: 'evaluation',
-        parameters: graph.layout,
-        outputs: new Map([['loss', evaluated.loss]]),
-        alsoComputed: finalStates(evaluated),
-        before: (lowering) => this.resident.gather(lowering, evaluated, data, PREFIX),
-        after: (lowering) => {
-          lowerFinishStep(lowering, {
-            loss: lowering.view(evaluated.loss),
-            schedule: rate,
-            learningRate: 0,
-            clipping: {},
-            history: lowering.shared(HISTORY, BATCHES_PER_RUN * stepRecordBytes),
-            state: lowering.shared(POSITION, trainingStateBytes),
-            label: 'finish-step',
-          });
-          this.resident.carry(lowering, evaluated, data, PREFIX);
-        },
-      },
-      {
-        limits: planLimits(this.store.device),
-        packsOnce: true,
-        statePrefix: PREFIX,
-        ...(strategy && { strategy }),
-      },
-    );
+    const plan = schedule(evaluationProgram(this.spec, this.resident, evaluated, data), {
+      ...planOptions(this.store),
+      packsOnce: true,
+      statePrefix: PREFIX,
+      ...(strategy && { strategy }),
+    });
     this.resident.upload(data);
     this.store.provide(plan);
     const executable = await this.store.device.compile(plan, this.store.buffers);
@@ -97,4 +76,32 @@ export class GpuEvaluator {
     this.#compiled = { executable, data, states };
     return this.#compiled;
   }
+}
+
+/** What the evaluation of one batch computes: batch, loss, states carried on. */
+export function evaluationProgram(
+  { graph, schedule: rate }: TrainingSpec,
+  resident: ResidentData,
+  evaluated: LossGraph,
+  data: DataSource,
+): Program {
+  return {
+    name: 'evaluation',
+    parameters: graph.layout,
+    outputs: new Map([['loss', evaluated.loss]]),
+    alsoComputed: finalStates(evaluated),
+    before: (lowering) => resident.gather(lowering, evaluated, data, PREFIX),
+    after: (lowering) => {
+      lowerFinishStep(lowering, {
+        loss: lowering.view(evaluated.loss),
+        schedule: rate,
+        learningRate: 0,
+        clipping: {},
+        history: lowering.shared(HISTORY, BATCHES_PER_RUN * stepRecordBytes),
+        state: lowering.shared(POSITION, trainingStateBytes),
+        label: 'finish-step',
+      });
+      resident.carry(lowering, evaluated, data, PREFIX);
+    },
+  };
 }

@@ -1,4 +1,5 @@
 import type { Device } from '../device/device.ts';
+import type { ShapeSource } from '../graph/tunable.ts';
 import type { ParameterLayout } from '../schedule/parameter-layout.ts';
 import type { Plan } from '../schedule/plan.ts';
 import type { NamedArrays } from './engine.ts';
@@ -9,7 +10,11 @@ export class GpuStore {
   /** Counts the changes of the parameters, so that copies of them are made again only when they are stale. */
   parametersVersion = 0;
 
-  constructor(readonly device: Device) {}
+  /** @param tuning - shapes of the kernels of all these plans; without it the rules choose. */
+  constructor(
+    readonly device: Device,
+    readonly tuning?: ShapeSource,
+  ) {}
 
   /** Makes sure that every shared buffer of a plan exists; new ones hold zeros. */
   provide(plan: Plan): void {

@@ -8,15 +8,17 @@ import type { Model, TracedModel } from '../layers/model.ts';
 import type { ParameterLayout } from '../schedule/parameter-layout.ts';
 import { sharedKeys } from '../schedule/program.ts';
 import { schedule } from '../schedule/schedule.ts';
+import type { Tuning } from '../tuning/tuning.ts';
 import { checkTokens } from './check-tokens.ts';
 import { readCheckpoint } from './checkpoint.ts';
 import type { NamedArrays } from './engine.ts';
 import { GpuStore } from './gpu-store.ts';
-import { planLimits } from './plan-limits.ts';
+import { planOptions } from './plan-limits.ts';
 import { flattenParameters, runGraph, type TensorArray } from './run-graph.ts';
 import { GpuSampler, ReferenceSampler, type Sampler } from './sampler.ts';
 import { parseSampleOptions, type SampleOptions } from './sampling.ts';
 import { layoutOf } from './training-graph.ts';
+import { chooseShapes } from './tuned-shapes.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 /** A tensor with its shape, outside of the library. */
@@ -46,11 +48,13 @@ export class Network {
   /**
    * Loads a sequential model with its weights and vocabulary from a checkpoint.
    *
+   * @param options.tuning - kernel shapes measured on the device, see `tune()`; without it the rules choose.
    * @throws {FileFormatError} if the bytes are no checkpoint of Gatefold or lack a weight.
    */
   static async load(options: {
     readonly device: Device | 'reference';
     readonly checkpoint: Uint8Array;
+    readonly tuning?: Tuning | readonly Tuning[];
   }): Promise<Network> {
     const info = readCheckpoint(options.checkpoint);
     if (!info.config) {
@@ -69,7 +73,7 @@ export class Network {
     if (device === 'reference') {
       return new Network(model, layout, vocabulary, { kind: 'reference', read: () => parameters });
     }
-    const store = new GpuStore(device);
+    const store = new GpuStore(device, chooseShapes(device, options.tuning));
     store.create(sharedKeys.parameters, flat.byteLength, new Uint8Array(flat.buffer));
     return new Network(model, layout, vocabulary, { kind: 'gpu', store, ownsStore: true });
   }
@@ -169,7 +173,7 @@ export class Network {
     if (pending === undefined) {
       const plan = schedule(
         { name: 'forward', parameters: this.layout, outputs },
-        { limits: planLimits(store.device), packsOnce: true },
+        { ...planOptions(store), packsOnce: true },
       );
       pending = store.device.compile(plan, store.buffers);
       this.#executables.set(key, pending);

@@ -6,11 +6,11 @@ import type { Model, TracedModel } from '../layers/model.ts';
 import { launchStridedCopy } from '../ops/copy-strided.ts';
 import { evaluateGraph } from '../reference/interpreter.ts';
 import type { ParameterLayout } from '../schedule/parameter-layout.ts';
-import { sharedKeys } from '../schedule/program.ts';
+import { type Program, sharedKeys } from '../schedule/program.ts';
 import { schedule } from '../schedule/schedule.ts';
 import type { NamedArrays } from './engine.ts';
 import type { GpuStore } from './gpu-store.ts';
-import { planLimits } from './plan-limits.ts';
+import { planOptions } from './plan-limits.ts';
 import {
   countSampleRuns,
   encodeSampleState,
@@ -44,14 +44,14 @@ const CAPACITY = 65_536;
 const RUNS_PER_SUBMIT = 512;
 
 /** A language model's graph for one token of one sequence, its states carried. */
-interface TokenGraph {
+export interface TokenGraph {
   readonly traced: TracedModel;
   readonly token: SymbolicTensor;
   readonly logits: SymbolicTensor;
 }
 
 /** @throws {OptionError} if the model does not map tokens to one score per token. */
-function traceToken(model: Model): TokenGraph {
+export function traceToken(model: Model): TokenGraph {
   const traced = model.trace({ input: { shape: [1, 1], dtype: 'i32' } }, { carriesState: true });
   const { output } = traced.outputs;
   if (output?.shape.length !== 3 || output.shape[0] !== 1 || output.shape[1] !== 1) {
@@ -61,6 +61,40 @@ function traceToken(model: Model): TokenGraph {
     );
   }
   return { traced, token: traced.inputs.input as SymbolicTensor, logits: output };
+}
+
+/** What one token of a sample computes: logits, the draw, states carried on. */
+export function samplingProgram(graph: TokenGraph, layout: ParameterLayout): Program {
+  const { traced, token, logits } = graph;
+  return {
+    name: 'sample',
+    parameters: layout,
+    outputs: new Map([['logits', logits]]),
+    alsoComputed: finalStates(graph),
+    before: (lowering) => lowering.define(token, lowering.shared(keys.next, 4)),
+    after: (lowering) => {
+      for (const [name, { initial, final }] of traced.states) {
+        if (!final) continue;
+        launchStridedCopy(lowering, {
+          label: `carry/${name}`,
+          source: lowering.view(final),
+          sourceOffset: 0,
+          sourceStrides: [1],
+          target: lowering.view(initial),
+          targetOffset: 0,
+          targetStrides: [1],
+          extents: [initial.size],
+        });
+      }
+      lowerSampleToken(lowering, {
+        logits: lowering.view(logits),
+        tokens: lowering.shared(keys.tokens, 4 * CAPACITY),
+        nextToken: lowering.shared(keys.next, 4),
+        state: lowering.shared(keys.state, sampleStateBytes),
+        label: 'sample-token',
+      });
+    },
+  };
 }
 
 /** Samples on the GPU: all tokens of a request in one submit (per {@link RUNS_PER_SUBMIT}), one readback. */
@@ -74,39 +108,11 @@ export class GpuSampler implements Sampler {
   /** @param store - holds the `parameters` buffer in `layout`. */
   static async create(store: GpuStore, model: Model, layout: ParameterLayout): Promise<GpuSampler> {
     const graph = traceToken(model);
-    const { traced, token, logits } = graph;
-    const plan = schedule(
-      {
-        name: 'sample',
-        parameters: layout,
-        outputs: new Map([['logits', logits]]),
-        alsoComputed: finalStates(graph),
-        before: (lowering) => lowering.define(token, lowering.shared(keys.next, 4)),
-        after: (lowering) => {
-          for (const [name, { initial, final }] of traced.states) {
-            if (!final) continue;
-            launchStridedCopy(lowering, {
-              label: `carry/${name}`,
-              source: lowering.view(final),
-              sourceOffset: 0,
-              sourceStrides: [1],
-              target: lowering.view(initial),
-              targetOffset: 0,
-              targetStrides: [1],
-              extents: [initial.size],
-            });
-          }
-          lowerSampleToken(lowering, {
-            logits: lowering.view(logits),
-            tokens: lowering.shared(keys.tokens, 4 * CAPACITY),
-            nextToken: lowering.shared(keys.next, 4),
-            state: lowering.shared(keys.state, sampleStateBytes),
-            label: 'sample-token',
-          });
-        },
-      },
-      { limits: planLimits(store.device), packsOnce: true, statePrefix: STATE_PREFIX },
-    );
+    const plan = schedule(samplingProgram(graph, layout), {
+      ...planOptions(store),
+      packsOnce: true,
+      statePrefix: STATE_PREFIX,
+    });
     store.provide(plan);
     return new GpuSampler(store, graph, await store.device.compile(plan, store.buffers));
   }

@@ -2,6 +2,7 @@ import type { Device } from '../device/device.ts';
 import { FileFormatError, OptionError } from '../errors.ts';
 import { type PlanStrategy, planStrategies } from '../graph/operator.ts';
 import type { Model } from '../layers/model.ts';
+import type { Tuning } from '../tuning/tuning.ts';
 import { type CheckpointHeader, readCheckpoint } from './checkpoint.ts';
 import { type ClippingOptions, parseClipping } from './clipping.ts';
 import type { DataSource } from './data.ts';
@@ -21,6 +22,7 @@ import {
   type LossName,
   resolveLoss,
 } from './training-graph.ts';
+import { chooseShapes } from './tuned-shapes.ts';
 
 /** What to train, on what, and how. */
 export interface TrainerOptions extends ClippingOptions {
@@ -39,6 +41,11 @@ export interface TrainerOptions extends ClippingOptions {
   readonly stateful?: boolean;
   /** Forces how recurrences, or with `resident` whole steps, run; by default the scheduler chooses. */
   readonly strategy?: PlanStrategy;
+  /**
+   * Kernel shapes that `tune()` has measured, of one adapter or of several; without it the rules choose. Sums
+   * may be added in another order, so the last bits of results may differ.
+   */
+  readonly tuning?: Tuning | readonly Tuning[];
   /** Repeats every so manieth step on the reference and compares loss and gradients. */
   readonly validate?: { readonly every: number };
   /** Whether to check the device on tiny networks first. Default true. */
@@ -93,8 +100,8 @@ export async function setUp(options: TrainerOptions): Promise<TrainerParts> {
 }
 
 /** Checks the options of a trainer and traces its model. */
-function readSpec(options: TrainerOptions): TrainingSpec {
-  const { model, data, optimizer, stateful = false, strategy } = options;
+export function readSpec(options: TrainerOptions): TrainingSpec {
+  const { device, model, data, optimizer, stateful = false, strategy } = options;
   const seed = checkNumber('Trainer', 'seed', options.seed ?? 0, wholeNumber);
   if (options.validate) {
     checkNumber('Trainer', 'validate.every', options.validate.every, positiveInteger);
@@ -115,6 +122,7 @@ function readSpec(options: TrainerOptions): TrainingSpec {
     seed,
     stateful,
     strategy,
+    tuning: device === 'reference' ? undefined : chooseShapes(device, options.tuning),
   };
 }
 

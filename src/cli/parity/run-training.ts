@@ -66,6 +66,7 @@ function buildSpec(parsed: TrainingCase): TrainingSpec {
     seed: 0,
     stateful,
     strategy: undefined,
+    tuning: undefined,
   };
 }
 

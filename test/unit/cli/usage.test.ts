@@ -16,6 +16,11 @@ describe('wrong usage ends with exit code 2 and one line', () => {
     [['sample'], "gatefold: missing required argument 'checkpoint'"],
     [['sample', 'none.safetensors'], 'gatefold: none.safetensors: it does not exist'],
     [['parity', 'none'], 'gatefold: none: it does not exist'],
+    [
+      ['tune', '--device', 'reference'],
+      'gatefold: tune: --device reference has no kernels. Choose an adapter.',
+    ],
+    [['tune', '--budget', '0'], /^gatefold: option '--budget <seconds>' argument '0' is invalid\./],
     [['train', '--text', 'none.txt', '--device', 'reference'], /none\.txt: it does not exist$/],
   ])('%j', async (args, message) => {
     const { code, stdout, stderr } = await runCli(args);
