@@ -37,7 +37,10 @@ export interface TrainerOptions extends ClippingOptions {
   readonly seed?: number;
   /** Recurrent layers go on from the state the last step ended with (truncated BPTT). Default false. */
   readonly stateful?: boolean;
-  /** Forces how recurrences, or with `resident` whole steps, run; by default the scheduler chooses. */
+  /**
+   * Forces how recurrences, or with `resident` whole steps, run; by default the scheduler chooses. `wavefront`
+   * needs stacked layers of one cell and direction, and is refused where there are none.
+   */
   readonly strategy?: PlanStrategy;
   /** Repeats every so manieth step on the reference and compares loss and gradients. */
   readonly validate?: { readonly every: number };
