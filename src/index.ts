@@ -30,6 +30,7 @@ export {
   type Strategy,
   type Values,
   type View,
+  type Walk,
 } from './graph/operator.ts';
 export {
   fill,

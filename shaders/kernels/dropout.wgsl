@@ -1,14 +1,16 @@
 // Sets a random part of a tensor to zero and scales the rest: y = x·mask·scale. The mask is a function of
 // seed, stream, step and index, so the backward pass runs this kernel on the gradient and stores nothing.
 //
-// Dispatch: one thread per 4 neighbouring elements (one block of random words), 64 threads a workgroup.
-// Layouts: x, y [count]. An element stays where the upper 24 bits of its word are at least `threshold`,
-// rate·2^24. FLOPs about 50 integer operations per element; bytes 8·count.
+// Dispatch: one thread per 4 neighbouring elements (one block of random words) from the one that holds
+// `first` on, 64 threads a workgroup.
+// Layouts: x, y [end] and more, of which [first, end) is computed. An element stays where the upper 24 bits
+// of its word are at least `threshold`, rate·2^24. FLOPs about 50 integer operations per element; bytes 8·(end - first).
 //! join lib/random
 //! join lib/training-state
 
 struct DropoutOptions {
-  count: u32,
+  first: u32,
+  end: u32,
   stream: u32,
   threshold: u32,
   scale: f32,
@@ -22,14 +24,14 @@ struct DropoutOptions {
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
     @builtin(local_invocation_index) lane: u32) {
-  let block = (group.y * groups.x + group.x) * 64u + lane;
-  if (4u * block >= options.count) {
+  let block = options.first / 4u + (group.y * groups.x + group.x) * 64u + lane;
+  if (4u * block >= options.end) {
     return;
   }
   let words = philox(state.seed, options.stream, state.step, block);
   for (var word = 0u; word < 4u; word++) { // unroll
     let index = 4u * block + word;
-    if (index < options.count) {
+    if (index >= options.first && index < options.end) {
       y[index] = select(0.0, x[index] * options.scale, (words[word] >> 8u) >= options.threshold);
     }
   }

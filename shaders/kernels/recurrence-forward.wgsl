@@ -1,6 +1,7 @@
 // Recurrence, forward: walks a range of time steps for some batch rows, one cell step after another.
 //
-// Dispatch: x = ceil(batch / rows) groups of batch rows, y = ceil(hidden_size / unit_tile) tiles of units.
+// Dispatch: x = ceil(batch / rows) groups of batch rows, y = ceil(hidden_size / unit_tile) tiles of units,
+//   z = the span's tracks (lib/recurrence); what lies below is that of one track, from where the span says.
 //   persistent: unit_tile = hidden_size, so a workgroup owns its rows for as many steps as `span` says:
 //     sequences are independent, no workgroup waits for another; one storageBarrier per phase.
 //   stepwise:   unit_tile < hidden_size, `span` holds one phase of one step; the dispatch is the barrier.
@@ -23,11 +24,15 @@
 //! join cell
 
 struct Span {
-  first_position: u32, // in processing order
-  step_count: u32,
   first_phase: u32,
   end_phase: u32,
-  prologue: u32,       // 1: copy the initial state into the history first
+  // Of each of four tracks: first position in processing order, number of steps, 1: copy the initial state
+  // into the history first, 1: walk back in time.
+  walk_0: vec4u, walk_1: vec4u, walk_2: vec4u, walk_3: vec4u,
+  // Where it begins in projected, initial, bias, input_bias.
+  source_0: vec4u, source_1: vec4u, source_2: vec4u, source_3: vec4u,
+  // … in history, saved, weight (in tiles); the last is not used.
+  place_0: vec4u, place_1: vec4u, place_2: vec4u, place_3: vec4u,
 }
 
 const keeps_saved: bool = true; // specialize
@@ -38,7 +43,7 @@ const saved_size: u32 = batch * saved_values * hidden_size;
 
 @group(0) @binding(0) var<uniform> span: Span;
 @group(0) @binding(1) var<storage, read> projected: array<f32>;
-@group(0) @binding(2) var<storage, read> weight: array<array<array<array<array<vec4f, lanes>, units>, gates>, hidden_quads>, tiles>;
+@group(0) @binding(2) var<storage, read> weight: array<array<array<array<array<vec4f, lanes>, units>, gates>, hidden_quads>, all_tiles>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read> initial: array<f32>;
 @group(0) @binding(5) var<storage, read_write> history: array<f32>;
@@ -66,14 +71,24 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (spreads) { // static
     own_lane = quad_lane();
   }
+  var walk = span.walk_0;
+  var source = span.source_0;
+  var place = span.place_0;
+  if (tracks > 1u) { // static
+    let z = group.z;
+    walk = select(select(walk, span.walk_1, z == 1u), select(span.walk_2, span.walk_3, z == 3u), z > 1u);
+    source = select(select(source, span.source_1, z == 1u), select(span.source_2, span.source_3, z == 3u), z > 1u);
+    place = select(select(place, span.place_1, z == 1u), select(span.place_2, span.place_3, z == 3u), z > 1u);
+  }
+  let runs_reverse = walk.w == 1u;
 
-  if (span.prologue == 1u) {
+  if (walk.z == 1u) {
     for (var unit = unit_begin + lane; unit < unit_end; unit += lanes) {
       for (var r = 0u; r < rows; r++) {
         if (first_row + r < batch) {
           let at = (first_row + r) * hidden_size + unit;
           for (var s = 0u; s < states; s++) {
-            history[s * section_size + slot(0u) + at] = initial[s * row_size + at];
+            history[place.x + s * section_size + slot(0u, runs_reverse) + at] = initial[source.y + s * row_size + at];
           }
         }
       }
@@ -81,12 +96,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     storageBarrier();
   }
 
-  for (var index = 0u; index < span.step_count; index++) {
-    let position = span.first_position + index;
-    let t = time_of(position);
-    let before = slot(position);
-    let after = slot(position + 1u);
-    let saved_begin = select(0u, t * saved_size, keeps_saved);
+  for (var index = 0u; index < walk.y; index++) {
+    let position = walk.x + index;
+    let t = time_of(position, runs_reverse);
+    let before = place.x + slot(position, runs_reverse);
+    let after = place.x + slot(position + 1u, runs_reverse);
+    let saved_begin = place.y + select(0u, t * saved_size, keeps_saved);
     for (var phase = 0u; phase < phases; phase++) { // unroll
       if (phase >= span.first_phase && phase < span.end_phase) {
         // Phase 0 multiplies the old state, later phases the vector the phase before has made.
@@ -100,7 +115,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
           workgroupBarrier();
         }
         for (var base = unit_begin; base < unit_end; base += tile_units) {
-          let tile = base / tile_units;
+          let tile = place.z + base / tile_units;
           var acc: array<f32, rows * units * gates>; // registers
           var column: array<u32, units>; // registers
           var row_begin: array<u32, rows>; // registers
@@ -110,9 +125,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
           for (var n = 0u; n < units; n++) { // unroll
             column[n] = min(base + n * lanes + lane, hidden_size - 1u);
             for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
-              var b = bias[g * hidden_size + column[n]];
+              var b = bias[source.z + g * hidden_size + column[n]];
               if (gathers && !gradients_apart) { // static: the two biases only ever occur as a sum
-                b += input_bias[g * hidden_size + column[n]];
+                b += input_bias[source.w + g * hidden_size + column[n]];
               }
               for (var r = 0u; r < rows; r++) { // unroll
                 acc[(r * units + n) * gates + g] = b;
@@ -157,13 +172,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
                 is_void = token >= table_rows;
                 source_row = min(token, table_rows - 1u);
               }
-              let projected_at = source_row * gates * hidden_size + unit;
+              let projected_at = source.x + source_row * gates * hidden_size + unit;
               let saved_at = saved_begin + row * saved_values * hidden_size + unit;
               var step: CellStep;
               for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
                 step.x[g] = projected[projected_at + g * hidden_size];
                 if (gathers && gradients_apart) { // static
-                  step.x[g] += input_bias[g * hidden_size + unit];
+                  step.x[g] += input_bias[source.w + g * hidden_size + unit];
                 }
                 if (gathers) { // static
                   step.x[g] = bitcast<f32>(select(bitcast<u32>(step.x[g]), 0x7fc00000u, is_void));

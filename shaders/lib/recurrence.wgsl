@@ -1,6 +1,10 @@
 // What the recurrence kernels share: sizes, the register tile, and where states lie in the history.
 // The history holds states and phase vectors one after another, each `section_size` floats: y[t] at
-// y_origin + t·B·H, the initial state one slot before it in processing order.
+// y_origin + t·B·H, or t·B·H where a track walks back in time; the initial state one slot before the first
+// in processing order.
+//
+// A track is one recurrence of those that share a dispatch: a direction, or a layer. The grid's z says which
+// of the span's tracks a workgroup works on; sizes and cell are the same for all.
 
 const steps: u32 = 16u; // specialize
 const batch: u32 = 4u; // specialize
@@ -13,25 +17,23 @@ const spreads: bool = false; // specialize
 const stages: bool = false; // specialize
 const y_origin: u32 = 64u; // specialize
 const section_size: u32 = 576u; // specialize
-const runs_reverse: bool = false; // specialize
+const tracks: u32 = 1u; // specialize
 
 const row_size: u32 = batch * hidden_size;
 // Weights are packed by tiles of units, so that every index but the tile's is known to be in bounds:
 // compilers then leave out their checks.
 const tile_units: u32 = lanes * units;
 const tiles: u32 = (hidden_size + tile_units - 1u) / tile_units;
+const all_tiles: u32 = tracks * tiles;
 const hidden_quads: u32 = (hidden_size + 3u) / 4u;
 const has_tail: bool = hidden_size % 4u != 0u;
 
 // Time of a position in processing order.
-fn time_of(position: u32) -> u32 {
+fn time_of(position: u32, runs_reverse: bool) -> u32 {
   return select(position, steps - 1u - position, runs_reverse);
 }
 
 // Where the state after processing `position` steps lies in a section.
-fn slot(position: u32) -> u32 {
-  if (runs_reverse) {
-    return y_origin + (steps - position) * row_size;
-  }
-  return y_origin + position * row_size - row_size;
+fn slot(position: u32, runs_reverse: bool) -> u32 {
+  return select(y_origin + position * row_size - row_size, (steps - position) * row_size, runs_reverse);
 }

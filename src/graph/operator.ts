@@ -33,11 +33,17 @@ export interface Storage {
   readonly content?: Uint8Array;
 }
 
-/** How a recurrence walks through time. */
-export type Strategy = 'persistent' | 'stepwise';
+/** How a recurrence's dispatches are cut: many steps of some rows each, or one step of all rows. */
+export type Walk = 'persistent' | 'stepwise';
+
+/**
+ * How recurrences walk through time. `wavefront` runs stacked layers side by side, each some steps behind the
+ * one below; every layer then walks in the way that the scheduler chooses.
+ */
+export type Strategy = Walk | 'wavefront';
 
 /** Strategies that can be asked for: how recurrences walk, or `resident`, one workgroup for the whole plan. */
-export const planStrategies = ['persistent', 'stepwise', 'resident'] as const;
+export const planStrategies = ['persistent', 'stepwise', 'wavefront', 'resident'] as const;
 
 /** One of {@link planStrategies}. */
 export type PlanStrategy = (typeof planStrategies)[number];
@@ -99,6 +105,10 @@ export interface Lowering {
   view(tensor: SymbolicTensor): View;
   /** Memory for an output: the place its consumer asked for, else a fresh allocation. */
   output(tensor: SymbolicTensor): View;
+  /** Asks for a tensor to be computed into a given place, before its operator is lowered. */
+  place(tensor: SymbolicTensor, view: View): void;
+  /** The place that was asked for with {@link place}. */
+  placement(tensor: SymbolicTensor): View | undefined;
   /** Places an output inside memory that holds it already (views, in-place results). */
   define(tensor: SymbolicTensor, view: View): void;
   /** Says how a tensor can be read without being built; `build` emits its launch if somebody needs its view. */
@@ -115,8 +125,11 @@ export interface Lowering {
   uniforms(label: string, content: Uint8Array): View;
   /** A buffer that outlives the plan, by key, e.g. `training-state`. */
   shared(key: string, bytes: number): View;
-  /** A matrix's copy in another layout; those of parameters are refreshed together, once per step. */
-  packed(matrix: SymbolicTensor, layout: PackedLayout): View;
+  /**
+   * A matrix's copy in another layout; those of parameters are refreshed together, once per step. Several
+   * matrices of one shape lie one behind the other, without gaps.
+   */
+  packed(matrices: SymbolicTensor | readonly SymbolicTensor[], layout: PackedLayout): View;
   /** The strategy asked for at this node, if any. */
   requestedStrategy(node: GraphNode): Strategy | undefined;
   /** The shape of a kernel where the plan is made with a tuning; undefined leaves it to the rule. */
@@ -125,6 +138,13 @@ export interface Lowering {
   launch(launch: TypedLaunch<View>): void;
   /** Records a choice for `explain()`. */
   decide(node: string, choice: string, reason: string): void;
+}
+
+/** Nodes whose launches belong together: one lowering for all of them, in place of one each. */
+export interface NodeGroup {
+  readonly nodes: readonly GraphNode[];
+  /** Emits the launches of all nodes; whatever they read from outside has been lowered. */
+  lower(lowering: Lowering): void;
 }
 
 /**

@@ -8,7 +8,8 @@ function widthsOf(inputs: readonly SymbolicTensor[]): number[] {
   return inputs.map(({ shape }) => shape.at(-1) as number);
 }
 
-const concatOperator: Operator<null> = {
+/** Tensors side by side along the last axis. */
+export const concatOperator: Operator<null> = {
   name: 'concat',
   infer(inputs, _attributes, label) {
     const [first] = inputs;

@@ -1,6 +1,6 @@
 import { OptionError } from '../errors.ts';
-import type { Operator, Values } from '../graph/operator.ts';
-import { applyUnary, type SymbolicTensor } from '../graph/tensor.ts';
+import type { Lowering, Operator, Values } from '../graph/operator.ts';
+import { applyUnary, type GraphNode, type SymbolicTensor } from '../graph/tensor.ts';
 import { dropout as dropoutKernel } from '../kernels/generated/dropout.ts';
 import { defineLaunch } from '../kernels/launch.ts';
 import { packStruct } from '../kernels/pack.ts';
@@ -24,7 +24,8 @@ function thresholdOf(rate: number): number {
   return Math.round(rate * UNIFORM_STEPS);
 }
 
-const dropoutOperator: Operator<DropoutOptions> = {
+/** y = x·mask/(1 − rate). */
+export const dropoutOperator: Operator<DropoutOptions> = {
   name: 'dropout',
   infer: ([x], _attributes, label) => [{ shape: requireFloats(x, label).shape, dtype: 'f32' }],
   // The mask is drawn again: it depends on stream, step and index only.
@@ -43,35 +44,51 @@ const dropoutOperator: Operator<DropoutOptions> = {
   },
   lower(node, lowering) {
     const [x] = node.inputs as [SymbolicTensor];
-    const [y] = node.outputs as [SymbolicTensor];
-    const { rate, stream } = node.attributes;
-    if (rate === 0) {
-      lowering.define(y, lowering.view(x));
+    if (node.attributes.rate === 0) {
+      lowering.define(node.outputs[0] as SymbolicTensor, lowering.view(x));
       return;
     }
-    const { bindings } = dropoutKernel;
-    const content = packStruct(bindings.options.struct, {
-      count: x.size,
-      stream,
-      threshold: thresholdOf(rate),
-      scale: 1 / (1 - rate),
-    });
-    lowering.launch(
-      defineLaunch(dropoutKernel, {
-        label: node.label,
-        constants: {},
-        bindings: {
-          state: lowering.shared('training-state', bindings.state.struct.sizeBytes),
-          x: lowering.view(x),
-          y: lowering.output(y),
-          options: lowering.uniforms(`${node.label}/options`, content),
-        },
-        workgroups: splitGrid(Math.ceil(x.size / 256)),
-        cost: { flops: 50 * x.size, readBytes: 4 * x.size, writtenBytes: 4 * x.size },
-      }),
-    );
+    launchDropout(lowering, node, { label: node.label, first: 0, end: x.size });
   },
 };
+
+/** Emits the launch that computes the elements from `first` to before `end` of a dropout of rate > 0. */
+export function launchDropout(
+  lowering: Lowering,
+  node: GraphNode<DropoutOptions>,
+  { label, first, end }: { readonly label: string; readonly first: number; readonly end: number },
+): void {
+  const [x] = node.inputs as [SymbolicTensor];
+  const [y] = node.outputs as [SymbolicTensor];
+  const { rate, stream } = node.attributes;
+  const { bindings } = dropoutKernel;
+  const content = packStruct(bindings.options.struct, {
+    first,
+    end,
+    stream,
+    threshold: thresholdOf(rate),
+    scale: 1 / (1 - rate),
+  });
+  const blocks = Math.ceil(end / 4) - Math.floor(first / 4);
+  lowering.launch(
+    defineLaunch(dropoutKernel, {
+      label,
+      constants: {},
+      bindings: {
+        state: lowering.shared('training-state', bindings.state.struct.sizeBytes),
+        x: lowering.view(x),
+        y: lowering.output(y),
+        options: lowering.uniforms(`${label}/options`, content),
+      },
+      workgroups: splitGrid(Math.ceil(blocks / 64)),
+      cost: {
+        flops: 50 * (end - first),
+        readBytes: 4 * (end - first),
+        writtenBytes: 4 * (end - first),
+      },
+    }),
+  );
+}
 
 /**
  * Sets a random share of the elements to zero and divides the others by 1 − rate, so that the mean stays.

@@ -1,10 +1,16 @@
 import { ShapeError } from '../errors.ts';
-import type { Operator, Values } from '../graph/operator.ts';
-import { applyOperator, applyUnary, formatShape, type SymbolicTensor } from '../graph/tensor.ts';
+import type { Lowering, Operator, Values } from '../graph/operator.ts';
+import {
+  applyOperator,
+  applyUnary,
+  formatShape,
+  type GraphNode,
+  type SymbolicTensor,
+} from '../graph/tensor.ts';
 import { launchMatmul } from './matmul-launch.ts';
 
 /** x [..., I]·weightᵀ [O, I] + bias [O] → [..., O]. Inputs: x, weight, bias (optional). */
-const linearOperator: Operator<null> = {
+export const linearOperator: Operator<null> = {
   name: 'linear',
   infer([x, weight, bias], _attributes, label) {
     if (!x || !weight) throw new ShapeError(`${label}: linear needs x and weight.`);
@@ -59,29 +65,47 @@ const linearOperator: Operator<null> = {
     return [y];
   },
   lower(node, lowering) {
-    const [x, weight, bias] = node.inputs as [SymbolicTensor, SymbolicTensor, SymbolicTensor?];
-    const [y] = node.outputs as [SymbolicTensor];
-    const [outputs, inputs] = weight.shape as [number, number];
-    // A resident plan reads the weight as it is: a copy would cost it more than reading by column.
-    const isResident = lowering.limits.residentLanes !== undefined;
-    launchMatmul(lowering, {
-      label: node.label,
-      m: x.size / inputs,
-      n: outputs,
-      k: inputs,
-      a: { view: lowering.view(x), stride: inputs },
-      b: isResident
-        ? { view: lowering.view(weight), stride: inputs }
-        : { view: lowering.packed(weight, { kind: 'transposed' }), stride: outputs },
-      transposesB: isResident,
-      c: { view: lowering.output(y), stride: outputs },
-      ...(bias && { bias: lowering.view(bias) }),
-    });
+    const [x, weight] = node.inputs as [SymbolicTensor, SymbolicTensor];
+    const count = x.size / (weight.shape[1] as number);
+    launchLinear(lowering, node, { label: node.label, first: 0, count });
   },
 };
 
+/** Some rows of a product, and what their launch is called. */
+export interface RowRange {
+  readonly label: string;
+  readonly first: number;
+  readonly count: number;
+}
+
+/** Emits the launch that computes some rows of a {@link linearOperator}. */
+export function launchLinear(
+  lowering: Lowering,
+  node: GraphNode,
+  { label, first, count }: RowRange,
+): void {
+  const [x, weight, bias] = node.inputs as [SymbolicTensor, SymbolicTensor, SymbolicTensor?];
+  const [y] = node.outputs as [SymbolicTensor];
+  const [outputs, inputs] = weight.shape as [number, number];
+  // A resident plan reads the weight as it is: a copy would cost it more than reading by column.
+  const isResident = lowering.limits.residentLanes !== undefined;
+  launchMatmul(lowering, {
+    label,
+    m: count,
+    n: outputs,
+    k: inputs,
+    a: { view: lowering.view(x), offset: first * inputs, stride: inputs },
+    b: isResident
+      ? { view: lowering.view(weight), stride: inputs }
+      : { view: lowering.packed(weight, { kind: 'transposed' }), stride: outputs },
+    transposesB: isResident,
+    c: { view: lowering.output(y), offset: first * outputs, stride: outputs },
+    ...(bias && { bias: lowering.view(bias) }),
+  });
+}
+
 /** dx [..., I] = dy [..., O]·weight [O, I]. */
-const linearInputGradient: Operator<null> = {
+export const linearInputGradient: Operator<null> = {
   name: 'linear-input-gradient',
   infer: ([dy, weight]) => [
     { shape: [...(dy?.shape ?? []).slice(0, -1), weight?.shape[1] as number], dtype: 'f32' },
@@ -103,19 +127,30 @@ const linearInputGradient: Operator<null> = {
   },
   lower(node, lowering) {
     const [dy, weight] = node.inputs as [SymbolicTensor, SymbolicTensor];
-    const [dx] = node.outputs as [SymbolicTensor];
-    const [outputs, inputs] = weight.shape as [number, number];
-    launchMatmul(lowering, {
-      label: node.label,
-      m: dy.size / outputs,
-      n: inputs,
-      k: outputs,
-      a: { view: lowering.view(dy), stride: outputs },
-      b: { view: lowering.view(weight), stride: inputs },
-      c: { view: lowering.output(dx), stride: inputs },
-    });
+    const count = dy.size / (weight.shape[0] as number);
+    launchLinearInputGradient(lowering, node, { label: node.label, first: 0, count });
   },
 };
+
+/** Emits the launch that computes some rows of a {@link linearInputGradient}. */
+export function launchLinearInputGradient(
+  lowering: Lowering,
+  node: GraphNode,
+  { label, first, count }: RowRange,
+): void {
+  const [dy, weight] = node.inputs as [SymbolicTensor, SymbolicTensor];
+  const [dx] = node.outputs as [SymbolicTensor];
+  const [outputs, inputs] = weight.shape as [number, number];
+  launchMatmul(lowering, {
+    label,
+    m: count,
+    n: inputs,
+    k: outputs,
+    a: { view: lowering.view(dy), offset: first * outputs, stride: outputs },
+    b: { view: lowering.view(weight), stride: inputs },
+    c: { view: lowering.output(dx), offset: first * inputs, stride: inputs },
+  });
+}
 
 /** dWeight [O, I] = dyᵀ·x and dBias [O], the sums of dy's columns, in one launch. Inputs: x, dy. */
 const linearWeightGradient: Operator<null> = {

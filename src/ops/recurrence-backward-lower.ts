@@ -1,17 +1,18 @@
-import type { Lowering, Strategy } from '../graph/operator.ts';
+import type { Lowering } from '../graph/operator.ts';
 import type { GraphNode, SymbolicTensor } from '../graph/tensor.ts';
 import { recurrenceBackward } from '../kernels/generated/recurrence-backward.ts';
 import { defineLaunch } from '../kernels/launch.ts';
 import { packStruct } from '../kernels/pack.ts';
 import { launchMatmul } from './matmul-launch.ts';
 import {
-  describeShape,
+  describeChoice,
   flopsOf,
   gridOf,
   packedWeights,
-  planSpans,
+  packTracks,
   recurrenceConstants,
-  type Span,
+  stepsOf,
+  tilesOf,
 } from './recurrence-launch.ts';
 import {
   chooseRecurrenceShape,
@@ -19,104 +20,161 @@ import {
   type RecurrenceAttributes,
   type RecurrenceGradientAttributes,
 } from './recurrence-shape.ts';
+import { planWaves, type Span } from './recurrence-spans.ts';
+import {
+  type Joined,
+  joinViews,
+  labelOf,
+  outputsTogether,
+  partOf,
+  requestedWalk,
+  scratchTogether,
+  type Tracks,
+} from './recurrence-tracks.ts';
 import { unusedInput, unusedOutput } from './unused.ts';
 
-/** Launches of a recurrence's backward pass through time. */
+/** Launches of the backward pass through time of recurrences that share their dispatches. */
 export function lowerBackward(
-  node: GraphNode<RecurrenceGradientAttributes>,
+  tracks: Tracks<RecurrenceGradientAttributes>,
   lowering: Lowering,
 ): void {
-  const { attributes, label } = node;
-  const { cell, steps, batch, hiddenSize, hasOutputGradient } = attributes;
-  const [weight, history, saved, ...rest] = node.inputs as [
-    SymbolicTensor,
-    SymbolicTensor,
-    SymbolicTensor,
-    ...SymbolicTensor[],
-  ];
-  const dOutput = hasOutputGradient ? rest[0] : undefined;
-  const dFinal = attributes.hasFinalGradient ? rest.at(-1) : undefined;
-  const [dProjected, dRecurrent, dInitial] = node.outputs as [
-    SymbolicTensor,
-    SymbolicTensor,
-    SymbolicTensor,
-  ];
-  const requested = lowering.requestedStrategy(node as GraphNode);
+  const { nodes, wavefront } = tracks;
+  const [{ attributes }] = nodes as [GraphNode<RecurrenceGradientAttributes>];
+  const { cell, batch, hiddenSize } = attributes;
+  const label = labelOf(tracks);
+  const requested = requestedWalk(lowering, nodes[0] as GraphNode);
   const shape = chooseRecurrenceShape(lowering, attributes, 'backward', requested);
-  lowering.decide(label, describeShape(shape), shape.reason);
+  for (const node of nodes) {
+    const { choice, reason } = describeChoice(tracks, shape);
+    lowering.decide(node.label, choice, reason);
+  }
 
-  const layout = layOutHistory(attributes);
-  const dRecurrentView = lowering.output(dRecurrent);
-  if (!cell.gradientsApart) lowering.define(dProjected, dRecurrentView);
-  const dProjectedView = cell.gradientsApart
-    ? lowering.output(dProjected)
+  const stateFloats = cell.states.length * batch * hiddenSize;
+  const [dProjected, dRecurrent, dInitial] = [0, 1, 2].map((index) =>
+    nodes.map(({ outputs }) => outputs[index] as SymbolicTensor),
+  ) as [SymbolicTensor[], SymbolicTensor[], SymbolicTensor[]];
+  const dRecurrents = outputsTogether(lowering, dRecurrent);
+  if (!cell.gradientsApart) {
+    for (const [track, tensor] of dProjected.entries()) {
+      lowering.define(tensor, partOf(dRecurrents, track, { offset: 0, floats: tensor.size }));
+    }
+  }
+  const dProjecteds = cell.gradientsApart
+    ? outputsTogether(lowering, dProjected).view
     : unusedOutput(lowering, 'projected gradient');
-  const needsInitial = lowering.isUsed(dInitial);
-  const stateBytes = 4 * cell.states.length * batch * hiddenSize;
-  const carry = needsInitial
-    ? lowering.output(dInitial)
-    : lowering.scratch(`${label}.carry`, stateBytes);
-  const spans = planSpans(shape.strategy, attributes, true);
-  if (needsInitial) addInitialStep(spans, shape.strategy, steps, cell.phases.length);
+  const reachesInitial = dInitial.some((tensor) => lowering.isUsed(tensor));
+  const carry = reachesInitial
+    ? outputsTogether(lowering, dInitial)
+    : scratchTogether(lowering, `${label}.carry`, nodes.length, stateFloats);
 
-  for (const [index, span] of spans.entries()) {
+  const { weights, histories, saved, dOutputs, dFinals, hasOutputGradient } = joinInputs(
+    lowering,
+    label,
+    tracks,
+  );
+  const weight = lowering.packed(weights, packedWeights('row-quads', cell, shape));
+  const weightFloats = (weights[0] as SymbolicTensor).size;
+  const valuesPerUnit = 1 + cell.saved.length + 2 * cell.states.length + cell.gates.length;
+  let count = 0;
+  const launch = (span: Span) => {
+    const name = count === 0 ? label : `${label}#${count}`;
+    count += 1;
     lowering.launch(
       defineLaunch(recurrenceBackward, {
-        label: index === 0 ? label : `${label}#${index}`,
+        label: name,
         cell: cell.shader,
         cellConstants: cell.constants,
         constants: {
-          ...recurrenceConstants(attributes, shape, layout),
+          ...recurrenceConstants(attributes, shape, nodes.length),
           has_output_gradient: hasOutputGradient,
         },
         bindings: {
           span: lowering.uniforms(
-            `${label}.span`,
+            `${name}.span`,
             packStruct(recurrenceBackward.bindings.span.struct, {
-              first_index: span.first,
-              step_count: span.count,
               end_phase: span.endPhase,
               first_phase: span.firstPhase,
-              prologue: span.prologue ? 1 : 0,
+              ...packTracks(span, nodes, {
+                sources: [dOutputs, dFinals, histories, saved],
+                places: [dRecurrents, carry],
+                tiles: tilesOf(attributes, shape),
+              }),
             }),
           ),
-          d_output: dOutput ? lowering.view(dOutput) : unusedInput(lowering),
-          d_final: dFinal
-            ? lowering.view(dFinal)
-            : lowering.constant(`${label}.no final gradient`, new Uint8Array(stateBytes)),
-          weight: lowering.packed(weight, packedWeights('row-quads', cell, shape)),
-          history: lowering.view(history),
-          saved: lowering.view(saved),
-          d_recurrent: dRecurrentView,
-          d_projected: dProjectedView,
-          carry,
+          d_output: dOutputs.view,
+          d_final: dFinals.view,
+          weight,
+          history: histories.view,
+          saved: saved.view,
+          d_recurrent: dRecurrents.view,
+          d_projected: dProjecteds,
+          carry: carry.view,
         },
-        workgroups: gridOf(shape, batch, hiddenSize),
+        workgroups: gridOf(shape, attributes, span.tracks.length),
         cost: {
           flops: flopsOf(attributes, span),
           readBytes:
-            4 *
-              span.count *
-              batch *
-              hiddenSize *
-              (1 + cell.saved.length + 2 * cell.states.length + cell.gates.length) +
-            4 * weight.size,
-          writtenBytes: 4 * span.count * batch * hiddenSize * cell.gates.length,
+            4 * stepsOf(span) * batch * hiddenSize * valuesPerUnit +
+            4 * weightFloats * span.tracks.length,
+          writtenBytes: 4 * stepsOf(span) * batch * hiddenSize * cell.gates.length,
         },
       }),
     );
+  };
+  const options = { strategy: shape.strategy, tracks: nodes.length, walksBack: true };
+  const waves = planWaves(attributes, { ...options, chunk: wavefront?.chunk, reachesInitial });
+  for (const [index, { ranges, spans }] of waves.entries()) {
+    for (const range of ranges) wavefront?.feed(lowering, range, `#${index}`);
+    for (const span of spans) launch(span);
   }
 }
 
-/** Adds the index behind the first step, which carries the gradient into the initial state. */
-function addInitialStep(spans: Span[], strategy: Strategy, steps: number, phases: number): void {
-  const last = spans.at(-1);
-  if (strategy === 'persistent' && last) {
-    spans[spans.length - 1] = { ...last, count: last.count + 1 };
-    return;
-  }
-  const span = { first: steps, count: 1, firstPhase: phases - 1, endPhase: phases };
-  spans.push({ ...span, prologue: false });
+/** What the tracks read, each kind in one view; gradients that a track lacks are zero where others have them. */
+function joinInputs(
+  lowering: Lowering,
+  label: string,
+  { nodes, fed }: Tracks<RecurrenceGradientAttributes>,
+) {
+  const [{ attributes }] = nodes as [GraphNode<RecurrenceGradientAttributes>];
+  const { cell, steps, batch, hiddenSize } = attributes;
+  const join = (
+    name: string,
+    floats: number,
+    tensors: readonly (SymbolicTensor | undefined)[],
+    target?: Joined,
+  ) => {
+    const zeros = () => lowering.constant(`${label}.no ${name}`, new Uint8Array(4 * floats));
+    const views = tensors.map((tensor) => (tensor ? lowering.view(tensor) : zeros()));
+    return joinViews(lowering, `${label}.${name}`, floats, views, target);
+  };
+  const pick = (index: number) => nodes.map(({ inputs }) => inputs[index] as SymbolicTensor);
+  const sizeOfAll = ([first]: readonly SymbolicTensor[]) => (first as SymbolicTensor).size;
+  const [weights, history, saved] = [pick(0), pick(1), pick(2)];
+  const hasOutputGradient = nodes.some((node) => node.attributes.hasOutputGradient);
+  const stateFloats = batch * hiddenSize;
+  return {
+    weights,
+    histories: join('history', sizeOfAll(history), history),
+    saved: join('saved', sizeOfAll(saved), saved),
+    hasOutputGradient,
+    dOutputs: hasOutputGradient
+      ? join(
+          'output gradient',
+          steps * stateFloats,
+          nodes.map(({ inputs, attributes: own }) =>
+            own.hasOutputGradient ? inputs[3] : undefined,
+          ),
+          fed,
+        )
+      : { view: unusedInput(lowering), begins: nodes.map(() => 0) },
+    dFinals: join(
+      'final gradient',
+      cell.states.length * stateFloats,
+      nodes.map(({ inputs, attributes: own }) =>
+        own.hasFinalGradient ? inputs.at(-1) : undefined,
+      ),
+    ),
+  };
 }
 
 /** One matmul over all T·B rows for each phase: dWeight_hh = dRecurrentᵀ·(the phase's vectors). */

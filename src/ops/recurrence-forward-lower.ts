@@ -5,103 +5,135 @@ import { defineLaunch } from '../kernels/launch.ts';
 import { packStruct } from '../kernels/pack.ts';
 import { launchStridedCopy } from './copy-strided.ts';
 import {
-  describeShape,
+  describeChoice,
   flopsOf,
   gridOf,
   packedWeights,
-  planSpans,
+  packTracks,
   recurrenceConstants,
+  stepsOf,
+  tilesOf,
 } from './recurrence-launch.ts';
 import {
   chooseRecurrenceShape,
   layOutHistory,
   type RecurrenceAttributes,
 } from './recurrence-shape.ts';
+import { planWaves, type Span } from './recurrence-spans.ts';
+import {
+  type Joined,
+  joinViews,
+  labelOf,
+  outputsTogether,
+  partOf,
+  requestedWalk,
+  scratchTogether,
+  type Tracks,
+} from './recurrence-tracks.ts';
 import { unusedInput } from './unused.ts';
 
-/** Launches of a recurrence's forward pass. */
-export function lowerForward(node: GraphNode<RecurrenceAttributes>, lowering: Lowering): void {
-  const { attributes, label } = node;
+/** Launches of the forward pass of recurrences that share their dispatches. */
+export function lowerForward(tracks: Tracks<RecurrenceAttributes>, lowering: Lowering): void {
+  const { nodes, wavefront } = tracks;
+  const [{ attributes }] = nodes as [GraphNode<RecurrenceAttributes>];
   const { cell, steps, batch, hiddenSize } = attributes;
-  const [projected, weight, initial, bias] = node.inputs as [
-    SymbolicTensor,
-    SymbolicTensor,
-    SymbolicTensor,
-    SymbolicTensor?,
-  ];
-  const [y, final, history, saved] = node.outputs as [
-    SymbolicTensor,
-    SymbolicTensor,
-    SymbolicTensor,
-    SymbolicTensor,
-  ];
-  const requested = lowering.requestedStrategy(node as GraphNode);
+  const label = labelOf(tracks);
+  const requested = requestedWalk(lowering, nodes[0] as GraphNode);
   const shape = chooseRecurrenceShape(lowering, attributes, 'forward', requested);
-  lowering.decide(label, describeShape(shape), shape.reason);
+  for (const node of nodes) {
+    const { choice, reason } = describeChoice(tracks, shape);
+    lowering.decide(node.label, choice, reason);
+  }
 
   const layout = layOutHistory(attributes);
-  const historyView = lowering.output(history);
-  const yBytes = 4 * steps * batch * hiddenSize;
-  lowering.define(y, {
-    storage: historyView.storage,
-    offsetBytes: historyView.offsetBytes + 4 * layout.yOrigin,
-    bytes: yBytes,
-  });
-  const keepsSaved = lowering.isUsed(saved);
-  const savedView = keepsSaved
-    ? lowering.output(saved)
-    : lowering.scratch(`${label}.saved`, Math.max(256, saved.size * (4 / steps)));
+  const histories = outputsTogether(lowering, outputsOf(nodes, 2));
+  for (const [index, node] of nodes.entries()) {
+    const { yOrigin } = layOutHistory(node.attributes);
+    const [y] = node.outputs as [SymbolicTensor];
+    lowering.define(y, partOf(histories, index, { offset: yOrigin, floats: y.size }));
+  }
+  const kept = outputsOf(nodes, 3);
+  const [{ size: keptFloats }] = kept as [SymbolicTensor];
+  const keepsSaved = kept.some((tensor) => lowering.isUsed(tensor));
+  const saved = keepsSaved
+    ? outputsTogether(lowering, kept)
+    : scratchTogether(lowering, `${label}.saved`, nodes.length, Math.max(64, keptFloats / steps));
 
-  const gathered = lowering.deferred(projected);
   const biasFloats = cell.gates.length * hiddenSize;
+  const { gathered, projected, inputBias } = joinInputs(lowering, label, tracks);
+  const initial = joinInput(lowering, `${label}.initial`, nodes, 2);
+  const bias = joinViews(
+    lowering,
+    `${label}.bias`,
+    biasFloats,
+    nodes.map(({ inputs }) => (inputs[3] ? lowering.view(inputs[3]) : zeros(lowering, biasFloats))),
+  );
+  const weights = nodes.map(({ inputs }) => inputs[1] as SymbolicTensor);
+  const weight = lowering.packed(weights, packedWeights('column-quads', cell, shape));
+  const weightFloats = weights[0]?.size as number;
   const stateCost = 4 * batch * hiddenSize;
-  for (const [index, span] of planSpans(shape.strategy, attributes, false).entries()) {
+  let count = 0;
+  const launch = (span: Span) => {
+    const name = count === 0 ? label : `${label}#${count}`;
+    count += 1;
     lowering.launch(
       defineLaunch(recurrenceForward, {
-        label: index === 0 ? label : `${label}#${index}`,
+        label: name,
         cell: cell.shader,
         cellConstants: cell.constants,
         constants: {
-          ...recurrenceConstants(attributes, shape, layout),
+          ...recurrenceConstants(attributes, shape, nodes.length),
           keeps_saved: keepsSaved,
           gathers: gathered !== undefined,
           table_rows: gathered?.tableRows ?? 1,
         },
         bindings: {
           span: lowering.uniforms(
-            `${label}.span`,
+            `${name}.span`,
             packStruct(recurrenceForward.bindings.span.struct, {
-              first_position: span.first,
-              step_count: span.count,
               first_phase: span.firstPhase,
               end_phase: span.endPhase,
-              prologue: span.prologue ? 1 : 0,
+              ...packTracks(span, nodes, {
+                sources: [projected, initial, bias, inputBias],
+                places: [histories, saved],
+                tiles: tilesOf(attributes, shape),
+              }),
             }),
           ),
-          projected: gathered?.table ?? lowering.view(projected),
-          weight: lowering.packed(weight, packedWeights('column-quads', cell, shape)),
-          bias: bias ? lowering.view(bias) : zeros(lowering, biasFloats),
-          initial: lowering.view(initial),
-          history: historyView,
-          saved: savedView,
+          projected: projected.view,
+          weight,
+          bias: bias.view,
+          initial: initial.view,
+          history: histories.view,
+          saved: saved.view,
           tokens: gathered?.tokens ?? unusedInput(lowering),
-          input_bias: gathered?.bias ?? zeros(lowering, gathered ? biasFloats : 1),
+          input_bias: inputBias.view,
         },
-        workgroups: gridOf(shape, batch, hiddenSize),
+        workgroups: gridOf(shape, attributes, span.tracks.length),
         cost: {
           flops: flopsOf(attributes, span),
           readBytes:
-            span.count * stateCost * (cell.gates.length + cell.states.length) + 4 * weight.size,
-          writtenBytes: span.count * stateCost * (cell.saved.length + cell.states.length),
+            stepsOf(span) * stateCost * (cell.gates.length + cell.states.length) +
+            4 * weightFloats * span.tracks.length,
+          writtenBytes: stepsOf(span) * stateCost * (cell.saved.length + cell.states.length),
         },
       }),
     );
+  };
+  const options = { strategy: shape.strategy, tracks: nodes.length, walksBack: false };
+  const waves = planWaves(attributes, { ...options, chunk: wavefront?.chunk });
+  for (const [index, { ranges, spans }] of waves.entries()) {
+    for (const range of ranges) wavefront?.feed(lowering, range, `#${index}`);
+    for (const span of spans) launch(span);
   }
-  if (lowering.isUsed(final)) {
+  for (const [index, node] of nodes.entries()) {
+    const [, final] = node.outputs as [SymbolicTensor, SymbolicTensor];
+    if (!lowering.isUsed(final)) continue;
     launchStridedCopy(lowering, {
-      label: `${label}.final`,
-      source: historyView,
-      sourceOffset: layout.slot(steps),
+      label: `${node.label}.final`,
+      source: histories.view,
+      sourceOffset:
+        (histories.begins[index] as number) + layOutHistory(node.attributes).slot(steps),
       sourceStrides: [layout.sectionSize, 1],
       target: lowering.output(final),
       targetOffset: 0,
@@ -109,6 +141,59 @@ export function lowerForward(node: GraphNode<RecurrenceAttributes>, lowering: Lo
       extents: [cell.states.length, batch * hiddenSize],
     });
   }
+}
+
+function outputsOf(nodes: readonly GraphNode<RecurrenceAttributes>[], index: number) {
+  return nodes.map(({ outputs }) => outputs[index] as SymbolicTensor);
+}
+
+function joinInput(
+  lowering: Lowering,
+  label: string,
+  nodes: readonly GraphNode<RecurrenceAttributes>[],
+  index: number,
+  target?: Joined,
+): Joined {
+  const tensors = nodes.map(({ inputs }) => inputs[index] as SymbolicTensor);
+  const views = tensors.map((tensor) => lowering.view(tensor));
+  return joinViews(lowering, label, (tensors[0] as SymbolicTensor).size, views, target);
+}
+
+/** Projected inputs, or the tables that all tracks gather them from by the same tokens. */
+function joinInputs(
+  lowering: Lowering,
+  label: string,
+  { nodes, fed }: Tracks<RecurrenceAttributes>,
+) {
+  const tensors = nodes.map(({ inputs }) => inputs[0] as SymbolicTensor);
+  const rows = tensors.flatMap((tensor) => lowering.deferred(tensor) ?? []);
+  const [first] = rows;
+  const gathers =
+    first !== undefined &&
+    rows.length === nodes.length &&
+    rows.every(
+      ({ tokens, tableRows }) =>
+        tableRows === first.tableRows &&
+        tokens.storage === first.tokens.storage &&
+        tokens.offsetBytes === first.tokens.offsetBytes,
+    );
+  if (!gathers) {
+    const projected = joinInput(lowering, `${label}.projected`, nodes, 0, fed);
+    const none = { view: unusedInput(lowering), begins: nodes.map(() => 0) };
+    return { gathered: undefined, projected, inputBias: none };
+  }
+  const floats = (tensors[0] as SymbolicTensor).shape.at(-1) as number;
+  const biases = rows.map(({ bias }) => bias ?? zeros(lowering, floats));
+  return {
+    gathered: first,
+    projected: joinViews(
+      lowering,
+      `${label}.tables`,
+      first.tableRows * floats,
+      rows.map(({ table }) => table),
+    ),
+    inputBias: joinViews(lowering, `${label}.input bias`, floats, biases),
+  };
 }
 
 /** Zeros in place of a bias. */

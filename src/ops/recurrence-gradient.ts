@@ -24,7 +24,7 @@ export const recurrenceGradient: Operator<RecurrenceGradientAttributes> = {
       dFinal: attributes.hasFinalGradient ? rest.at(-1) : undefined,
     });
   },
-  lower: lowerBackward,
+  lower: (node, lowering) => lowerBackward({ nodes: [node] }, lowering),
 };
 
 /** dWeight_hh [gates·H, H] and dBias_hh [gates·H]. Inputs: dRecurrent, history. */

@@ -1,60 +1,40 @@
 import type { Cell } from '../cells/cell.ts';
-import type { PackedLayout, Strategy } from '../graph/operator.ts';
+import type { PackedLayout } from '../graph/operator.ts';
+import type { GraphNode } from '../graph/tensor.ts';
 import {
-  cutSteps,
-  type HistoryLayout,
+  layOutHistory,
   type RecurrenceAttributes,
   type RecurrenceShape,
 } from './recurrence-shape.ts';
-
-/** One dispatch of a recurrence: a range of steps and of phases. */
-export interface Span {
-  readonly first: number;
-  readonly count: number;
-  readonly firstPhase: number;
-  readonly endPhase: number;
-  readonly prologue: boolean;
-}
-
-/** Spans of all dispatches: many steps with all phases, or one phase of one step. */
-export function planSpans(
-  strategy: Strategy,
-  attributes: RecurrenceAttributes,
-  walksBack: boolean,
-): Span[] {
-  const { cell, steps, batch, hiddenSize } = attributes;
-  const phases = cell.phases.length;
-  if (strategy === 'persistent') {
-    const flopsPerStep = 2 * batch * cell.gates.length * hiddenSize * hiddenSize;
-    return cutSteps(steps, flopsPerStep).map(({ first, count }) => {
-      return { first, count, firstPhase: 0, endPhase: phases, prologue: first === 0 };
-    });
-  }
-  // The initial state must be in place before workgroups read each other's units of it.
-  const spans: Span[] = walksBack
-    ? []
-    : [{ first: 0, count: 0, firstPhase: 0, endPhase: 0, prologue: true }];
-  for (let step = 0; step < steps; step++) {
-    for (let index = 0; index < phases; index++) {
-      const phase = walksBack ? phases - 1 - index : index;
-      const prologue = walksBack && step === 0 && index === 0;
-      spans.push({ first: step, count: 1, firstPhase: phase, endPhase: phase + 1, prologue });
-    }
-  }
-  return spans;
-}
+import type { Span } from './recurrence-spans.ts';
+import { type Joined, MOST_TRACKS, type Tracks } from './recurrence-tracks.ts';
 
 /** A shape in words, for `explain()` and checkpoints. */
 export function describeShape(shape: RecurrenceShape): string {
   return `${shape.strategy}, ${shape.rows} rows × ${shape.units} units per lane, ${shape.lanes} lanes`;
 }
 
+/** What has been chosen for a recurrence, and why, in words. */
+export function describeChoice(
+  { nodes, wavefront, reason }: Tracks<RecurrenceAttributes>,
+  shape: RecurrenceShape & { readonly reason: string },
+): { choice: string; reason: string } {
+  const form = describeShape(shape);
+  if (!reason) return { choice: form, reason: shape.reason };
+  const together = wavefront
+    ? `wavefront of ${nodes.length} layers, ${wavefront.chunk} steps apart, ${form}`
+    : `${form}, ${nodes.length} tracks per dispatch`;
+  return { choice: together, reason: `${reason}; ${shape.reason}` };
+}
+
 /** Constants of `shaders/lib/recurrence.wgsl`. */
 export function recurrenceConstants(
-  { steps, batch, hiddenSize, reverse }: RecurrenceAttributes,
+  attributes: RecurrenceAttributes,
   shape: RecurrenceShape,
-  layout: HistoryLayout,
+  tracks: number,
 ) {
+  const { steps, batch, hiddenSize } = attributes;
+  const layout = layOutHistory({ ...attributes, reverse: false });
   return {
     steps,
     batch,
@@ -67,8 +47,13 @@ export function recurrenceConstants(
     stages: shape.stages,
     y_origin: layout.yOrigin,
     section_size: layout.sectionSize,
-    runs_reverse: reverse,
+    tracks,
   };
+}
+
+/** Steps that a dispatch carries, those of all tracks together. */
+export function stepsOf(span: Span): number {
+  return span.tracks.reduce((sum, { count }) => sum + count, 0);
 }
 
 /** FLOPs of the recurrent matmuls that a dispatch carries. */
@@ -76,16 +61,16 @@ export function flopsOf({ cell, batch, hiddenSize }: RecurrenceAttributes, span:
   const gates = cell.phases
     .slice(span.firstPhase, span.endPhase)
     .reduce((sum, [first, end]) => sum + end - first, 0);
-  return 2 * span.count * batch * gates * hiddenSize * hiddenSize;
+  return 2 * stepsOf(span) * batch * gates * hiddenSize * hiddenSize;
 }
 
-/** Workgroups over batch rows and units. */
+/** Workgroups over batch rows, units and tracks. */
 export function gridOf(
   shape: RecurrenceShape,
-  batch: number,
-  hiddenSize: number,
+  { batch, hiddenSize }: RecurrenceAttributes,
+  tracks: number,
 ): [number, number, number] {
-  return [Math.ceil(batch / shape.rows), Math.ceil(hiddenSize / shape.unitTile), 1];
+  return [Math.ceil(batch / shape.rows), Math.ceil(hiddenSize / shape.unitTile), tracks];
 }
 
 /** The layout in which the kernels read weight_hh. */
@@ -95,4 +80,54 @@ export function packedWeights(
   { lanes, units }: RecurrenceShape,
 ): PackedLayout {
   return { kind, blocks: gates.length, tile: lanes * units, lanes };
+}
+
+/** Tiles of one track's weights. */
+export function tilesOf(
+  { hiddenSize }: RecurrenceAttributes,
+  { lanes, units }: RecurrenceShape,
+): number {
+  return Math.ceil(hiddenSize / (lanes * units));
+}
+
+type Row = readonly [number, number, number, number];
+
+/** A vector of a span for each track of the dispatch, zero behind them. */
+function packRows<N extends 'walk' | 'source' | 'place'>(name: N, rows: readonly Row[]) {
+  const none: Row = [0, 0, 0, 0];
+  const entries = Array.from({ length: MOST_TRACKS }, (_none, index) => {
+    return [`${name}_${index}`, rows[index] ?? none];
+  });
+  return Object.fromEntries(entries) as Record<`${N}_${0 | 1 | 2 | 3}`, Row>;
+}
+
+/** What a span says of its tracks: what each does, and where its part of the joined tensors begins. */
+export function packTracks(
+  { tracks }: Span,
+  nodes: readonly GraphNode<RecurrenceAttributes>[],
+  joined: {
+    readonly sources: readonly [Joined, Joined, Joined, Joined];
+    readonly places: readonly [Joined, Joined];
+    /** Tiles of one track's weights. */
+    readonly tiles: number;
+  },
+) {
+  const beginOf = ({ begins }: Joined, track: number) => begins[track] as number;
+  const walks = tracks.map(({ track, first, count, prologue }): Row => {
+    const reverse = nodes[track]?.attributes.reverse;
+    return [first, count, prologue ? 1 : 0, reverse ? 1 : 0];
+  });
+  const sources = tracks.map(({ track }): Row => {
+    const [a, b, c, d] = joined.sources;
+    return [beginOf(a, track), beginOf(b, track), beginOf(c, track), beginOf(d, track)];
+  });
+  const places = tracks.map(({ track }): Row => {
+    const [a, b] = joined.places;
+    return [beginOf(a, track), beginOf(b, track), track * joined.tiles, 0];
+  });
+  return {
+    ...packRows('walk', walks),
+    ...packRows('source', sources),
+    ...packRows('place', places),
+  };
 }

@@ -1,5 +1,5 @@
 import type { Cell } from '../cells/cell.ts';
-import type { Lowering, PlanLimits, Strategy } from '../graph/operator.ts';
+import type { Lowering, PlanLimits, Walk } from '../graph/operator.ts';
 import { isNarrow } from './matmul-shape.ts';
 import {
   type RecurrenceDirection,
@@ -57,7 +57,7 @@ export function layOutHistory(attributes: RecurrenceAttributes): HistoryLayout {
 
 /** How a recurrence kernel is laid over rows, units and time: what tuning chooses. */
 export interface RecurrenceShape {
-  readonly strategy: Strategy;
+  readonly strategy: Walk;
   /** Batch rows per thread: each weight that is loaded serves this many. */
   readonly rows: number;
   /** Hidden units per thread. */
@@ -97,12 +97,12 @@ export function chooseRecurrenceShape(
   lowering: Lowering,
   attributes: RecurrenceAttributes,
   direction: RecurrenceDirection,
-  requested: Strategy | undefined,
+  requested: Walk | undefined,
 ): RecurrenceShape & { readonly reason: string } {
   const { limits } = lowering;
   const [preferred, why] = preferStrategy(limits, attributes);
   const reason = requested ? 'asked for' : why;
-  const applyRule = (strategy: Strategy) => applyShapeRule(limits, attributes, direction, strategy);
+  const applyRule = (strategy: Walk) => applyShapeRule(limits, attributes, direction, strategy);
   const builtIn = applyRule(requested ?? preferred);
   const subject = { attributes, direction, requested };
   const settled = lowering.settled(tuneRecurrence(limits, subject, builtIn, applyRule));
@@ -116,7 +116,7 @@ function applyShapeRule(
   limits: PlanLimits,
   { cell, steps, batch, hiddenSize }: RecurrenceAttributes,
   direction: RecurrenceDirection,
-  strategy: Strategy,
+  strategy: Walk,
 ): RecurrenceShape {
   if (limits.residentLanes !== undefined) {
     return applyResidentRule(limits.residentLanes, batch, hiddenSize);
@@ -158,7 +158,7 @@ function applyResidentRule(lanes: number, batch: number, hiddenSize: number): Re
 function preferStrategy(
   { residentLanes }: PlanLimits,
   { steps, hiddenSize }: RecurrenceAttributes,
-): [Strategy, string] {
+): [Walk, string] {
   if (residentLanes !== undefined) return ['persistent', 'the one workgroup of a resident plan'];
   if (hiddenSize > PERSISTENT_HIDDEN_SIZE) {
     return [

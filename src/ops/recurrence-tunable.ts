@@ -1,4 +1,4 @@
-import type { PlanLimits, Strategy } from '../graph/operator.ts';
+import type { PlanLimits, Walk } from '../graph/operator.ts';
 import type { Tunable } from '../graph/tunable.ts';
 import type { RecurrenceAttributes, RecurrenceShape } from './recurrence-shape.ts';
 
@@ -10,7 +10,7 @@ export interface RecurrenceSubject {
   readonly attributes: RecurrenceAttributes;
   readonly direction: RecurrenceDirection;
   /** The strategy that was asked for; undefined where it is to be chosen, too. */
-  readonly requested: Strategy | undefined;
+  readonly requested: Walk | undefined;
 }
 
 /** The choice of a recurrence's shape. */
@@ -44,7 +44,7 @@ export function tuneRecurrence(
   limits: PlanLimits,
   subject: RecurrenceSubject,
   builtIn: RecurrenceShape,
-  applyRule: (strategy: Strategy) => RecurrenceShape,
+  applyRule: (strategy: Walk) => RecurrenceShape,
 ): RecurrenceTunable {
   const { attributes, direction, requested } = subject;
   const { cell, steps, batch, hiddenSize } = attributes;

@@ -114,7 +114,7 @@ export const recurrenceOperator: Operator<RecurrenceAttributes> = {
       initial: initial as Float64Array,
       bias: bias as Float64Array | undefined,
     }),
-  lower: lowerForward,
+  lower: (node, lowering) => lowerForward({ nodes: [node] }, lowering),
 };
 
 /** Outputs of a recurrence. */

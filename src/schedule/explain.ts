@@ -49,7 +49,7 @@ const quantity = { format: (value: number): string => compact.format(value).repl
 /**
  * A plan in words: a line per launch with its kernel, workgroups, FLOPs and bytes (as the algorithm needs
  * them), then totals, memory beside what is needed at once, estimates for some GPUs, and each choice with
- * its reason. Runs of dispatches that differ only in their time step are one line.
+ * its reason. Dispatches that differ only in their time steps are one line, where the first of them is.
  */
 export function explainPlan(plan: Plan): string {
   const lines = [`plan '${plan.name}'`];
@@ -84,7 +84,7 @@ function describePeak({ activationBytes, neededBytes }: PlanTotals): string {
   );
 }
 
-/** Launches of one label and kernel in a row, with the sums of their work. */
+/** Launches of one label and kernel, with the sums of their work. */
 interface LaunchGroup {
   readonly label: string;
   readonly launch: Launch;
@@ -97,8 +97,11 @@ function groupLaunches(launches: readonly Launch[]): LaunchGroup[] {
   const groups: LaunchGroup[] = [];
   for (const launch of launches) {
     const label = launch.label.replace(/#\d+$/, '');
-    let group = groups.at(-1);
-    if (group?.label !== label || group.launch.kernel !== launch.kernel) {
+    // Those of stacked layers take turns with what lies between the layers.
+    let group = groups.find(
+      (other) => other.label === label && other.launch.kernel === launch.kernel,
+    );
+    if (!group) {
       group = { label, launch, count: 0, flops: 0, bytes: 0 };
       groups.push(group);
     }

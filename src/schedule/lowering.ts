@@ -50,12 +50,10 @@ export class PlanBuilder implements Lowering {
     this.packer = new WeightPacker(this);
   }
 
-  /** Asks for a tensor to be computed into a given place. */
   place(tensor: SymbolicTensor, view: View): void {
     this.#placements.set(tensor, view);
   }
 
-  /** The place that was asked for with {@link place}. */
   placement(tensor: SymbolicTensor): View | undefined {
     return this.#placements.get(tensor);
   }
@@ -172,8 +170,8 @@ export class PlanBuilder implements Lowering {
     return { storage: entry.storage, offsetBytes: 0, bytes };
   }
 
-  packed(matrix: SymbolicTensor, layout: PackedLayout): View {
-    return this.packer.packed(matrix, layout);
+  packed(matrices: SymbolicTensor | readonly SymbolicTensor[], layout: PackedLayout): View {
+    return this.packer.packed('shape' in matrices ? [matrices] : matrices, layout);
   }
 
   requestedStrategy(node: GraphNode): Strategy | undefined {

@@ -4,6 +4,7 @@ import { inputSource, sourceName } from '../graph/sources.ts';
 import { type GraphNode, type SymbolicTensor, sortNodes } from '../graph/tensor.ts';
 import type { TypedLaunch } from '../kernels/launch.ts';
 import { launchStridedCopy } from '../ops/copy-strided.ts';
+import { groupRecurrences } from '../ops/recurrence-group.ts';
 import { measurePlan } from './explain.ts';
 import { PlanBuilder } from './lowering.ts';
 import { assignMemory } from './memory.ts';
@@ -87,6 +88,7 @@ function scheduleLaunches(program: Program, options: ScheduleOptions): Plan {
     // buffer and write another.
     if (!builder.placement(tensor) && !isRead.has(tensor)) builder.place(tensor, view);
   }
+  const groups = groupRecurrences(nodes, builder);
   // Inputs first: whoever fills them, a stage or the caller, finds them in place.
   const inputs = new Map<string, SymbolicTensor>();
   for (const node of nodes) {
@@ -97,7 +99,10 @@ function scheduleLaunches(program: Program, options: ScheduleOptions): Plan {
     builder.output(tensor);
   }
   program.before?.(builder);
-  for (const node of nodes) node.op.lower?.(node, builder);
+  for (const unit of groups.arrange(nodes)) {
+    if ('op' in unit) unit.op.lower?.(unit, builder);
+    else unit.lower(builder);
+  }
   // Results that an operator has put off are built here: later launches change the parameters.
   for (const tensor of roots) builder.view(tensor);
   for (const [name, view] of gradientViews) {

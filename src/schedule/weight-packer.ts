@@ -59,7 +59,8 @@ function stridesOf(
  * buffer and are made by one launch, however many there are.
  */
 export class WeightPacker {
-  readonly #views = new Map<SymbolicTensor, Map<string, View>>();
+  /** Views of what has been packed, by layout: first matrix, then the ones behind it. */
+  readonly #packed: { matrices: readonly SymbolicTensor[]; key: string; view: View }[] = [];
   readonly #matrices: PackedMatrix[] = [];
   readonly #storage: { label: string; bytes: number };
   #floats = 0;
@@ -73,43 +74,56 @@ export class WeightPacker {
     this.#storage = { label: `${lowering.name}/packed weights`, bytes: 0 };
   }
 
-  /** The place of a matrix's copy; for anything but a parameter it is made on the spot. */
-  packed(matrix: SymbolicTensor, layout: PackedLayout): View {
-    const views = this.#views.get(matrix) ?? new Map<string, View>();
-    this.#views.set(matrix, views);
+  /** The place of copies of matrices of one shape; for anything but parameters they are made on the spot. */
+  packed(matrices: readonly SymbolicTensor[], layout: PackedLayout): View {
     const key = JSON.stringify(layout);
-    const known = views.get(key);
-    if (known) return known;
-    const view = this.#pack(matrix, layout);
-    views.set(key, view);
+    const known = this.#packed.find(
+      (entry) =>
+        entry.key === key &&
+        entry.matrices.length === matrices.length &&
+        entry.matrices.every((matrix, index) => matrix === matrices[index]),
+    );
+    if (known) return known.view;
+    const view = this.#pack(matrices, layout);
+    this.#packed.push({ matrices, key, view });
     return view;
   }
 
-  #pack(matrix: SymbolicTensor, layout: PackedLayout): View {
-    const shape = matrix.shape as [number, number];
-    const parameter = parameterOf(matrix.node);
-    const slot = parameter && this.lowering.parameters.slots.get(parameter.name);
-    if (slot && layout.kind !== 'transposed' && this.lowering.limits.residentLanes !== undefined) {
+  #pack(matrices: readonly SymbolicTensor[], layout: PackedLayout): View {
+    const [first] = matrices as [SymbolicTensor];
+    const shape = first.shape as [number, number];
+    const described = describeMatrix(shape, layout);
+    const floats = described.floats * matrices.length;
+    const slots = matrices.map(({ node }) => {
+      const parameter = parameterOf(node);
+      return parameter && this.lowering.parameters.slots.get(parameter.name);
+    });
+    const [slot] = slots;
+    const isResident = this.lowering.limits.residentLanes !== undefined;
+    if (slot && isResident && layout.kind !== 'transposed' && matrices.length === 1) {
       const { parameters } = this.lowering;
       const flat = this.lowering.shared(sharedKeys.parameters, 4 * parameters.totalFloats);
       const place = { offsetBytes: 4 * slot.offsetFloats, bytes: 4 * slot.size };
       return { storage: flat.storage, ...place, strides: stridesOf(shape, layout) };
     }
-    const described = describeMatrix(shape, layout);
-    const bytes = 4 * described.floats;
-    if (!slot) {
-      const view = this.lowering.scratch(`${matrix.label}.${layout.kind}`, bytes);
-      const packed = { ...described, sourceOffset: 0, targetOffset: 0 };
+    const begin = this.#floats;
+    if (slots.every((each) => each !== undefined)) {
+      for (const [index, { offsetFloats }] of slots.entries()) {
+        const targetOffset = begin + index * described.floats;
+        this.#matrices.push({ ...described, sourceOffset: offsetFloats, targetOffset });
+      }
+      this.#floats += Math.ceil(floats / 64) * 64;
+      this.#storage.bytes = 4 * this.#floats;
+      return { storage: this.#storage as Storage, offsetBytes: 4 * begin, bytes: 4 * floats };
+    }
+    const view = this.lowering.scratch(`${first.label}.${layout.kind}`, 4 * floats);
+    for (const [index, matrix] of matrices.entries()) {
+      const packed = { ...described, sourceOffset: 0, targetOffset: index * described.floats };
       this.lowering.launch(
         this.#defineLaunch(`${matrix.label}.pack`, [packed], this.lowering.view(matrix), view),
       );
-      return view;
     }
-    const begin = this.#floats;
-    this.#matrices.push({ ...described, sourceOffset: slot.offsetFloats, targetOffset: begin });
-    this.#floats += Math.ceil(described.floats / 64) * 64;
-    this.#storage.bytes = 4 * this.#floats;
-    return { storage: this.#storage as Storage, offsetBytes: 4 * begin, bytes };
+    return view;
   }
 
   /** The launch that refreshes all copies of parameters, if there are any. */

@@ -39,7 +39,10 @@ export interface TrainerOptions extends ClippingOptions {
   readonly seed?: number;
   /** Recurrent layers go on from the state the last step ended with (truncated BPTT). Default false. */
   readonly stateful?: boolean;
-  /** Forces how recurrences, or with `resident` whole steps, run; by default the scheduler chooses. */
+  /**
+   * Forces how recurrences, or with `resident` whole steps, run; by default the scheduler chooses. `wavefront`
+   * needs stacked layers of one cell and direction, and is refused where there are none.
+   */
   readonly strategy?: PlanStrategy;
   /**
    * Kernel shapes that `tune()` has measured, of one adapter or of several; without it the rules choose. Sums

@@ -3,6 +3,8 @@ import type { Device } from '../../src/device/device.ts';
 import type { PlanStrategy } from '../../src/graph/operator.ts';
 import { input, parameter } from '../../src/graph/sources.ts';
 import type { SymbolicTensor } from '../../src/graph/tensor.ts';
+import { kernels } from '../../src/kernels/generated/index.ts';
+import { packStruct, unpackStruct } from '../../src/kernels/pack.ts';
 import { add, multiply } from '../../src/ops/binary.ts';
 import { differentiate } from '../../src/ops/differentiate.ts';
 import { recurrence } from '../../src/ops/recurrence.ts';
@@ -112,10 +114,13 @@ function cutRecurrences(plan: Plan): Plan {
     const old = uniforms.content as Uint8Array;
     const content = new Uint8Array(old.byteLength + 512);
     content.set(old);
-    const [first, count, ...phases] = new Uint32Array(old.slice(span.offsetBytes).buffer, 0, 5);
-    const words = new Uint32Array(content.buffer, old.byteLength);
-    words.set([first as number, 3, ...phases]);
-    words.set([(first as number) + 3, (count as number) - 3, ...phases.slice(0, 2), 0], 64);
+    const words = old.slice(span.offsetBytes, span.offsetBytes + span.bytes);
+    const { struct } = kernels[launch.kernel as 'recurrence-forward'].bindings.span;
+    const values = unpackStruct(struct, words);
+    const [first, count, prologue, reverse] = values.walk_0 as [number, number, number, number];
+    const cutAt = (walk: readonly number[]) => packStruct(struct, { ...values, walk_0: walk });
+    content.set(cutAt([first, 3, prologue, reverse]), old.byteLength);
+    content.set(cutAt([first + 3, count - 3, 0, reverse]), old.byteLength + 256);
     Object.assign(uniforms, { content, bytes: content.byteLength });
     return [0, 256].map((offset) => {
       const view = { ...span, offsetBytes: old.byteLength + offset };

@@ -76,6 +76,11 @@ export async function runCore(
     if (key === undefined) continue;
     const buffer = device.createBuffer({ label: `case/${label}`, bytes });
     shared.set(key, buffer);
+    if (key === 'training-state') {
+      // The reference's seed and step.
+      device.upload(buffer, 0, new Uint32Array(bytes / 4));
+      continue;
+    }
     const flat =
       key === sharedKeys.parameters
         ? flattenParameters(drawn.layout, run.parameters ?? drawn.values)

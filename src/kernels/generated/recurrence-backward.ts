@@ -18,7 +18,7 @@ export const recurrenceBackward = {
     stages: 'bool',
     y_origin: 'u32',
     section_size: 'u32',
-    runs_reverse: 'bool',
+    tracks: 'u32',
     has_output_gradient: 'bool',
   },
   bindings: {
@@ -29,13 +29,22 @@ export const recurrenceBackward = {
       access: 'read',
       type: 'BackwardSpan',
       struct: {
-        sizeBytes: 20,
+        sizeBytes: 208,
         fields: {
-          first_index: { offsetBytes: 0, sizeBytes: 4, type: 'u32' },
-          step_count: { offsetBytes: 4, sizeBytes: 4, type: 'u32' },
-          end_phase: { offsetBytes: 8, sizeBytes: 4, type: 'u32' },
-          first_phase: { offsetBytes: 12, sizeBytes: 4, type: 'u32' },
-          prologue: { offsetBytes: 16, sizeBytes: 4, type: 'u32' },
+          end_phase: { offsetBytes: 0, sizeBytes: 4, type: 'u32' },
+          first_phase: { offsetBytes: 4, sizeBytes: 4, type: 'u32' },
+          walk_0: { offsetBytes: 16, sizeBytes: 16, type: 'vec4u' },
+          walk_1: { offsetBytes: 32, sizeBytes: 16, type: 'vec4u' },
+          walk_2: { offsetBytes: 48, sizeBytes: 16, type: 'vec4u' },
+          walk_3: { offsetBytes: 64, sizeBytes: 16, type: 'vec4u' },
+          source_0: { offsetBytes: 80, sizeBytes: 16, type: 'vec4u' },
+          source_1: { offsetBytes: 96, sizeBytes: 16, type: 'vec4u' },
+          source_2: { offsetBytes: 112, sizeBytes: 16, type: 'vec4u' },
+          source_3: { offsetBytes: 128, sizeBytes: 16, type: 'vec4u' },
+          place_0: { offsetBytes: 144, sizeBytes: 16, type: 'vec4u' },
+          place_1: { offsetBytes: 160, sizeBytes: 16, type: 'vec4u' },
+          place_2: { offsetBytes: 176, sizeBytes: 16, type: 'vec4u' },
+          place_3: { offsetBytes: 192, sizeBytes: 16, type: 'vec4u' },
         },
       },
     },
@@ -58,7 +67,7 @@ export const recurrenceBackward = {
       binding: 3,
       kind: 'storage',
       access: 'read',
-      type: 'array<array<array<array<array<vec4f, lanes>, units>, hidden_quads>, gates>, tiles>',
+      type: 'array<array<array<array<array<vec4f, lanes>, units>, hidden_quads>, gates>, all_tiles>',
     },
     history: {
       group: 0,
@@ -99,8 +108,8 @@ export const recurrenceBackward = {
   source: `// Recurrence, backward: walks time from the last processed step to the first and yields the gradients
 // of all gate pre-activations; weight gradients are matmuls over them afterwards.
 //
-// Dispatch, strategies and lanes as in recurrence-forward. A thread holds one state gradient per unit and
-// row: d_h[k] = sum over gates and units j of d_recurrent[j]·weight_hh[j, k]. One storageBarrier per phase.
+// Dispatch, strategies, tracks and lanes as in recurrence-forward. A thread holds one state gradient per unit
+// and row: d_h[k] = sum over gates and units j of d_recurrent[j]·weight_hh[j, k]. One storageBarrier per phase.
 // \`span\` counts positions backwards: index i stands for position \`steps - 1 - i\`; the last index,
 // \`steps\`, has no cell step and only carries the gradient through the weights into the initial state.
 //
@@ -115,11 +124,15 @@ export const recurrenceBackward = {
 //! join cell
 
 struct BackwardSpan {
-  first_index: u32, // counted from the last position
-  step_count: u32,
   end_phase: u32,   // phases run downwards from end_phase - 1 …
   first_phase: u32, // … to first_phase
-  prologue: u32,    // 1: copy d_final into carry first
+  // Of each of four tracks: first index, counted from the last position, number of steps, 1: copy d_final
+  // into carry first, 1: the forward pass has walked back in time.
+  walk_0: vec4u, walk_1: vec4u, walk_2: vec4u, walk_3: vec4u,
+  // Where it begins in d_output, d_final, history, saved.
+  source_0: vec4u, source_1: vec4u, source_2: vec4u, source_3: vec4u,
+  // … in d_recurrent and d_projected, carry, weight (in tiles); the last is not used.
+  place_0: vec4u, place_1: vec4u, place_2: vec4u, place_3: vec4u,
 }
 
 const has_output_gradient: bool = true; // specialize
@@ -129,7 +142,7 @@ const gate_size: u32 = gates * hidden_size;
 @group(0) @binding(0) var<uniform> span: BackwardSpan;
 @group(0) @binding(1) var<storage, read> d_output: array<f32>;
 @group(0) @binding(2) var<storage, read> d_final: array<f32>;
-@group(0) @binding(3) var<storage, read> weight: array<array<array<array<array<vec4f, lanes>, units>, hidden_quads>, gates>, tiles>;
+@group(0) @binding(3) var<storage, read> weight: array<array<array<array<array<vec4f, lanes>, units>, hidden_quads>, gates>, all_tiles>;
 @group(0) @binding(4) var<storage, read> history: array<f32>;
 @group(0) @binding(5) var<storage, read> saved: array<f32>;
 @group(0) @binding(6) var<storage, read_write> d_recurrent: array<f32>;
@@ -156,14 +169,24 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (spreads) { // static
     own_lane = quad_lane();
   }
+  var walk = span.walk_0;
+  var source = span.source_0;
+  var place = span.place_0;
+  if (tracks > 1u) { // static
+    let z = group.z;
+    walk = select(select(walk, span.walk_1, z == 1u), select(span.walk_2, span.walk_3, z == 3u), z > 1u);
+    source = select(select(source, span.source_1, z == 1u), select(span.source_2, span.source_3, z == 3u), z > 1u);
+    place = select(select(place, span.place_1, z == 1u), select(span.place_2, span.place_3, z == 3u), z > 1u);
+  }
+  let runs_reverse = walk.w == 1u;
 
-  if (span.prologue == 1u) {
+  if (walk.z == 1u) {
     for (var unit = unit_begin + lane; unit < unit_end; unit += lanes) {
       for (var r = 0u; r < rows; r++) {
         if (first_row + r < batch) {
           let at = (first_row + r) * hidden_size + unit;
           for (var s = 0u; s < states; s++) {
-            carry[s * row_size + at] = d_final[s * row_size + at];
+            carry[place.y + s * row_size + at] = d_final[source.y + s * row_size + at];
           }
         }
       }
@@ -171,20 +194,20 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     // Only the thread itself reads what it has just written: no barrier.
   }
 
-  for (var index = 0u; index < span.step_count; index++) {
-    let back = span.first_index + index;
+  for (var index = 0u; index < walk.y; index++) {
+    let back = walk.x + index;
     let is_step = back < steps;
     let position = select(0u, steps - 1u - back, is_step);
-    let t = time_of(position);
+    let t = time_of(position, runs_reverse);
     for (var down = 0u; down < phases; down++) { // unroll
       if (phases - 1u - down >= span.first_phase && phases - 1u - down < span.end_phase
           && (is_step || down == 0u)) {
         // The last phase receives through phase 0 of the following step, the others through the next phase.
         let source_position = select(position + 1u, position, down > 0u || !is_step);
         let has_source = source_position < steps;
-        let source_begin = time_of(source_position) * batch * gate_size;
+        let source_begin = place.x + time_of(source_position, runs_reverse) * batch * gate_size;
         for (var base = unit_begin; base < unit_end; base += tile_units) {
-          let tile = base / tile_units;
+          let tile = place.z + base / tile_units;
           var acc: array<f32, rows * units>; // registers
           var row_begin: array<u32, rows>; // registers
           for (var r = 0u; r < rows; r++) { // unroll
@@ -234,30 +257,30 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
             if (row < batch && unit < unit_end) {
               let at = row * hidden_size + unit;
               if (!is_step) {
-                carry[at] += sums[i];
+                carry[place.y + at] += sums[i];
               } else {
-                let gate_at = (t * batch + row) * gate_size + unit;
+                let gate_at = place.x + (t * batch + row) * gate_size + unit;
                 var gradient: CellGradient;
                 for (var v = 0u; v < saved_values; v++) { // unroll
-                  gradient.saved[v] = saved[((t * batch + row) * saved_values + v) * hidden_size + unit];
+                  gradient.saved[v] = saved[source.w + ((t * batch + row) * saved_values + v) * hidden_size + unit];
                 }
                 for (var s = 0u; s < states; s++) { // unroll
                   if (backward_reads_state[s]) { // static
-                    gradient.state[s] = history[s * section_size + slot(position) + at];
+                    gradient.state[s] = history[source.z + s * section_size + slot(position, runs_reverse) + at];
                   }
                   if (backward_reads_next[s]) { // static
-                    gradient.next[s] = history[s * section_size + slot(position + 1u) + at];
+                    gradient.next[s] = history[source.z + s * section_size + slot(position + 1u, runs_reverse) + at];
                   }
                   if (down == 0u) {
-                    gradient.d_next[s] = carry[s * row_size + at];
+                    gradient.d_next[s] = carry[place.y + s * row_size + at];
                   } else {
-                    gradient.d_state[s] = carry[s * row_size + at];
+                    gradient.d_state[s] = carry[place.y + s * row_size + at];
                   }
                 }
                 if (down == 0u) {
                   gradient.d_next[0] += sums[i];
                   if (has_output_gradient) {
-                    gradient.d_next[0] += d_output[t * row_size + at];
+                    gradient.d_next[0] += d_output[source.x + t * row_size + at];
                   }
                 } else {
                   gradient.d_vector = sums[i];
@@ -272,7 +295,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
                   }
                 }
                 for (var s = 0u; s < states; s++) { // unroll
-                  carry[s * row_size + at] = gradient.d_state[s];
+                  carry[place.y + s * row_size + at] = gradient.d_state[s];
                 }
               }
             }

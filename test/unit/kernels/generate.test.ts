@@ -174,7 +174,7 @@ describe('the generated modules', () => {
       table_rows: 5,
       y_origin: 0,
       section_size: 180,
-      runs_reverse: true,
+      tracks: 1,
       keeps_saved: false,
     };
     for (const cell of Object.values(cellParts)) {

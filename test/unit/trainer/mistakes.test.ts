@@ -107,7 +107,7 @@ const mistakes: readonly (readonly [string, Partial<TrainerOptions>, string, str
     'a strategy that does not exist',
     { strategy: 'fast' as 'persistent' },
     'OptionError',
-    "Trainer: strategy is 'fast', expected one of 'persistent', 'stepwise', 'resident'.",
+    "Trainer: strategy is 'fast', expected one of 'persistent', 'stepwise', 'wavefront', 'resident'.",
   ],
   [
     'validation of no step',

@@ -60,7 +60,8 @@ describe('the choices that a plan leaves open', () => {
   it('are each listed once, with most work first', () => {
     const choices = collectFor('lstm');
     // Both layers' recurrent weights, and the second one's input weights.
-    expect(choices[0]).toMatchObject({ tunable: { key: 'matmul tn m=32 n=8 k=12' }, launches: 3 });
+    const shared = choices.find(({ tunable }) => tunable.key === 'matmul tn m=32 n=8 k=12');
+    expect(shared?.launches).toBe(3);
     const work = choices.map(workOf);
     expect(work).toEqual([...work].sort((a, b) => b - a));
     expect(new Set(choices.map(({ tunable }) => tunable.key)).size).toBe(choices.length);

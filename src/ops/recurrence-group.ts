@@ -1,0 +1,204 @@
+import { OptionError } from '../errors.ts';
+import { NodeGroups } from '../graph/node-groups.ts';
+import type { Lowering } from '../graph/operator.ts';
+import type { GraphNode, SymbolicTensor } from '../graph/tensor.ts';
+import { chooseRecurrenceShape } from './recurrence-shape.ts';
+import {
+  areAlike,
+  backwardPass,
+  feedRange,
+  findLink,
+  forwardPass,
+  type Link,
+  type Pass,
+  type RecurrenceNode,
+} from './recurrence-stack.ts';
+import { MOST_TRACKS, placeTogether, requestedWalk, type Tracks } from './recurrence-tracks.ts';
+import { planWavefront } from './wavefront-choice.ts';
+
+/**
+ * Finds recurrences that can share their dispatches: stacked layers as a wavefront, where that is asked for or
+ * fills the device, and those that read the same input, which the directions of a layer do.
+ *
+ * @throws {OptionError} if a wavefront is asked for where there can be none.
+ */
+export function groupRecurrences(nodes: readonly GraphNode[], lowering: Lowering): NodeGroups {
+  const groups = new NodeGroups();
+  // One workgroup gains nothing from dispatches that others share.
+  if (lowering.limits.residentLanes !== undefined) return groups;
+  for (const pass of [forwardPass, backwardPass]) {
+    const found = nodes.filter((node) => pass.isOne(node)) as RecurrenceNode[];
+    groupStacks(found, pass, groups, lowering);
+    groupSiblings(found, pass, groups, lowering);
+  }
+  return groups;
+}
+
+function groupStacks(
+  found: readonly RecurrenceNode[],
+  pass: Pass,
+  groups: NodeGroups,
+  lowering: Lowering,
+): void {
+  const problems: string[] = [];
+  const links = new Map<RecurrenceNode, Link>();
+  const following = new Map<RecurrenceNode, RecurrenceNode>();
+  for (const node of found) {
+    const link = findLink(node, pass);
+    if (typeof link === 'string') problems.push(link);
+    if (typeof link !== 'object' || following.has(link.before)) continue;
+    links.set(node, link);
+    following.set(link.before, node);
+  }
+  for (const bottom of found.filter((node) => !links.has(node))) {
+    const layers: RecurrenceNode[] = [];
+    for (let node: RecurrenceNode | undefined = bottom; node; node = following.get(node)) {
+      layers.push(node);
+    }
+    for (let begin = 0; begin < layers.length; begin += MOST_TRACKS) {
+      const stack = layers.slice(begin, begin + MOST_TRACKS);
+      const problem = addStack(stack, links, pass, groups, lowering);
+      if (problem) problems.push(problem);
+    }
+  }
+  const asked = found.filter(
+    (node) => lowering.requestedStrategy(node as GraphNode) === 'wavefront',
+  );
+  const [first] = asked;
+  if (!first || asked.some((node) => groups.has(node as GraphNode))) return;
+  throw new OptionError(
+    `${first.label}: strategy 'wavefront' runs stacked layers side by side, but ` +
+      `${problems[0] ?? 'no recurrent layer here reads the output of another one'}. Stack layers of one cell, ` +
+      "hidden size and direction (layers: 2 or more), or ask for 'persistent' or 'stepwise'.",
+  );
+}
+
+/** Groups some layers into a wavefront where that is wanted; says why if it cannot be. */
+function addStack(
+  layers: readonly RecurrenceNode[],
+  links: ReadonlyMap<RecurrenceNode, Link>,
+  pass: Pass,
+  groups: NodeGroups,
+  lowering: Lowering,
+): string | undefined {
+  const [first] = layers as [RecurrenceNode];
+  if (layers.length < 2) return undefined;
+  const choice = chooseWavefront(layers, pass, lowering);
+  if (!choice) return undefined;
+  const upper = layers.slice(1);
+  const between = upper.flatMap((node) => links.get(node)?.between ?? []);
+  const nodes = [...layers, ...between] as GraphNode[];
+  const fed = layers.map((node) => pass.fed(node));
+  const passed = [...fed, ...between.map(({ inputs }) => inputs[0])];
+  if (
+    !groups.canJoin(
+      nodes,
+      passed.filter((tensor) => tensor !== undefined),
+    )
+  ) {
+    return `'${first.label}' and the layers on it need each other in other ways, too`;
+  }
+  if (bytesOf(layers) > lowering.limits.maxStorageBufferBindingSize) {
+    return (
+      `a buffer for ${layers.length} layers takes ${bytesOf(layers)} bytes, this adapter binds ` +
+      `${lowering.limits.maxStorageBufferBindingSize}`
+    );
+  }
+  const target = placeTogether(lowering, fed);
+  if (!target) return `'${first.label}' or a layer on it shares its input with another one`;
+  const tracks: Tracks<RecurrenceNode['attributes']> = {
+    nodes: layers,
+    reason: choice.reason,
+    fed: target,
+    wavefront: {
+      chunk: choice.chunk,
+      feed(plan, range, suffix) {
+        const node = layers[range.track] as RecurrenceNode;
+        const link = range.track > 0 ? links.get(node) : undefined;
+        if (link) feedRange(plan, pass, node, link.between, range, suffix);
+      },
+    },
+  };
+  groups.add({
+    nodes,
+    lower(plan) {
+      for (const tensor of fed.slice(1)) plan.output(tensor as SymbolicTensor);
+      pass.lower(tracks, plan);
+    },
+  });
+  return undefined;
+}
+
+/** How stacked layers should run as a wavefront, and why; undefined if they should not. */
+function chooseWavefront(
+  layers: readonly RecurrenceNode[],
+  pass: Pass,
+  lowering: Lowering,
+): { chunk: number; reason: string } | undefined {
+  const requested = layers.map((node) => lowering.requestedStrategy(node as GraphNode));
+  const isAsked = requested.includes('wavefront');
+  if (!isAsked && requested.some((strategy) => strategy !== undefined)) return undefined;
+  const [first] = layers as [RecurrenceNode];
+  const { attributes } = first;
+  const walk = requestedWalk(lowering, first as GraphNode);
+  const shape = chooseRecurrenceShape(lowering, attributes, pass.direction, walk);
+  const { chunk, advantage } = planWavefront(lowering.limits, attributes, shape, layers.length);
+  const reason = isAsked ? 'asked for' : advantage;
+  return reason === undefined ? undefined : { chunk, reason };
+}
+
+/** Groups recurrences that read the same input: the directions of a layer. */
+function groupSiblings(
+  found: readonly RecurrenceNode[],
+  pass: Pass,
+  groups: NodeGroups,
+  lowering: Lowering,
+): void {
+  const sets: RecurrenceNode[][] = [];
+  for (const node of found) {
+    if (groups.has(node as GraphNode)) continue;
+    const set = sets.find(
+      ([other, ...more]) =>
+        other &&
+        more.length + 1 < MOST_TRACKS &&
+        areAlike(node, other) &&
+        areSiblings(node, other, pass, groups) &&
+        requestedWalk(lowering, node) === requestedWalk(lowering, other),
+    );
+    if (set) set.push(node);
+    else sets.push([node]);
+  }
+  for (const nodes of sets) {
+    if (nodes.length < 2 || !groups.canJoin(nodes as GraphNode[])) continue;
+    if (bytesOf(nodes) > lowering.limits.maxStorageBufferBindingSize) continue;
+    const target = placeTogether(
+      lowering,
+      nodes.map((node) => pass.fed(node)),
+    );
+    const reason = `${nodes.length} recurrences that read the same input share their dispatches`;
+    const tracks = { nodes, reason, ...(target && { fed: target }) };
+    groups.add({ nodes: nodes as GraphNode[], lower: (plan) => pass.lower(tracks, plan) });
+  }
+}
+
+/** Whether recurrences are fed from one tensor; whether gradients are those of recurrences in one group. */
+function areSiblings(
+  a: RecurrenceNode,
+  b: RecurrenceNode,
+  pass: Pass,
+  groups: NodeGroups,
+): boolean {
+  if (pass.direction === 'forward') {
+    const [one, other] = [pass.fed(a)?.node, pass.fed(b)?.node];
+    const source = one?.inputs[0];
+    return source !== undefined && source === other?.inputs[0] && one?.op === other?.op;
+  }
+  const [one, other] = [a, b].map(({ inputs }) => groups.groupOf(inputs[1]?.node as GraphNode));
+  return one !== undefined && one === other;
+}
+
+/** The largest tensor of recurrences in one buffer. */
+function bytesOf(nodes: readonly RecurrenceNode[]): number {
+  const sizes = nodes.flatMap(({ inputs, outputs }) => [...inputs, ...outputs]);
+  return 4 * nodes.length * Math.max(...sizes.map(({ size }) => size + 64));
+}

@@ -1,0 +1,242 @@
+import type { Device } from '../../src/device/device.ts';
+import type { Strategy } from '../../src/graph/operator.ts';
+import { input } from '../../src/graph/sources.ts';
+import type { SymbolicTensor } from '../../src/graph/tensor.ts';
+import { embedding, linear, oneHot } from '../../src/layers/basic.ts';
+import type { Layer } from '../../src/layers/layer.ts';
+import { model } from '../../src/layers/model.ts';
+import { type RecurrentLayer, recurrent } from '../../src/layers/recurrent.ts';
+import { add, multiply } from '../../src/ops/binary.ts';
+import { differentiate } from '../../src/ops/differentiate.ts';
+import { sum } from '../../src/ops/reduce.ts';
+import type { Plan } from '../../src/schedule/plan.ts';
+import { initializeParameters } from '../../src/training/initialize.ts';
+import { layoutOf } from '../../src/training/training-graph.ts';
+import { assertEqual, assertTrue, type DeviceCase } from './case.ts';
+import { compareCore, forEachOf } from './core-rig.ts';
+import { cellVariants } from './core-variants.ts';
+import { makeNoise } from './training-rig.ts';
+
+const VOCABULARY = 6;
+
+/** A recurrent layer between an encoder and a head, and what of it the loss reads. */
+interface Stacked {
+  readonly layer: () => RecurrentLayer;
+  readonly encoder?: () => Layer;
+  readonly steps: number;
+  readonly batch: number;
+  readonly hiddenSize: number;
+  /** States of all layers and directions that it starts from, and whose gradients are compared. */
+  readonly given?: { readonly names: readonly string[]; readonly rows: number };
+  /** Final states that the loss reads beside the output. */
+  readonly readsFinal?: boolean;
+  readonly laneWidth?: number;
+}
+
+/** Output and all gradients of a network on the device, against the reference. */
+async function check(device: Device, stacked: Stacked, strategy?: Strategy): Promise<Plan> {
+  const { steps, batch, hiddenSize, given, readsFinal, laneWidth } = stacked;
+  const [encode, layer, head] = [
+    (stacked.encoder ?? (() => embedding(VOCABULARY, 3)))(),
+    stacked.layer(),
+    linear(3),
+  ];
+  const states = Object.fromEntries(
+    (given?.names ?? []).map((name) => {
+      return [name, input(`initial_${name}`, [given?.rows as number, batch, hiddenSize])];
+    }),
+  );
+  const weights = new Map<string, Float32Array>();
+  const weigh = (tensor: SymbolicTensor, name: string) => {
+    weights.set(name, makeNoise(tensor.size, 20 + weights.size));
+    return sum(multiply(tensor, input(name, tensor.shape)));
+  };
+  const network = model(({ tokens }) => {
+    const { output, state } = layer.run(encode(tokens as SymbolicTensor), states);
+    const logits = head(output);
+    let loss = weigh(logits, 'of_output');
+    for (const [name, tensor] of readsFinal ? Object.entries(state) : []) {
+      loss = add(loss, weigh(tensor, `of_${name}`));
+    }
+    return { logits, loss };
+  });
+  const traced = network.trace(
+    { tokens: { shape: [steps, batch], dtype: 'i32' } },
+    { mode: 'training' },
+  );
+  const { logits, loss } = traced.outputs as Record<'logits' | 'loss', SymbolicTensor>;
+  const names = [...traced.parameters.keys()];
+  const found = differentiate(loss, [
+    ...names.map((name) => traced.parameters.get(name)?.tensor as SymbolicTensor),
+    ...Object.values(states),
+  ]);
+  const ofStates = Object.keys(states).map((name, index) => {
+    return [`d_initial_${name}`, found[names.length + index] as SymbolicTensor];
+  });
+  const parameters = [...initializeParameters(layoutOf(traced), 3)];
+  const { plan } = await compareCore(
+    device,
+    { logits, ...Object.fromEntries(ofStates) },
+    {
+      kind: 'tracks',
+      inputs: {
+        tokens: Int32Array.from(
+          { length: steps * batch },
+          (_, index) => (index * index) % VOCABULARY,
+        ),
+        ...Object.fromEntries(weights),
+        ...Object.fromEntries(
+          Object.entries(states).map(([name, { size }]) => [`initial_${name}`, makeNoise(size, 9)]),
+        ),
+      },
+      parameters: new Map(parameters.map(([name, data]) => [name, Float32Array.from(data)])),
+      gradients: new Map(names.map((name, index) => [name, found[index] as SymbolicTensor])),
+      ...(strategy && { strategy }),
+      ...(laneWidth && { laneWidth }),
+      steps: 3 * steps,
+      fanIn: 4 * (hiddenSize + VOCABULARY),
+    },
+  );
+  return plan;
+}
+
+const recurrences = ({ launches }: Plan) =>
+  launches.filter(({ kernel }) => kernel.startsWith('recurrence-'));
+
+/** Cells that differ in more than a constant: vanilla, LSTM, and the GRU with its two resets. */
+const cells = cellVariants.filter(
+  ({ options }) => options.update !== 'replace' && options.nonlinearity !== 'relu',
+);
+
+/** Extents of 1, odd, more rows than a thread holds, more units than a tile, fewer steps than layers. */
+const sizes = [
+  { steps: 1, batch: 1, hiddenSize: 1, layers: 2 },
+  { steps: 2, batch: 3, hiddenSize: 5, layers: 3 },
+  { steps: 7, batch: 9, hiddenSize: 6, layers: 2 },
+] as const;
+
+const build = (
+  { kind, options }: (typeof cells)[number],
+  { hiddenSize, ...more }: { readonly hiddenSize: number } & Parameters<typeof recurrent>[2],
+) => recurrent(kind as 'lstm', hiddenSize, { ...options, ...more });
+
+export const cases: readonly DeviceCase[] = [
+  ...cells.map((cell) => ({
+    name: `${cell.name}: stacked layers as a wavefront, either direction`,
+    async run(device: Device) {
+      await forEachOf(sizes, async ({ layers, hiddenSize, ...size }) => {
+        for (const direction of ['forward', 'reverse'] as const) {
+          const layer = () => build(cell, { hiddenSize, layers, direction });
+          const plan = await check(device, { layer, hiddenSize, ...size }, 'wavefront');
+          for (const { node, choice } of plan.decisions) {
+            assertTrue(choice.startsWith(`wavefront of ${layers} layers`), `${node} is ${choice}`);
+          }
+        }
+      });
+    },
+  })),
+  ...cells.map((cell) => ({
+    name: `${cell.name}: both directions in the same dispatches`,
+    async run(device: Device) {
+      await forEachOf(sizes, async ({ layers, hiddenSize, ...size }) => {
+        for (const strategy of ['persistent', 'stepwise'] as const) {
+          const both = { hiddenSize, layers, direction: 'bidirectional' } as const;
+          const stacked = { layer: () => build(cell, both), hiddenSize, ...size };
+          const plan = await check(device, stacked, strategy);
+          for (const { label, workgroups } of recurrences(plan)) {
+            assertEqual(workgroups[2], 2, `tracks of ${label}`);
+          }
+        }
+      });
+    },
+  })),
+  {
+    name: 'a wavefront of single steps, and tiles that units do not fill',
+    async run(device) {
+      // More units than a workgroup walks by itself, in the cell with two phases.
+      const cell = cells.find(
+        ({ cell: { phases } }) => phases.length > 1,
+      ) as (typeof cells)[number];
+      const size = { steps: 3, batch: 2, hiddenSize: 260 };
+      const layer = () => build(cell, { hiddenSize: 260, layers: 2 });
+      const plan = await check(device, { layer, ...size }, 'wavefront');
+      const words = plan.decisions.map(({ choice }) => choice);
+      assertTrue(
+        words.every((choice) => choice.includes('stepwise')),
+        words.join(),
+      );
+    },
+  },
+  {
+    name: 'states in and out of tracks, with their gradients',
+    async run(device) {
+      const size = { steps: 4, batch: 2, hiddenSize: 5 };
+      for (const cell of cells) {
+        const names = cell.cell.states;
+        const stacked = () => build(cell, { hiddenSize: 5, layers: 3 });
+        const both = () => build(cell, { hiddenSize: 5, layers: 2, direction: 'bidirectional' });
+        const up = { layer: stacked, ...size, given: { names, rows: 3 }, readsFinal: true };
+        const sides = { layer: both, ...size, given: { names, rows: 4 }, readsFinal: true };
+        await check(device, up, 'wavefront');
+        for (const strategy of ['persistent', 'stepwise'] as const) {
+          await check(device, sides, strategy);
+          await check(device, up, strategy);
+        }
+      }
+    },
+  },
+  {
+    name: 'dropout between the layers of a wavefront, drawn chunk by chunk',
+    async run(device) {
+      for (const direction of ['forward', 'reverse'] as const) {
+        const more = { layers: 3, dropout: 0.4, direction };
+        // Chunks of odd sizes: they begin amid blocks of random numbers.
+        const size = { steps: 7, batch: 3, hiddenSize: 5 };
+        for (const cell of cells) {
+          const layer = () => build(cell, { hiddenSize: 5, ...more });
+          const plan = await check(device, { layer, ...size }, 'wavefront');
+          const dropouts = plan.launches.filter(({ kernel }) => kernel === 'dropout');
+          assertTrue(dropouts.length > 4, `${dropouts.length} launches of dropout`);
+        }
+      }
+    },
+  },
+  {
+    name: 'one-hot tokens into tracks, with and without biases',
+    async run(device) {
+      const size = { steps: 5, batch: 3, hiddenSize: 7 };
+      for (const cell of cells) {
+        for (const bias of [true, false]) {
+          const encoder = () => oneHot(VOCABULARY);
+          const stacked = () => build(cell, { hiddenSize: 7, layers: 2, bias });
+          const both = () => build(cell, { hiddenSize: 7, direction: 'bidirectional', bias });
+          await check(device, { layer: stacked, encoder, ...size }, 'wavefront');
+          const plan = await check(device, { layer: both, encoder, ...size }, 'persistent');
+          assertEqual(recurrences(plan).length, 2, 'dispatches of recurrences');
+        }
+      }
+    },
+  },
+  {
+    name: 'more layers than a dispatch has tracks',
+    async run(device) {
+      const [cell] = cells as [(typeof cells)[number]];
+      const layer = () => build(cell, { hiddenSize: 3, layers: 6 });
+      const plan = await check(device, { layer, steps: 4, batch: 2, hiddenSize: 3 }, 'wavefront');
+      const words = plan.decisions.map(({ choice }) => choice.slice(0, 21));
+      const expected = [4, 4, 4, 4, 2, 2].map((layers) => `wavefront of ${layers} layers`);
+      assertEqual(words.slice(0, 6), expected, 'forward choices');
+    },
+  },
+  {
+    name: 'tracks on an adapter with 32 lanes',
+    async run(device) {
+      const size = { steps: 16, batch: 3, hiddenSize: 21, laneWidth: 32 };
+      const lstm = cells.find(({ kind }) => kind === 'lstm') as (typeof cells)[number];
+      const layer = () => build(lstm, { hiddenSize: 21, layers: 2 });
+      await check(device, { layer, ...size }, 'wavefront');
+      const both = () => build(lstm, { hiddenSize: 21, direction: 'bidirectional' });
+      await check(device, { layer: both, ...size });
+    },
+  },
+];
