@@ -81,8 +81,16 @@ const SPREAD_HIDDEN_SIZE = 64;
  * but take as much longer to build, which small recurrences never earn back. A weight is reused by rows only.
  */
 function narrowSums(flops: number, rows: number): number {
+  if (rows === 1) return SINGLE_ROW_SUMS;
   return Math.min(32 * rows, flops >= 2e7 ? 128 : flops >= 4e6 ? 64 : 32);
 }
+
+/**
+ * A single row reuses no weight: on a narrow adapter few sums and few lanes that wait for each other did best
+ * (docs/adr/0011-batch-of-one.md).
+ */
+const SINGLE_ROW_SUMS = 8;
+const SINGLE_ROW_LANES = 16;
 
 const NARROW_ROWS = 16;
 /** Rows per thread on a GPU: its workgroups read the weights from a shared cache, and many must run. */
@@ -136,8 +144,9 @@ function applyShapeRule(
   const units = narrow
     ? powerOfTwo(Math.min(narrowSums(flops, rows) / sums, hiddenSize / width))
     : 1;
-  const wanted = persists ? Math.ceil(hiddenSize / units) : narrow ? width : 64;
-  const lanes = Math.min(maxLanes, Math.ceil(wanted / width) * width);
+  const most = narrow && rows === 1 ? SINGLE_ROW_LANES : maxLanes;
+  const wanted = persists || rows === 1 ? Math.ceil(hiddenSize / units) : narrow ? width : 64;
+  const lanes = Math.min(most, Math.ceil(wanted / width) * width);
   const unitTile = persists ? hiddenSize : lanes * units;
   const spreads = narrow && limits.hasSubgroups;
   const stages = !narrow && stagedBytes(rows, hiddenSize) <= limits.maxComputeWorkgroupStorageSize;

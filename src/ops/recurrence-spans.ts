@@ -91,7 +91,8 @@ function planSingleSteps(
 ): Span[] {
   const phases = cell.phases.length;
   const spans: Span[] = [];
-  if (!walksBack && isFirst) {
+  const startsAlone = steps === 1;
+  if (!walksBack && isFirst && !startsAlone) {
     // Initial states must be in place before workgroups read each other's units of them.
     const all = Array.from({ length: tracks }, (_none, track) => track);
     const start = all.map((track) => ({ track, first: 0, count: 0, prologue: true }));
@@ -106,7 +107,7 @@ function planSingleSteps(
         firstPhase: phase,
         endPhase: phase + 1,
         tracks: active.map(({ track, first }) => {
-          const prologue = walksBack && index === 0 && first + step === 0;
+          const prologue = (walksBack || startsAlone) && index === 0 && first + step === 0;
           return { track, first: first + step, count: 1, prologue };
         }),
       });

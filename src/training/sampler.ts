@@ -71,10 +71,15 @@ export function samplingProgram(graph: TokenGraph, layout: ParameterLayout): Pro
     parameters: layout,
     outputs: new Map([['logits', logits]]),
     alsoComputed: finalStates(graph),
-    before: (lowering) => lowering.define(token, lowering.shared(keys.next, 4)),
+    before: (lowering) => {
+      lowering.define(token, lowering.shared(keys.next, 4));
+      for (const { initial, final } of traced.states.values()) {
+        if (final && isOwnCopy(final)) lowering.define(final, lowering.view(initial));
+      }
+    },
     after: (lowering) => {
       for (const [name, { initial, final }] of traced.states) {
-        if (!final) continue;
+        if (!final || isOwnCopy(final)) continue;
         launchStridedCopy(lowering, {
           label: `carry/${name}`,
           source: lowering.view(final),
@@ -95,6 +100,14 @@ export function samplingProgram(graph: TokenGraph, layout: ParameterLayout): Pro
       });
     },
   };
+}
+
+/**
+ * Whether a state is written after all that reads the one before: a recurrence copies it out of its history,
+ * and can do so to where the next token finds it.
+ */
+function isOwnCopy({ node }: SymbolicTensor): boolean {
+  return node.op.name === 'recurrence';
 }
 
 /** Samples on the GPU: all tokens of a request in one submit (per {@link RUNS_PER_SUBMIT}), one readback. */

@@ -148,6 +148,9 @@ const keeps_saved: bool = true; // specialize
 const gathers: bool = false; // specialize
 const table_rows: u32 = 1u; // specialize
 
+// A single step reads its state where it is given: workgroups that share its units need not wait until it has
+// been copied into the history.
+const starts_alone: bool = steps == 1u;
 const saved_size: u32 = batch * saved_values * hidden_size;
 
 @group(0) @binding(0) var<uniform> span: Span;
@@ -163,7 +166,10 @@ const saved_size: u32 = batch * saved_values * hidden_size;
 var<workgroup> staged: array<vec4f, rows * hidden_quads>;
 
 // A number of a state; zero behind its end, where weights are padded.
-fn state_at(begin: u32, k: u32) -> f32 {
+fn state_at(phase: u32, begin: u32, k: u32) -> f32 {
+  if (starts_alone && phase == 0u) {
+    return select(0.0, initial[begin + k], !has_tail || k < hidden_size);
+  }
   if (has_tail) { // static
     return select(0.0, history[begin + k], k < hidden_size);
   } else {
@@ -214,12 +220,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var phase = 0u; phase < phases; phase++) { // unroll
       if (phase >= span.first_phase && phase < span.end_phase) {
         // Phase 0 multiplies the old state, later phases the vector the phase before has made.
-        let vector_begin = select((states + phase - 1u) * section_size + after, before, phase == 0u);
+        let old_begin = select(before, source.y, starts_alone);
+        let vector_begin = select((states + phase - 1u) * section_size + after, old_begin, phase == 0u);
         if (stages) { // static
           for (var i = lane; i < rows * hidden_quads; i += lanes) {
             let begin = vector_begin + min(first_row + i / hidden_quads, batch - 1u) * hidden_size;
             let k = i % hidden_quads * 4u;
-            staged[i] = vec4f(state_at(begin, k), state_at(begin, k + 1u), state_at(begin, k + 2u), state_at(begin, k + 3u));
+            staged[i] = vec4f(state_at(phase, begin, k), state_at(phase, begin, k + 1u), state_at(phase, begin, k + 2u), state_at(phase, begin, k + 3u));
           }
           workgroupBarrier();
         }
@@ -249,10 +256,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
               if (stages) { // static
                 v[r] = staged[r * hidden_quads + k4];
               } else if (spreads) { // static
-                v[r] = gather_quad(state_at(row_begin[r], 4u * k4 + own_lane));
+                v[r] = gather_quad(state_at(phase, row_begin[r], 4u * k4 + own_lane));
               } else {
-                v[r] = vec4f(state_at(row_begin[r], 4u * k4), state_at(row_begin[r], 4u * k4 + 1u),
-                  state_at(row_begin[r], 4u * k4 + 2u), state_at(row_begin[r], 4u * k4 + 3u));
+                v[r] = vec4f(state_at(phase, row_begin[r], 4u * k4), state_at(phase, row_begin[r], 4u * k4 + 1u),
+                  state_at(phase, row_begin[r], 4u * k4 + 2u), state_at(phase, row_begin[r], 4u * k4 + 3u));
               }
             }
             for (var n = 0u; n < units; n++) { // unroll
@@ -296,7 +303,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
               }
               for (var s = 0u; s < states; s++) { // unroll
                 if (forward_reads_state[s]) { // static
-                  step.state[s] = history[s * section_size + before + at];
+                  if (starts_alone) { // static
+                    step.state[s] = initial[source.y + s * row_size + at];
+                  } else {
+                    step.state[s] = history[s * section_size + before + at];
+                  }
                 }
               }
               for (var v = 0u; v < saved_values; v++) { // unroll
