@@ -5,6 +5,8 @@ import { cutSteps, type RecurrenceAttributes, type RecurrenceShape } from './rec
 
 /** Workgroups of one layer up to which most of a GPU waits: those of several layers then run side by side. */
 const FEW_WORKGROUPS = 16;
+/** Fewer chunks would leave the layers waiting for each other. */
+const LEAST_CHUNKS = 3;
 /** A wavefront is chosen where it is estimated to take so much of the time, at most. */
 const WORTHWHILE = 0.75;
 
@@ -37,7 +39,10 @@ export function planWavefront(
   const wanted = Math.round(Math.sqrt(((layers - 1) * layerUs) / chunkUs));
   const flopsPerStep = 2 * layers * batch * cell.gates.length * hiddenSize * hiddenSize;
   const longest = cutSteps(steps, flopsPerStep)[0]?.count ?? steps;
-  const chunk = Math.min(longest, Math.ceil(steps / Math.max(1, Math.min(steps, wanted))));
+  const chunk = Math.min(
+    longest,
+    Math.ceil(steps / Math.max(LEAST_CHUNKS, Math.min(steps, wanted))),
+  );
   const chunks = Math.ceil(steps / chunk);
   const waves = (chunks + layers - 1) / chunks;
   const aloneUs = layers * (layerUs + startUs) + (layers - 1) * GPU_US.dispatch;

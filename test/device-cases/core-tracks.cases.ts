@@ -131,6 +131,9 @@ export const cases: readonly DeviceCase[] = [
           for (const { node, choice } of plan.decisions) {
             assertTrue(choice.startsWith(`wavefront of ${layers} layers`), `${node} is ${choice}`);
           }
+          // A chunk is a third of the steps here.
+          const waves = Math.min(size.steps, 3) + layers - 1;
+          assertEqual(recurrences(plan).length, 2 * waves, 'dispatches of recurrences');
         }
       });
     },
