@@ -4,15 +4,14 @@ import { measurePlan } from './explain.ts';
 import type { BufferView, Launch, Plan, PlanBuffer, PlanContent } from './plan.ts';
 
 /**
- * Most work of a plan that one workgroup takes over, by FLOPs and bytes: where a barrier in place of a dispatch
- * saves more than the idle rest of the device would have brought. Measured on SwiftShader for narrow adapters
- * (docs/adr/0009-resident-plans.md); for GPUs an estimate: 20 dispatches of 5 µs against one core at 20 GFLOP/s.
+ * What one workgroup does in a second, and the seconds that a dispatch costs. Measured on SwiftShader for narrow
+ * adapters (docs/adr/0009-resident-plans.md); assumed for GPUs.
  */
-const MOST_WORK = { narrow: { flops: 5e5, bytes: 5e5 }, wide: { flops: 2e6, bytes: 2e6 } };
+const RATES = {
+  narrow: { flops: 5e8, bytes: 1e9, dispatch: 15e-6, barrier: 1e-6 },
+  wide: { flops: 2e10, bytes: 5e10, dispatch: 5e-6, barrier: 1e-6 },
+};
 
-/** What one workgroup does in a second, roughly: bounds how long a dispatch runs. */
-const FLOPS_PER_SECOND = { narrow: 5e8, wide: 1e10 };
-const SECONDS_PER_LAUNCH = 4e-6;
 /** Longest dispatch of a resident plan, as estimated. */
 const MOST_SECONDS = 0.05;
 const MOST_REPEATS = 256;
@@ -33,11 +32,20 @@ export function residentLimits(
 
 /** Why a plan had better run in one workgroup; undefined if it had not. */
 export function preferResident(plan: Plan, limits: PlanLimits): string | undefined {
-  const most = MOST_WORK[kindOf(limits)];
-  const { flops, readBytes, writtenBytes, dispatches } = measurePlan(plan);
-  const bytes = readBytes + writtenBytes;
-  if (dispatches < 2 || flops > most.flops || bytes > most.bytes) return undefined;
-  return `${flops} FLOP and ${bytes} B are less than ${dispatches} dispatches cost`;
+  const { dispatches } = measurePlan(plan);
+  const seconds = secondsOf(plan, limits);
+  const saved = dispatches * RATES[kindOf(limits)].dispatch;
+  if (dispatches < 2 || seconds > saved) return undefined;
+  const micros = (value: number) => `${Math.round(1e6 * value)} µs`;
+  return `an estimated ${micros(seconds)}, less than the ${micros(saved)} that ${dispatches} dispatches cost`;
+}
+
+/** Estimated time of one repetition in one workgroup. */
+function secondsOf(plan: Plan, limits: PlanLimits): number {
+  const rates = RATES[kindOf(limits)];
+  const { flops, readBytes, writtenBytes } = measurePlan(plan);
+  const work = flops / rates.flops + (readBytes + writtenBytes) / rates.bytes;
+  return work + plan.launches.length * rates.barrier;
 }
 
 /** Why a plan cannot run in one workgroup here, or undefined if it can. */
@@ -60,9 +68,7 @@ export function findResidentObstacle(plan: Plan, limits: PlanLimits): string | u
 
 /** Most repetitions of a plan in one dispatch, a power of two. */
 export function countResidentRepeats(plan: Plan, limits: PlanLimits): number {
-  const { flops } = measurePlan(plan);
-  const seconds =
-    flops / FLOPS_PER_SECOND[kindOf(limits)] + plan.launches.length * SECONDS_PER_LAUNCH;
+  const seconds = secondsOf(plan, limits);
   const repeats = Math.max(1, Math.min(MOST_REPEATS, MOST_SECONDS / seconds));
   return 2 ** Math.floor(Math.log2(repeats));
 }
