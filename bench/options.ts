@@ -13,6 +13,8 @@ export interface BenchOptions {
   readonly peers: readonly PeerName[] | undefined;
   readonly repetitions: number;
   readonly budgetSeconds: number;
+  /** Whether nothing is left out: only such results are shown in the documents. */
+  readonly isWhole: boolean;
   /** Where the JSON goes; Markdown and plot lie beside it. Undefined: bench/results/, named by device. */
   readonly json: string | undefined;
   readonly action: 'run' | 'serve' | 'reference' | 'help';
@@ -28,7 +30,8 @@ writes JSON, a Markdown table and a plot.
   --peers x,y       ${peerNames.join(', ')}; default: all
   --reps N          at most this many repetitions of each; default 7
   --budget SECONDS  time for the repetitions of one peer on one workload; default 10. One is made in any case
-  --json FILE       where the results go, with .md and .svg beside it; default bench/results/
+  --json FILE       where the results go, with .md and .svg beside it; default bench/results/. A whole
+                    run brings README.md and docs/bench.md up to date as well
   --device WHERE    chromium (default): all peers in one headless browser
                     node: Gatefold alone on Dawn, with a table of its launches
                     deno: Gatefold and jax-js under Deno, on lavapipe where it is installed, and SwiftShader
@@ -38,7 +41,7 @@ writes JSON, a Markdown table and a plot.
 
 GATEFOLD_ADAPTER=hardware or software chooses the adapter, GATEFOLD_CHROME the browser.`;
 
-/** @throws {Error} for options that are unknown or make no sense, with the help's text. */
+/** @throws {Error} for options that are unknown or make no sense. */
 export function parseOptions(given: readonly string[]): BenchOptions {
   const { values } = parseArgs({
     args: [...given],
@@ -69,6 +72,7 @@ export function parseOptions(given: readonly string[]): BenchOptions {
     peers: choose('peers', values.peers, peerNames),
     repetitions: Math.ceil(positive('reps', values.reps)),
     budgetSeconds: positive('budget', values.budget),
+    isWhole: values.workloads === undefined && values.peers === undefined,
     json,
     action: values.help ? 'help' : serve ? 'serve' : reference ? 'reference' : 'run',
   };

@@ -1,3 +1,4 @@
+import type { Report } from './report.ts';
 import type { Workload } from './workloads.ts';
 
 /** Everything that is compared, in the order in which it takes turns and is shown. */
@@ -59,3 +60,6 @@ export interface Peer {
 
 /** How each peer's code is loaded; those missing are not part of a build. */
 export type PeerLoaders = { readonly [name in PeerName]?: () => Promise<Peer> };
+
+/** Draws a report as wide as asked for. */
+export type DrawPlot = (report: Report, options: { readonly width: number }) => SVGSVGElement;

@@ -1,5 +1,5 @@
 import { gatefold } from '../../gatefold.ts';
-import type { PeerLoaders } from '../../peer.ts';
+import type { DrawPlot, PeerLoaders } from '../../peer.ts';
 
 /** All peers, each loaded when it is asked for. */
 export const loaders: PeerLoaders = {
@@ -13,3 +13,6 @@ export const loaders: PeerLoaders = {
   'ort-wasm': async () => (await import('./onnx-runtime.ts')).makeOnnxRuntime('wasm'),
   brain: async () => (await import('./brain.ts')).brainPeer,
 };
+
+/** Loads what draws a report. */
+export const loadPlot = async (): Promise<DrawPlot> => (await import('./plot.ts')).drawPlot;

@@ -51,7 +51,7 @@ const isFilled = (peer: PeerName): boolean => !peer.endsWith('-wasm') && peer !=
 /** Draws the times of a report: a row per workload, a mark per peer, time on a logarithmic axis. */
 export function drawPlot(report: Report, { width, document }: PlotOptions): SVGSVGElement {
   const owner = document ?? globalThis.document;
-  const timed = report.results.filter((result): result is Timed => result.medianMs !== null);
+  const timed = report.results.filter((result) => result.medianMs !== null) as readonly Timed[];
   const peers = peerNames.filter((name) => timed.some(({ peer }) => peer === name));
   const columns = Math.max(1, Math.floor(width / legendColumnWidth));
   const legendHeight = Math.ceil(peers.length / columns) * legendRowHeight + 8;
