@@ -66,22 +66,26 @@ export class ResultsView {
   }
 }
 
-/** A row per workload, a column per peer. */
+/** A row per peer, a column per workload; below them what the times are held against. */
 function makeTable(report: Report): HTMLTableElement {
   const { results, workloads } = report;
   const peers = peerNames.filter((name) => results.some(({ peer }) => peer === name));
-  const headings = ['', ...peers.map((name) => titles[name]), 'floor', 'Gatefold is faster by'];
-  const rows = workloads.map(({ name, floorMs }) => {
-    const cells = peers.map((peer) => {
+  const rows = peers.map((peer) => [
+    titles[peer],
+    ...workloads.map(({ name }) => {
       const found = findResult(results, name, peer);
       if (found) return formatMs(found.medianMs);
       const failed = results.find((one) => one.workload === name && one.peer === peer);
       return failed ? (failed.check.split(':')[0] as string) : '–';
-    });
-    const ratio = compareWithWebgpu(results, name);
-    const factor = ratio ? `${formatFactor(ratio.factor)} than ${titles[ratio.peer]}` : '–';
-    return [name, ...cells, formatMs(floorMs), factor];
-  });
+    }),
+  ]);
+  rows.push(['floor', ...workloads.map(({ floorMs }) => formatMs(floorMs))]);
+  const ratios = workloads.map(({ name }) => compareWithWebgpu(results, name));
+  if (ratios.some((ratio) => ratio !== undefined)) {
+    const factors = ratios.map((ratio) => (ratio ? formatFactor(ratio.factor) : '–'));
+    rows.push(['Gatefold against the next WebGPU', ...factors]);
+  }
+  const headings = ['per step', ...workloads.map(({ name }) => name)];
   const heading = (scope: string, text: string): HTMLElement => {
     const cell = make('th', text);
     cell.scope = scope;
