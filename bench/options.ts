@@ -43,20 +43,7 @@ GATEFOLD_ADAPTER=hardware or software chooses the adapter, GATEFOLD_CHROME the b
 
 /** @throws {Error} for options that are unknown or make no sense. */
 export function parseOptions(given: readonly string[]): BenchOptions {
-  const { values } = parseArgs({
-    args: [...given],
-    options: {
-      workloads: { type: 'string' },
-      peers: { type: 'string' },
-      reps: { type: 'string', default: '7' },
-      budget: { type: 'string', default: '10' },
-      json: { type: 'string' },
-      device: { type: 'string', default: 'chromium' },
-      serve: { type: 'boolean', default: false },
-      reference: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    },
-  });
+  const values = readArguments(given);
   const { device, json, serve, reference } = values;
   if (device !== 'chromium' && device !== 'node' && device !== 'deno') {
     throw new Error(`--device is '${device}', expected chromium, node or deno.`);
@@ -76,6 +63,28 @@ export function parseOptions(given: readonly string[]): BenchOptions {
     json,
     action: values.help ? 'help' : serve ? 'serve' : reference ? 'reference' : 'run',
   };
+}
+
+const argumentTypes = {
+  workloads: { type: 'string' },
+  peers: { type: 'string' },
+  reps: { type: 'string', default: '7' },
+  budget: { type: 'string', default: '10' },
+  json: { type: 'string' },
+  device: { type: 'string', default: 'chromium' },
+  serve: { type: 'boolean', default: false },
+  reference: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+} as const;
+
+function readArguments(given: readonly string[]) {
+  try {
+    return parseArgs({ args: [...given], options: argumentTypes }).values;
+  } catch (error) {
+    const [what] = (error as Error).message.split(/\. |\n/);
+    const known = Object.keys(argumentTypes).map((name) => `--${name}`);
+    throw new Error(`${what}. Expected some of ${known.join(', ')}.`, { cause: error });
+  }
 }
 
 function choose<T extends string>(
