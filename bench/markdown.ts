@@ -7,6 +7,7 @@ import { findWorkload } from './workloads.ts';
 /** Peers' names as people write them. */
 export const titles: Readonly<Record<PeerName, string>> = {
   gatefold: 'Gatefold',
+  'gatefold-tuned': 'Gatefold tuned',
   'tfjs-webgpu': 'TensorFlow.js WebGPU',
   'tfjs-webgl': 'TensorFlow.js WebGL',
   'tfjs-wasm': 'TensorFlow.js Wasm',
@@ -215,6 +216,10 @@ function notesOf({ results, leftOut, differences, limits, apiTime }: Report): st
   }
   for (const { workload, peer, check } of results) {
     if (check !== 'ok') notes.push(`${titles[peer]} on ${workload}: ${check}.`);
+  }
+  for (const { workload, peer, device } of results) {
+    const shapes = peer === 'gatefold-tuned' && device?.split('; ')[1];
+    if (shapes) notes.push(`${titles[peer]} on ${workload}: ${shapes}.`);
   }
   const reasons = new Map<string, Set<PeerName>>();
   for (const { peer, reason } of leftOut) {

@@ -28,6 +28,7 @@ writes JSON, a Markdown table and a plot.
 
   --workloads a,b   ${workloads.map(({ name }) => name).join(', ')}; default: all
   --peers x,y       ${peerNames.join(', ')}; default: all
+                    that the device runs, and gatefold-tuned under Deno only
   --reps N          at most this many repetitions of each; default 7
   --budget SECONDS  time for the repetitions of one peer on one workload; default 10. One is made in any case
   --json FILE       where the results go, with .md and .svg beside it; default bench/results/. A whole

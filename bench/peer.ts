@@ -4,6 +4,7 @@ import type { Workload } from './workloads.ts';
 /** Everything that is compared, in the order in which it takes turns and is shown. */
 export const peerNames = [
   'gatefold',
+  'gatefold-tuned',
   'tfjs-webgpu',
   'tfjs-webgl',
   'tfjs-wasm',
@@ -15,6 +16,9 @@ export const peerNames = [
 ] as const;
 
 export type PeerName = (typeof peerNames)[number];
+
+/** Those that Chromium runs unless told otherwise: tuning takes its own time for every workload. */
+export const usualPeers = peerNames.filter((name) => name !== 'gatefold-tuned');
 
 /** What a repetition gives: the loss of its last step before the update, y [T, B, H], or the tokens. */
 export type Outcome =

@@ -1,7 +1,7 @@
 import { openPage } from './chromium.ts';
 import { installPeers } from './install-peers.ts';
 import type { BenchOptions } from './options.ts';
-import { peerNames } from './peer.ts';
+import { usualPeers } from './peer.ts';
 import { isRight, runSession } from './session.ts';
 import { StatusLine } from './status-line.ts';
 import { fileNameOf, writeReports } from './write-report.ts';
@@ -12,8 +12,8 @@ import { fileNameOf, writeReports } from './write-report.ts';
  * @returns whether every peer computed what it should.
  */
 export async function run(options: BenchOptions): Promise<boolean> {
-  const peers = options.peers ?? peerNames;
-  if (peers.some((name) => name !== 'gatefold')) await installPeers();
+  const peers = options.peers ?? usualPeers;
+  if (peers.some((name) => !name.startsWith('gatefold'))) await installPeers();
   const status = new StatusLine();
   const page = await openPage((text) => status.show(text));
   try {

@@ -18,10 +18,10 @@ interface Driver {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-const peersInDeno: readonly PeerName[] = ['gatefold', 'jax-webgpu'];
+const peersInDeno: readonly PeerName[] = ['gatefold', 'gatefold-tuned', 'jax-webgpu'];
 
 /**
- * Runs Gatefold and jax-js under Deno, on lavapipe where it is installed and on SwiftShader.
+ * Runs Gatefold, with built-in and with measured kernel shapes, and jax-js under Deno, on lavapipe where it is installed and on SwiftShader.
  *
  * @returns whether everything was computed right.
  */
@@ -30,7 +30,7 @@ export async function run(options: BenchOptions): Promise<boolean> {
   const other = peers.find((name) => !peersInDeno.includes(name));
   if (other !== undefined) {
     throw new Error(
-      `--device deno runs ${peersInDeno.join(' and ')}, not '${other}'. Leave out --peers, or the others.`,
+      `--device deno runs ${peersInDeno.join(', ')}, not '${other}'. Leave out --peers, or the others.`,
     );
   }
   if (peers.includes('jax-webgpu')) await installPeers();

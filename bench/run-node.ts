@@ -5,10 +5,11 @@ import { measureNullApiTime } from './api-time-null.ts';
 import { type GpuRealm, watchGpu } from './counters.ts';
 import { examine } from './examine.ts';
 import { formatMs } from './format.ts';
-import { gatefold } from './gatefold.ts';
+import { gatefold, gatefoldTuned } from './gatefold.ts';
 import { describeLaunches, measureTraining } from './launches.ts';
 import type { Limits } from './limits.ts';
 import type { BenchOptions } from './options.ts';
+import type { PeerName } from './peer.ts';
 import { runWorkload } from './run-workload.ts';
 import { completeMachine, type Host, isRight, runSession } from './session.ts';
 import { StatusLine } from './status-line.ts';
@@ -21,7 +22,8 @@ import { fileNameOf, writeReports } from './write-report.ts';
  * @returns whether everything was computed right.
  */
 export async function run(options: BenchOptions): Promise<boolean> {
-  if (options.peers?.some((name) => name !== 'gatefold')) {
+  const peers = options.peers ?? ['gatefold'];
+  if (peers.some((name) => !name.startsWith('gatefold'))) {
     throw new Error('--device node runs Gatefold alone. Leave out --peers, or the others.');
   }
   const realm = globals as GpuRealm;
@@ -30,19 +32,19 @@ export async function run(options: BenchOptions): Promise<boolean> {
   let watch: ReturnType<typeof watchGpu>;
   const host: Host = {
     name: 'node',
-    peers: ['gatefold'],
+    peers,
     examine: async () => {
       const examination = await examine(realm, report);
       watch = watchGpu(realm);
       const machine = completeMachine(examination.machine, `Node ${process.versions.node}`);
       return { ...examination, machine };
     },
-    run: (workload, peers, effort) => {
-      const open = () => {
-        const own = { name: 'gatefold', peer: gatefold, watch } as const;
-        return Promise.resolve({ ...own, ownsRealm: false, close: () => undefined });
+    run: (workload, names, effort) => {
+      const open = (name: PeerName) => {
+        const peer = name === 'gatefold' ? gatefold : gatefoldTuned;
+        return Promise.resolve({ name, peer, watch, ownsRealm: false, close: () => undefined });
       };
-      return runWorkload(workload, peers, effort, open, report);
+      return runWorkload(workload, names, effort, open, report);
     },
     showMore: (workload, stepMs, { limits }) => describeTraining(workload, stepMs, limits),
   };

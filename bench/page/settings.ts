@@ -40,7 +40,7 @@ export function showChoices(form: HTMLFormElement, available: readonly PeerName[
   for (const name of available) {
     addChoice(peerList as Element, 'peer', name, firstPeers.includes(name)).append(titles[name]);
   }
-  if (!available.some((name) => name !== 'gatefold')) {
+  if (!available.some((name) => !name.startsWith('gatefold'))) {
     const note = make(
       'p',
       'This build has Gatefold alone. npm run bench -- --serve adds the others.',

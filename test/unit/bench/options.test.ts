@@ -32,7 +32,7 @@ describe('the options of the bench', () => {
 
   it.each([
     [['--workloads', 'hallo'], "--workloads has 'hallo', expected some of hello, char-s,"],
-    [['--peers', 'tfjs'], "--peers has 'tfjs', expected some of gatefold, tfjs-webgpu,"],
+    [['--peers', 'tfjs'], "--peers has 'tfjs', expected some of gatefold, gatefold-tuned,"],
     [['--reps', '0'], "--reps is '0', expected a number above 0."],
     [['--budget', 'x'], "--budget is 'x', expected a number above 0."],
     [['--device', 'bun'], "--device is 'bun', expected chromium, node or deno."],
