@@ -1,16 +1,12 @@
 /**
- * What a training step costs the thread that calls it: Dawn's null backend checks and records everything and
- * computes nothing, so that all time is API calls and the library's own. Node only.
- *
- * `tsx bench/api-time.ts [workload …]` prints it for the training workloads.
+ * What a training step costs the thread that calls it. Device work does not count, as long as there is little
+ * of it: on Dawn's null backend (api-time-null.ts) there is none.
  */
-import { argv } from 'node:process';
-import { pathToFileURL } from 'node:url';
-import { create, globals } from 'webgpu';
-import { openDevice } from '../src/device/adapter.ts';
-import { adam, type Device, requestDevice, Trainer } from '../src/index.ts';
+import { adam, type Device, Trainer } from '../src/index.ts';
+import type { GpuRealm } from './counters.ts';
 import { learningRate, makeData, makeModel, seed } from './data.ts';
-import { findWorkload, type Workload, workloads } from './workloads.ts';
+import { alignColumns } from './format.ts';
+import type { Workload } from './workloads.ts';
 
 /** Cost of one training step, as middle of many. Times are those of the calling thread. */
 export interface StepCost {
@@ -35,8 +31,9 @@ export interface ApiTime {
   readonly steps: readonly StepCost[];
 }
 
-/** Rounds that are timed; the same number is metered, and some more run before. */
-const rounds = 100;
+/** Most rounds that are timed, and for how long; as many are metered, and some more run before. */
+const mostRounds = 100;
+const mostMs = 2000;
 const meteredClasses = [
   'GPUDevice',
   'GPUQueue',
@@ -45,56 +42,33 @@ const meteredClasses = [
   'GPUComputePassEncoder',
 ] as const;
 
-/** Dawn must be kept for as long as anything made through it runs. */
-let dawn: GPU | undefined;
-
-/** A device that computes nothing: results are whatever was in memory. */
-async function openNullDevice(): Promise<{ device: Device; close: () => void }> {
-  dawn ??= create(['backend=null']);
-  const adapter = await dawn.requestAdapter();
-  if (!adapter) throw new Error('Dawn has no null backend here.');
-  const gpu = await openDevice(adapter, 'null');
-  const device = await requestDevice({ device: gpu });
-  const close = () => {
-    device.dispose();
-    gpu.destroy();
-  };
-  return { device, close };
-}
-
 /**
  * Measures a training workload, once with each number of steps per submit.
  *
+ * @param realm - The global object that has WebGPU's classes; their methods are metered for a while.
  * @throws {Error} if the workload does not train, or the device reports an error.
  */
 export async function measureApiTime(
+  device: Device,
   workload: Workload,
+  realm: GpuRealm,
   stepsPerSubmit: readonly number[] = [1, 16],
 ): Promise<ApiTime> {
   if (workload.kind !== 'training') {
     throw new Error(`'${workload.name}' is ${workload.kind}, expected a training workload.`);
   }
-  const { device, close } = await openNullDevice();
-  try {
-    const trainer = await Trainer.create({
-      device,
-      model: makeModel(workload),
-      data: makeData(workload),
-      optimizer: adam({ learningRate }),
-      seed,
-      selfTest: false,
-    });
-    try {
-      const steps: StepCost[] = [];
-      for (const count of stepsPerSubmit) steps.push(await measureSteps(device, trainer, count));
-      await device.check();
-      return { workload: workload.name, launches: countLaunches(trainer), steps };
-    } finally {
-      await trainer.dispose();
-    }
-  } finally {
-    close();
-  }
+  await using trainer = await Trainer.create({
+    device,
+    model: makeModel(workload),
+    data: makeData(workload),
+    optimizer: adam({ learningRate }),
+    seed,
+    selfTest: false,
+  });
+  const steps: StepCost[] = [];
+  for (const count of stepsPerSubmit) steps.push(await measureSteps(device, trainer, realm, count));
+  await device.check();
+  return { workload: workload.name, launches: countLaunches(trainer), steps };
 }
 
 function countLaunches({ engine }: Trainer): number {
@@ -106,6 +80,7 @@ function countLaunches({ engine }: Trainer): number {
 async function measureSteps(
   device: Device,
   { engine }: Trainer,
+  realm: GpuRealm,
   stepsPerSubmit: number,
 ): Promise<StepCost> {
   /** Starts steps as `fit` does. Returns how long the thread was held. */
@@ -118,7 +93,13 @@ async function measureSteps(
     await records;
     return ms;
   };
-  for (let index = 0; index < rounds / 4; index++) await round();
+  const started = performance.now();
+  let warmups = 0;
+  while (warmups < mostRounds / 4 && performance.now() < started + mostMs / 4) {
+    await round();
+    warmups += 1;
+  }
+  const rounds = 4 * warmups;
   const before = { ...device.counters };
   const times: number[] = [];
   for (let index = 0; index < rounds; index++) times.push(await round());
@@ -136,7 +117,7 @@ async function measureSteps(
     bytesUploaded: perStep('bytesUploaded'),
   };
   // Metered calls are a little slower, so they come second.
-  const meter = meterCalls();
+  const meter = meterCalls(realm);
   try {
     const apiTimes: number[] = [];
     for (let index = 0; index < rounds; index++) {
@@ -156,12 +137,11 @@ async function measureSteps(
 }
 
 /** Times every call of WebGPU itself, whoever makes it, until removed. */
-function meterCalls() {
+function meterCalls(realm: GpuRealm) {
   let [ms, dispatches] = [0, 0];
   const restore: (() => void)[] = [];
-  const classes = globals as unknown as Record<string, { readonly prototype: object }>;
   for (const name of meteredClasses) {
-    const prototype = classes[name]?.prototype as Record<string, unknown>;
+    const prototype = realm[name]?.prototype as Record<string, unknown>;
     const properties = Object.entries(Object.getOwnPropertyDescriptors(prototype));
     for (const [method, { value: original }] of properties) {
       if (typeof original !== 'function' || method === 'constructor') continue;
@@ -190,24 +170,29 @@ function meterCalls() {
   };
 }
 
+const toMs = (ms: number): string => ms.toFixed(4);
+
 /** API times as text: a line per workload and number of steps in a submit. */
-export function describeApiTime({ workload, launches, steps }: ApiTime): string {
-  return steps
-    .map(({ stepsPerSubmit, medianMs, bestMs, apiMs, dispatches, submits, buffersCreated }) => {
-      const times = [medianMs, bestMs, apiMs].map((ms) => ms.toFixed(4).padStart(9)).join('');
-      return (
-        `  ${workload.padEnd(8)}${String(stepsPerSubmit).padStart(5)}${times} ms; ${launches} launches, ` +
-        `${dispatches} dispatches, ${submits.toFixed(3)} submits, ${buffersCreated} buffers a step`
-      );
-    })
+export function describeApiTime(times: readonly ApiTime[]): string {
+  const rows = times.flatMap(({ workload, launches, steps }) =>
+    steps.map((cost) => [
+      workload,
+      String(launches),
+      String(cost.stepsPerSubmit),
+      toMs(cost.medianMs),
+      toMs(cost.bestMs),
+      toMs(cost.apiMs),
+    ]),
+  );
+  const heading = [
+    'calling thread, ms a step',
+    'launches',
+    'steps a submit',
+    'held',
+    'best',
+    'in API calls',
+  ];
+  return alignColumns([heading, ...rows])
+    .map((line) => `  ${line}`)
     .join('\n');
 }
-
-async function main(names: readonly string[]): Promise<void> {
-  const training = workloads.filter(({ kind }) => kind === 'training');
-  const chosen = names.length > 0 ? names.map(findWorkload) : training;
-  console.log('  workload  steps a submit: held median, best, in API calls; Dawn, null backend');
-  for (const workload of chosen) console.log(describeApiTime(await measureApiTime(workload)));
-}
-
-if (import.meta.url === pathToFileURL(argv[1] ?? '').href) await main(argv.slice(2));

@@ -13,6 +13,8 @@ import {
 import { layOutParameters } from '../src/schedule/parameter-layout.ts';
 import { schedule } from '../src/schedule/schedule.ts';
 import { planLimits } from '../src/training/plan-limits.ts';
+import { formatMs, formatNumber } from './format.ts';
+import type { Limits } from './limits.ts';
 
 /**
  * Layout of the operands of C [m, n] = A·B, which sum over k: `NN` A [m, k], B [k, n], as in the gradient of
@@ -195,14 +197,17 @@ function describe({ form, m, n, k, executable, samples }: Prepared): MatmulRate 
   };
 }
 
-/** Rates as text: a line per product. */
-export function describeMatmul({ rates, best, timedBy }: MatmulRates): string {
+/** Rates as text: a line per product, and the best beside what the adapter can do. */
+export function describeMatmul({ rates, best, timedBy }: MatmulRates, limits: Limits): string {
   const lines = rates.map((rate) => {
-    const size = `${rate.form} ${rate.m}×${rate.n}, K ${rate.k}`.padEnd(24);
-    const speeds = [rate.gflops, rate.medianGflops].map((value) => value.toFixed(2).padStart(8));
-    const copies = rate.copyMs > 0 ? `, and ${rate.copyMs.toFixed(2)} ms of copies` : '';
-    return `  ${size}${speeds.join('')} GFLOP/s, ${rate.ms.toFixed(1)} ms${copies}`;
+    const size = `matmul ${rate.form} ${rate.m}×${rate.n}, K ${rate.k}`.padEnd(38);
+    const speeds = [rate.gflops, rate.medianGflops].map((value) => formatNumber(value).padStart(8));
+    const copies = rate.copyMs > 0 ? `, and ${formatMs(rate.copyMs)} of copies` : '';
+    return `  ${size} ${speeds.join(' ')} GFLOP/s, ${formatMs(rate.ms)}${copies}`;
   });
-  const note = `  best ${best.gflops.toFixed(2)} GFLOP/s (${best.form}, K ${best.k}); timed by ${timedBy}`;
-  return [`  ${''.padEnd(24)}    best  median`, ...lines, note].join('\n');
+  const share = (100 * best.gflops) / limits.rolledGflops;
+  const note =
+    `  best own matmul ${formatNumber(best.gflops)} GFLOP/s (${best.form}, K ${best.k}), ` +
+    `${share.toFixed(0)} % of the rolled loop; timed by ${timedBy}`;
+  return [...lines, note].join('\n');
 }

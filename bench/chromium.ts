@@ -1,22 +1,15 @@
-import { availableParallelism, cpus, release, type as systemName } from 'node:os';
 import { resolve } from 'node:path';
 import puppeteer, { type Browser, type Page } from 'puppeteer';
 import { build, type PreviewServer, preview } from 'vite';
 import { browserFlags, findBrowser } from '../src/cli/chromium.ts';
-import type { Effort } from './interleave.ts';
-import type { Limits } from './limits.ts';
-import type { WorkloadRun } from './page/driver.ts';
-import type { PeerName } from './peer.ts';
-import type { Machine } from './report.ts';
+import { completeMachine, type Host } from './session.ts';
 
 const configFile = resolve(import.meta.dirname, 'vite.config.ts');
 /** A workload may take this long with all peers. */
 const workloadLimitMs = 3_600_000;
 
 /** The bench's page in a headless browser. */
-export interface BenchPage {
-  examine(): Promise<{ machine: Machine; limits: Limits }>;
-  run(workload: string, peers: readonly PeerName[], effort: Effort): Promise<WorkloadRun>;
+export interface BenchPage extends Pick<Host, 'examine' | 'run'> {
   close(): Promise<void>;
 }
 
@@ -69,15 +62,13 @@ function makeBenchPage(
   let page = opened;
   return {
     examine: async () => {
-      const { machine, limits } = await page.evaluate(() => window.bench.examine());
-      if (choice === 'hardware' && machine.isSoftware) {
-        throw new Error(`asked for a hardware adapter, the browser has '${machine.adapter}'.`);
+      const examination = await page.evaluate(() => window.bench.examine());
+      const { adapter, isSoftware } = examination.machine;
+      if (choice === 'hardware' && isSoftware) {
+        throw new Error(`asked for a hardware adapter, the browser has '${adapter}'.`);
       }
-      const processor = cpus()[0]?.model.trim() ?? null;
-      const platform = `${systemName()} ${release()}`;
-      const cores = availableParallelism();
       const runtime = `${await browser.version()}, headless`;
-      return { machine: { ...machine, runtime, platform, processor, cores }, limits };
+      return { ...examination, machine: completeMachine(examination.machine, runtime) };
     },
     run: async (workload, peers, effort) => {
       try {

@@ -23,7 +23,12 @@ export interface Effort {
   readonly budgetMs: number;
   /** A step that takes longer counts as failed. */
   readonly limitMs: number;
+  /** Ends the run after the step that is under way. */
+  readonly signal?: AbortSignal;
 }
+
+/** The usual {@link Effort.limitMs}. */
+export const stepLimitMs = 300_000;
 
 /** What a peer has done so far. */
 export interface Entrant {
@@ -55,6 +60,7 @@ export interface Entrant {
  * budget is spent. Whatever is computed is compared with the reference; a peer that is wrong or fails leaves.
  *
  * @returns a result for every contender.
+ * @throws {DOMException} if the signal ended it.
  */
 export async function runInTurn(
   workload: Workload,
@@ -65,23 +71,30 @@ export async function runInTurn(
 ): Promise<Result[]> {
   const entrants: Entrant[] = [];
   const failed: Result[] = [];
-  for (const contender of contenders) {
-    try {
-      entrants.push(await enter(contender, workload, reference, effort, report));
-    } catch (error) {
-      report(`${contender.name} failed: ${messageOf(error)}`);
-      failed.push(failedResult(workload, contender.name, error));
-      contender.close();
+  try {
+    for (const contender of contenders) {
+      effort.signal?.throwIfAborted();
+      try {
+        entrants.push(await enter(contender, workload, reference, effort, report));
+      } catch (error) {
+        report(`${contender.name} failed: ${messageOf(error)}`);
+        failed.push(failedResult(workload, contender.name, error));
+        contender.close();
+      }
     }
-  }
-  for (let round = 0; round < effort.repetitions; round++) {
-    const turns = entrants.filter((entrant) => mayGoOn(entrant, effort));
-    if (turns.length === 0) break;
-    for (const entrant of turns) await repeat(entrant, reference, effort, report);
-  }
-  for (const { session, contender } of entrants) {
-    await Promise.resolve(session.dispose()).catch(() => undefined);
-    contender.close();
+    for (let round = 0; round < effort.repetitions; round++) {
+      const turns = entrants.filter((entrant) => mayGoOn(entrant, effort));
+      if (turns.length === 0) break;
+      for (const entrant of turns) {
+        effort.signal?.throwIfAborted();
+        await repeat(entrant, reference, effort, report);
+      }
+    }
+  } finally {
+    for (const { session } of entrants) {
+      await Promise.resolve(session.dispose()).catch(() => undefined);
+    }
+    for (const contender of contenders) contender.close();
   }
   const results = entrants.map((entrant) =>
     summarize({ workload, peer: entrant.contender.name, entrant, failure: entrant.failure }),

@@ -2,6 +2,7 @@
  * What an adapter can do at best, measured: the yardstick that results are held against. The numbers are
  * checked as they are taken: a probe whose results are wrong is an error and not a rate.
  */
+import { formatNumber } from './format.ts';
 import { LimitsError } from './limits-probes.ts';
 import { findAmount, ProbeRig, spreadOf } from './limits-rig.ts';
 import { type PreparedProbe, prepareProbes } from './limits-runs.ts';
@@ -143,7 +144,7 @@ export function describeLimits({
   measuredMs,
 }: Limits): string {
   const lines = probes.map(({ name, unit, best, median }) => {
-    const numbers = [best, median].map((value) => value.toPrecision(3).padStart(8)).join(' ');
+    const numbers = [best, median].map((value) => formatNumber(value).padStart(8)).join(' ');
     return `  ${name.padEnd(38)} ${numbers} ${unit}`;
   });
   const clock = hasTimestamps ? "the GPU's timestamps" : 'the clock, less a round trip';

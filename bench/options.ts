@@ -13,6 +13,8 @@ export interface BenchOptions {
   readonly peers: readonly PeerName[] | undefined;
   readonly repetitions: number;
   readonly budgetSeconds: number;
+  /** Whether nothing is left out: only such results are shown in the documents. */
+  readonly isWhole: boolean;
   /** Where the JSON goes; Markdown and plot lie beside it. Undefined: bench/results/, named by device. */
   readonly json: string | undefined;
   readonly action: 'run' | 'serve' | 'reference' | 'help';
@@ -26,9 +28,11 @@ writes JSON, a Markdown table and a plot.
 
   --workloads a,b   ${workloads.map(({ name }) => name).join(', ')}; default: all
   --peers x,y       ${peerNames.join(', ')}; default: all
+                    that the device runs, and gatefold-tuned under Deno only
   --reps N          at most this many repetitions of each; default 7
   --budget SECONDS  time for the repetitions of one peer on one workload; default 10. One is made in any case
-  --json FILE       where the results go, with .md and .svg beside it; default bench/results/
+  --json FILE       where the results go, with .md and .svg beside it; default bench/results/. A whole
+                    run brings README.md and docs/bench.md up to date as well
   --device WHERE    chromium (default): all peers in one headless browser
                     node: Gatefold alone on Dawn, with a table of its launches
                     deno: Gatefold and jax-js under Deno, on lavapipe where it is installed, and SwiftShader
@@ -38,22 +42,9 @@ writes JSON, a Markdown table and a plot.
 
 GATEFOLD_ADAPTER=hardware or software chooses the adapter, GATEFOLD_CHROME the browser.`;
 
-/** @throws {Error} for options that are unknown or make no sense, with the help's text. */
+/** @throws {Error} for options that are unknown or make no sense. */
 export function parseOptions(given: readonly string[]): BenchOptions {
-  const { values } = parseArgs({
-    args: [...given],
-    options: {
-      workloads: { type: 'string' },
-      peers: { type: 'string' },
-      reps: { type: 'string', default: '7' },
-      budget: { type: 'string', default: '10' },
-      json: { type: 'string' },
-      device: { type: 'string', default: 'chromium' },
-      serve: { type: 'boolean', default: false },
-      reference: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    },
-  });
+  const values = readArguments(given);
   const { device, json, serve, reference } = values;
   if (device !== 'chromium' && device !== 'node' && device !== 'deno') {
     throw new Error(`--device is '${device}', expected chromium, node or deno.`);
@@ -69,9 +60,32 @@ export function parseOptions(given: readonly string[]): BenchOptions {
     peers: choose('peers', values.peers, peerNames),
     repetitions: Math.ceil(positive('reps', values.reps)),
     budgetSeconds: positive('budget', values.budget),
+    isWhole: values.workloads === undefined && values.peers === undefined,
     json,
     action: values.help ? 'help' : serve ? 'serve' : reference ? 'reference' : 'run',
   };
+}
+
+const argumentTypes = {
+  workloads: { type: 'string' },
+  peers: { type: 'string' },
+  reps: { type: 'string', default: '7' },
+  budget: { type: 'string', default: '10' },
+  json: { type: 'string' },
+  device: { type: 'string', default: 'chromium' },
+  serve: { type: 'boolean', default: false },
+  reference: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+} as const;
+
+function readArguments(given: readonly string[]) {
+  try {
+    return parseArgs({ args: [...given], options: argumentTypes }).values;
+  } catch (error) {
+    const [what] = (error as Error).message.split(/\. |\n/);
+    const known = Object.keys(argumentTypes).map((name) => `--${name}`);
+    throw new Error(`${what}. Expected some of ${known.join(', ')}.`, { cause: error });
+  }
 }
 
 function choose<T extends string>(

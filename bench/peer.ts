@@ -1,8 +1,10 @@
+import type { Report } from './report.ts';
 import type { Workload } from './workloads.ts';
 
 /** Everything that is compared, in the order in which it takes turns and is shown. */
 export const peerNames = [
   'gatefold',
+  'gatefold-tuned',
   'tfjs-webgpu',
   'tfjs-webgl',
   'tfjs-wasm',
@@ -14,6 +16,9 @@ export const peerNames = [
 ] as const;
 
 export type PeerName = (typeof peerNames)[number];
+
+/** Those that Chromium runs unless told otherwise: tuning takes its own time for every workload. */
+export const usualPeers = peerNames.filter((name) => name !== 'gatefold-tuned');
 
 /** What a repetition gives: the loss of its last step before the update, y [T, B, H], or the tokens. */
 export type Outcome =
@@ -59,3 +64,6 @@ export interface Peer {
 
 /** How each peer's code is loaded; those missing are not part of a build. */
 export type PeerLoaders = { readonly [name in PeerName]?: () => Promise<Peer> };
+
+/** Draws a report as wide as asked for. */
+export type DrawPlot = (report: Report, options: { readonly width: number }) => SVGSVGElement;

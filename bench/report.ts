@@ -1,19 +1,8 @@
+import type { Examination } from './examine.ts';
 import { floorOf, type Limits } from './limits.ts';
 import type { PeerName } from './peer.ts';
 import type { LeftOut, Result } from './results.ts';
 import { countFlops, countLeastBytes, describeWorkload, type Workload } from './workloads.ts';
-
-/** Where a run took place. */
-export interface Machine {
-  /** Browser or runtime with its version. */
-  readonly runtime: string;
-  readonly platform: string;
-  /** Processor, where it is known. */
-  readonly processor: string | null;
-  readonly cores: number;
-  readonly adapter: string;
-  readonly isSoftware: boolean;
-}
 
 /** A workload with what it takes at least. */
 export interface WorkloadFacts {
@@ -25,62 +14,54 @@ export interface WorkloadFacts {
    * The least time of a step on this adapter: those FLOPs at the rolled-loop rate or weights, input and
    * output at copy bandwidth, whichever takes longer, one dispatch, and one round trip per repetition.
    */
-  readonly floorMs: number | null;
+  readonly floorMs: number;
 }
 
-/** Everything that one run of the bench found. */
-export interface Report {
-  /** Of this form; counts up when it changes. */
-  readonly format: 1;
+/** What a session found on one adapter. */
+export interface Findings extends Examination {
   readonly name: string;
-  readonly date: string;
-  readonly machine: Machine;
+  /** At most so many repetitions of each, and within so much time. */
   readonly repetitions: number;
   readonly budgetSeconds: number;
-  /** What the adapter can do, measured in the same run. */
-  readonly limits: Limits | null;
-  /** Versions by peer. */
-  readonly versions: Readonly<Record<string, string>>;
-  readonly workloads: readonly WorkloadFacts[];
   readonly results: readonly Result[];
   readonly leftOut: readonly LeftOut[];
   /** Sentences on what peers do otherwise. */
   readonly differences: readonly string[];
 }
 
-/** What a report is made of. */
-export interface ReportParts {
-  readonly name: string;
-  readonly machine: Machine;
-  readonly repetitions: number;
-  readonly budgetSeconds: number;
-  readonly limits: Limits | null;
-  readonly workloads: readonly Workload[];
-  readonly results: readonly Result[];
-  readonly leftOut: readonly LeftOut[];
-  readonly differences: readonly string[];
+/** Everything that one run of the bench found. */
+export interface Report extends Findings {
+  /** Of this form; counts up when it changes. */
+  readonly format: 1;
+  readonly date: string;
+  /** Versions by peer. */
+  readonly versions: Readonly<Record<string, string>>;
+  readonly workloads: readonly WorkloadFacts[];
+  readonly results: readonly (Result & { readonly adapter: string })[];
 }
 
 /** Makes a report, dated now. */
-export function makeReport({ workloads, ...parts }: ReportParts): Report {
-  const { results, limits } = parts;
+export function makeReport(findings: Findings, workloads: readonly Workload[]): Report {
+  const { results, limits, machine } = findings;
   const versions = results.flatMap(({ peer, version }) => (version ? [[peer, version]] : []));
   return {
     format: 1,
     date: new Date().toISOString(),
-    ...parts,
+    ...findings,
+    results: results.map((result) => ({ ...result, adapter: machine.adapter })),
     versions: Object.fromEntries(versions),
     workloads: workloads.map((workload) => ({
       name: workload.name,
       description: describeWorkload(workload),
       flops: countFlops(workload),
-      floorMs: limits && findFloor(workload, limits),
+      floorMs: findFloor(workload, limits),
     })),
-    differences: [...new Set(parts.differences)],
+    differences: [...new Set(findings.differences)],
   };
 }
 
-function findFloor(workload: Workload, limits: Limits): number {
+/** The least time of a step of a workload; see {@link WorkloadFacts}. */
+export function findFloor(workload: Workload, limits: Limits): number {
   const bytes = countLeastBytes(workload);
   const totals = { flops: countFlops(workload), ...bytes, dispatches: 1 };
   return floorOf(totals, limits, 1 / workload.stepsPerRepetition).totalMs;

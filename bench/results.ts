@@ -35,9 +35,13 @@ export interface Result {
   readonly firstLoss: number | null;
   readonly lastLoss: number | null;
   readonly lastStep: number | null;
-  /** `wrong`: what it computes is not what the reference computes. `failed`: it threw or hung. */
-  readonly check: 'ok' | 'wrong' | 'failed';
-  readonly checkDetail: string;
+  /**
+   * `ok`, or why there are no times: `wrong: …` if it computes something else than the reference, `failed: …` if
+   * it threw or hung.
+   */
+  readonly check: string;
+  /** What was compared, and how close it is; null unless `check` is `ok`. */
+  readonly compared: string | null;
   readonly version: string | null;
   readonly device: string | null;
 }
@@ -79,7 +83,7 @@ export function summarize({
   readonly entrant?: Entrant;
   readonly failure?: string | undefined;
 }): Result {
-  const { check, checkDetail } = judge(entrant, failure);
+  const { check, compared } = judge(entrant, failure);
   const isRight = check === 'ok';
   const timesMs = isRight && entrant ? entrant.timesMs : [];
   const watch = entrant?.contender.watch;
@@ -113,35 +117,38 @@ export function summarize({
     lastLoss: entrant?.losses.at(-1)?.loss ?? null,
     lastStep: entrant?.losses.at(-1)?.step ?? null,
     check,
-    checkDetail,
+    compared,
     version: entrant?.version ?? null,
     device: entrant?.device ?? null,
   };
 }
 
-function judge(
-  entrant: Entrant | undefined,
-  failure: string | undefined,
-): Pick<Result, 'check' | 'checkDetail'> {
+type Judgement = Pick<Result, 'check' | 'compared'>;
+
+function judge(entrant: Entrant | undefined, failure: string | undefined): Judgement {
   if (failure !== undefined) {
     const isWrong = entrant?.worst !== undefined && entrant.worst.ratio > 1;
-    return { check: isWrong ? 'wrong' : 'failed', checkDetail: failure };
+    return refuse(isWrong ? 'wrong' : 'failed', failure);
   }
-  if (!entrant) return { check: 'failed', checkDetail: 'did not run' };
+  if (!entrant) return refuse('failed', 'did not run');
   if (entrant.contender.peer.hasOwnAlgorithm) return judgeByFall(entrant);
   const { worst, compared, losses } = entrant;
-  if (!worst || compared === 0) return { check: 'failed', checkDetail: 'nothing was compared' };
+  if (!worst || compared === 0) return refuse('failed', 'nothing was compared');
   const percent = `${(100 * worst.ratio).toPrecision(2)} % of the tolerance`;
   const what =
     losses.length > 0 ? `${compared} of ${losses.length} losses against float64` : worst.text;
-  return { check: 'ok', checkDetail: `${what}: ${percent} at most` };
+  return { check: 'ok', compared: `${what}: ${percent} at most` };
 }
 
-function judgeByFall({ losses }: Entrant): Pick<Result, 'check' | 'checkDetail'> {
+function judgeByFall({ losses }: Entrant): Judgement {
   const [first, last] = [losses[0], losses.at(-1)];
   if (!first || !last || !(last.loss < first.loss)) {
-    const detail = `the loss went from ${first?.loss} to ${last?.loss}, expected it to fall`;
-    return { check: 'wrong', checkDetail: detail };
+    const text = `the loss went from ${first?.loss} to ${last?.loss}, expected it to fall`;
+    return refuse('wrong', text);
   }
-  return { check: 'ok', checkDetail: 'an algorithm of its own: only seen that the loss falls' };
+  return { check: 'ok', compared: 'an algorithm of its own: only seen that the loss falls' };
+}
+
+function refuse(how: 'wrong' | 'failed', reason: string): Judgement {
+  return { check: `${how}: ${reason}`, compared: null };
 }

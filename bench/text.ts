@@ -1,5 +1,8 @@
+import type { Examination } from './examine.ts';
 import { alignColumns, formatBytes, formatFactor, formatMs, formatNumber } from './format.ts';
-import type { LeftOut, Result } from './results.ts';
+import { findFloor } from './report.ts';
+import type { WorkloadRun } from './run-workload.ts';
+import type { Workload } from './workloads.ts';
 
 const heading = [
   'peer',
@@ -20,9 +23,14 @@ const heading = [
 const show = (value: number | null, format: (value: number) => string): string =>
   value === null ? '–' : format(value);
 
-/** Results of one workload as a table of text, checks below it. */
-export function describeResults(results: readonly Result[], leftOut: readonly LeftOut[]): string {
-  const own = results.find(({ peer }) => peer === 'gatefold')?.medianMs;
+/** Results of one workload as a table of text; the floor, checks and who is missing below it. */
+export function describeResults(
+  workload: Workload,
+  { results, leftOut }: WorkloadRun,
+  examination: Examination,
+): string {
+  const own = results.find(({ peer }) => peer === 'gatefold');
+  const ownMs = own?.medianMs;
   const rows = results.map((result) => [
     result.peer,
     show(result.medianMs, formatMs),
@@ -37,13 +45,32 @@ export function describeResults(results: readonly Result[], leftOut: readonly Le
     show(result.peakBytes, formatBytes),
     show(result.apiMs, formatMs),
     show(result.gflops, formatNumber),
-    own && result.medianMs !== null ? formatFactor(result.medianMs / own) : '',
+    ownMs && result.medianMs !== null ? formatFactor(result.medianMs / ownMs) : '',
   ]);
-  const table = alignColumns([[...heading, own ? '/ gatefold' : ''], ...rows]);
+  const table = alignColumns([[...heading, ownMs ? '/ gatefold' : ''], ...rows]);
   const width = Math.max(...results.map(({ peer }) => peer.length), 0);
-  const checks = results.map(
-    ({ peer, check, checkDetail }) => `${peer.padEnd(width)}  ${check}: ${checkDetail}`,
-  );
+  const checks = results.map(({ peer, check, compared }) => {
+    return `${peer.padEnd(width)}  ${check}${compared === null ? '' : `: ${compared}`}`;
+  });
   const missing = leftOut.map(({ peer, reason }) => `${peer.padEnd(width)}  left out: ${reason}`);
-  return [...table, '', ...checks, ...missing].map((line) => `  ${line}`.trimEnd()).join('\n');
+  const beside = own ? [describeFloor(workload, own, examination)] : [];
+  return [...table, ...beside, '', ...checks, ...missing]
+    .map((line) => `  ${line}`.trimEnd())
+    .join('\n');
+}
+
+/** Gatefold beside what is possible here. */
+function describeFloor(
+  workload: Workload,
+  { medianMs, gflops }: { readonly medianMs: number | null; readonly gflops: number | null },
+  { limits, matmul }: Examination,
+): string {
+  const floorMs = findFloor(workload, limits);
+  const floor = `floor ${formatMs(floorMs)}`;
+  if (medianMs === null || gflops === null) return floor;
+  const percent = (rate: number): string => `${((100 * gflops) / rate).toFixed(0)} %`;
+  return (
+    `${floor}, gatefold takes ${formatFactor(medianMs / floorMs)} as long; its GFLOP/s are ` +
+    `${percent(matmul.best.gflops)} of its best matmul's, ${percent(limits.rolledGflops)} of the rolled loop's`
+  );
 }

@@ -1,7 +1,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, relative, resolve } from 'node:path';
+import { arePeersInstalled } from './install-peers.ts';
 import { writeMarkdown } from './markdown.ts';
+import type { BenchOptions } from './options.ts';
 import type { Report } from './report.ts';
+import { updateDocs } from './update-docs.ts';
 
 const resultsFolder = resolve(import.meta.dirname, 'results');
 
@@ -10,30 +13,56 @@ interface PlotModule {
   renderPlot(report: Report): string;
 }
 
+/** What a run found, and what its files are called. */
+export interface RunOutcome {
+  readonly file: string;
+  readonly reports: readonly Report[];
+  /** For runs on several adapters: what was not run, and why. */
+  readonly notRun?: readonly string[];
+}
+
+/** The name of a run's files: software adapters have their own, as their numbers say nothing of a GPU's. */
+export function fileNameOf({ name, machine }: Report): string {
+  return machine.isSoftware ? `${name}-software` : name;
+}
+
 /**
- * Writes a report as JSON, Markdown and a plot beside each other, and says where.
- *
- * @param path - of the JSON; undefined: bench/results/, by the report's name.
- * @param canPlot - Whether the packages that draw are installed.
+ * Writes what a run found as JSON, Markdown and plots beside each other, and says where. The results of a
+ * whole run are those that the documents show.
  */
-export async function writeReport(
-  report: Report,
-  path: string | undefined,
-  canPlot: boolean,
+export async function writeReports(
+  { file, reports, notRun }: RunOutcome,
+  { json, isWhole }: Pick<BenchOptions, 'json' | 'isWhole'>,
 ): Promise<void> {
-  const json = path === undefined ? resolve(resultsFolder, `${report.name}.json`) : resolve(path);
-  const base = json.replace(/\.json$/, '');
-  await mkdir(dirname(json), { recursive: true });
-  await writeFile(json, `${JSON.stringify(report, null, 2)}\n`);
-  await writeFile(`${base}.md`, writeMarkdown(report));
-  const written = [json, `${base}.md`];
-  if (canPlot) {
+  const standard = resolve(resultsFolder, `${file}${isWhole ? '' : '-partial'}.json`);
+  const path = json === undefined ? standard : resolve(json);
+  const base = path.replace(/\.json$/, '');
+  await mkdir(dirname(path), { recursive: true });
+  const content = notRun ? joinReports(reports, notRun) : reports[0];
+  await writeFile(path, `${JSON.stringify(content, null, 2)}\n`);
+  await writeFile(`${base}.md`, writeMarkdown(reports, notRun));
+  const written = [path, `${base}.md`];
+  if (arePeersInstalled()) {
     const address = new URL('peers/src/render.ts', import.meta.url).href;
     const { renderPlot } = (await import(address)) as PlotModule;
-    await writeFile(`${base}.svg`, renderPlot(report));
-    written.push(`${base}.svg`);
+    for (const report of reports) {
+      const plot = `${base}${notRun ? `-${report.name}` : ''}.svg`;
+      await writeFile(plot, renderPlot(report));
+      written.push(plot);
+    }
   } else {
     console.log('\nNo plot: what draws it is installed when peers take part.');
   }
-  console.log(`\nwritten: ${written.map((file) => relative(process.cwd(), file)).join(', ')}`);
+  if (json === undefined && isWhole) written.push(...(await updateDocs()));
+  console.log(`\nwritten: ${written.map((name) => relative(process.cwd(), name)).join(', ')}`);
+}
+
+/** Reports with all results in one list; each names its adapter. */
+function joinReports(reports: readonly Report[], notRun: readonly string[]): object {
+  return {
+    format: 1,
+    results: reports.flatMap(({ results }) => results),
+    adapters: reports.map(({ results, ...rest }) => rest),
+    notRun,
+  };
 }

@@ -105,33 +105,20 @@ function runLayers(
   layers: Layer[],
   x: np.Array,
 ): np.Array[] {
-  const variant = (globalThis as { jaxVariant?: string }).jaxVariant ?? 'all';
-  let inputs: np.Array[] | undefined;
-  let whole: np.Array | undefined = x;
-  for (const layer of layers) {
-    const { ih, biasIh, ...recurrent } = layer;
-    let projected: np.Array[];
-    if (variant === 'all') {
-      const flat = (whole ?? np.stack(inputs as np.Array[])).reshape([steps * batch, -1]);
-      const y = np.matmul(flat, ih.transpose()).add(biasIh);
-      projected = np.split(y, steps, 0);
-    } else {
-      const xs = inputs ?? np.split((whole as np.Array).reshape([steps * batch, -1]), steps, 0);
-      projected = xs.map((one) => np.matmul(one, ih.ref.transpose()).add(biasIh.ref));
-      ih.dispose();
-      biasIh.dispose();
-    }
+  let outputs: np.Array[] = [];
+  for (const [index, { ih, biasIh, ...recurrent }] of layers.entries()) {
+    const input = (index === 0 ? x : np.stack(outputs)).reshape([steps * batch, -1]);
+    const projected = np.matmul(input, ih.transpose()).add(biasIh);
     let state: State = [np.zeros([batch, hiddenSize])];
     if (cell === 'lstm') state.push(np.zeros([batch, hiddenSize]));
-    inputs = projected.map((one) => {
+    outputs = np.split(projected, steps, 0).map((one) => {
       state = advance(cell, one, state, tree.ref(recurrent) as Layer);
       return (state[0] as np.Array).ref;
     });
     tree.dispose(state);
     tree.dispose(recurrent);
-    whole = undefined;
   }
-  return inputs as np.Array[];
+  return outputs;
 }
 
 function lossOf(workload: Workload, { layers, head }: Parameters, x: np.Array, y: np.Array) {

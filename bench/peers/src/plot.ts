@@ -18,7 +18,9 @@ type Timed = Result & { readonly medianMs: number; readonly minMs: number; reado
 const svgNamespace = 'http://www.w3.org/2000/svg';
 const rowHeight = 44;
 const legendRowHeight = 22;
-const legendColumnWidth = 176;
+const legendColumnWidth = 200;
+/** Least distance between two marks on the axis of time. */
+const tickDistance = 56;
 
 /** Colours are of a library, shapes of what it runs on. Both colour schemes, also as an image. */
 const style = `
@@ -51,7 +53,7 @@ const isFilled = (peer: PeerName): boolean => !peer.endsWith('-wasm') && peer !=
 /** Draws the times of a report: a row per workload, a mark per peer, time on a logarithmic axis. */
 export function drawPlot(report: Report, { width, document }: PlotOptions): SVGSVGElement {
   const owner = document ?? globalThis.document;
-  const timed = report.results.filter((result): result is Timed => result.medianMs !== null);
+  const timed = report.results.filter((result) => result.medianMs !== null) as readonly Timed[];
   const peers = peerNames.filter((name) => timed.some(({ peer }) => peer === name));
   const columns = Math.max(1, Math.floor(width / legendColumnWidth));
   const legendHeight = Math.ceil(peers.length / columns) * legendRowHeight + 8;
@@ -94,16 +96,14 @@ function drawRows(
     return ratio ? [{ workload, text: formatFactor(ratio.factor) }] : [];
   });
   const extremes = timed.flatMap(({ minMs, maxMs }) => [minMs, maxMs]);
-  // On top of each other, Gatefold's marks are to be seen.
-  const marks = [...timed].sort(
-    (a, b) => Number(a.peer === 'gatefold') - Number(b.peer === 'gatefold'),
-  );
+  const [marginLeft, marginRight] = [isNarrow ? 78 : 268, ratios.length > 0 ? 74 : 20];
+  const ticks = decades(extremes, width - marginLeft - marginRight);
   return Plot.plot({
     document,
     width,
     height: names.length * rowHeight + 58,
-    marginLeft: isNarrow ? 78 : 268,
-    marginRight: ratios.length > 0 ? 74 : 20,
+    marginLeft,
+    marginRight,
     marginTop: 26,
     marginBottom: 32,
     x: {
@@ -111,11 +111,11 @@ function drawRows(
       domain: [Math.min(...extremes) * 0.7, Math.max(...extremes) * 1.4],
       label: null,
     },
-    y: { type: 'point', domain: names, padding: 0.5, label: null },
+    y: { type: 'point', domain: names, padding: 0.5, axis: null },
     marks: [
-      Plot.gridX({ stroke: 'var(--line)', strokeOpacity: 1, ticks: decades(extremes) }),
+      Plot.gridX({ stroke: 'var(--line)', strokeOpacity: 1, ticks }),
       Plot.axisX({
-        ticks: decades(extremes),
+        ticks,
         tickSize: 0,
         tickFormat: formatTick,
         fill: 'var(--muted)',
@@ -127,7 +127,7 @@ function drawRows(
         text: 'name',
         dy: isNarrow ? 0 : -7,
         frameAnchor: 'left',
-        dx: isNarrow ? -78 : -268,
+        dx: -marginLeft,
         textAnchor: 'start',
         fill: 'currentColor',
         className: 'strong',
@@ -139,12 +139,12 @@ function drawRows(
             text: 'description',
             dy: 9,
             frameAnchor: 'left',
-            dx: -268,
+            dx: -marginLeft,
             textAnchor: 'start',
             fill: 'var(--muted)',
             className: 'small',
           }),
-      Plot.ruleY(marks, {
+      Plot.ruleY(timed, {
         y: 'workload',
         x1: 'minMs',
         x2: 'maxMs',
@@ -152,7 +152,7 @@ function drawRows(
         strokeWidth: 2,
         strokeOpacity: 0.55,
       }),
-      Plot.dot(marks, {
+      Plot.dot(timed, {
         y: 'workload',
         x: 'medianMs',
         r: ({ peer }: Timed) => (peer === 'gatefold' ? 7 : 5),
@@ -239,11 +239,16 @@ function drawLegend(
   }) as SVGSVGElement;
 }
 
-/** The powers of ten between the least and the greatest number. */
-function decades(values: readonly number[]): number[] {
-  const first = Math.ceil(Math.log10(Math.min(...values) * 0.7));
-  const last = Math.floor(Math.log10(Math.max(...values) * 1.4));
-  return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => 10 ** (first + index));
+/** The powers of ten between the least and the greatest number, or every second or third of them. */
+function decades(values: readonly number[], width: number): number[] {
+  const [least, most] = [Math.min(...values) * 0.7, Math.max(...values) * 1.4].map(Math.log10) as [
+    number,
+    number,
+  ];
+  const [first, last] = [Math.ceil(least), Math.floor(most)];
+  const stride = Math.ceil((tickDistance * (most - least)) / width);
+  const count = Math.max(0, Math.floor((last - first) / stride) + 1);
+  return Array.from({ length: count }, (_, index) => 10 ** (first + index * stride));
 }
 
 function formatTick(ms: number): string {

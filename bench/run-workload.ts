@@ -1,12 +1,8 @@
-import { requestDevice } from '../../src/index.ts';
-import { type Contender, type Effort, runInTurn } from '../interleave.ts';
-import { type Limits, measureLimits } from '../limits.ts';
-import type { PeerName } from '../peer.ts';
-import { makeReference } from '../reference.ts';
-import type { Machine } from '../report.ts';
-import { failedResult, type LeftOut, type Result } from '../results.ts';
-import { findWorkload } from '../workloads.ts';
-import { openFrame } from './frames.ts';
+import { type Contender, type Effort, runInTurn } from './interleave.ts';
+import type { PeerName } from './peer.ts';
+import { makeReference } from './reference.ts';
+import { failedResult, type LeftOut, type Result } from './results.ts';
+import { findWorkload } from './workloads.ts';
 
 /** A workload's results, and who could not take part. */
 export interface WorkloadRun {
@@ -15,30 +11,21 @@ export interface WorkloadRun {
   readonly differences: readonly string[];
 }
 
-/** Describes the browser and its adapter, and measures what that can do. */
-export async function examine(): Promise<{ machine: Machine; limits: Limits }> {
-  using device = await requestDevice({ powerPreference: 'high-performance' });
-  const limits = await measureLimits(device.gpu);
-  const machine: Machine = {
-    runtime: navigator.userAgent,
-    platform: navigator.platform,
-    processor: null,
-    cores: navigator.hardwareConcurrency,
-    adapter: device.describe(),
-    isSoftware: device.info.software,
-  };
-  return { machine, limits };
-}
+/** Makes a peer ready to take part. */
+export type OpenContender = (name: PeerName) => Promise<Contender>;
 
 /**
- * Runs one workload on peers in turn, each in a frame of its own that stays open meanwhile.
+ * Runs one workload on peers in turn.
  *
+ * @param open - Loads a peer, into a realm of its own where there are such.
+ * @param report - Gets a line for everything that happens.
  * @throws {Error} if the workload is unknown or has no reference.
  */
 export async function runWorkload(
   name: string,
   peers: readonly PeerName[],
   effort: Effort,
+  open: OpenContender,
   report: (text: string) => void,
 ): Promise<WorkloadRun> {
   const workload = findWorkload(name);
@@ -49,7 +36,7 @@ export async function runWorkload(
   const leftOut: LeftOut[] = [];
   for (const peer of peers) {
     try {
-      const contender = await openFrame(peer);
+      const contender = await open(peer);
       const reason = contender.peer.lacks(workload);
       if (reason === undefined) {
         contenders.push(contender);
