@@ -25,7 +25,8 @@ export function residentLimits(
   limits: PlanLimits,
   { flops }: { readonly flops: number },
 ): PlanLimits {
-  const wanted = kindOf(limits) === 'narrow' ? 4 : flops > 1e5 ? 256 : 64;
+  const wanted =
+    kindOf(limits) === 'narrow' ? Math.max(4, limits.laneWidth) : flops > 1e5 ? 256 : 64;
   const most = Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX);
   return { ...limits, hasSubgroups: false, residentLanes: Math.min(wanted, most) };
 }

@@ -17,7 +17,7 @@ register();
 const { extractSoftwareAdapter } = await import('../../src/device/software-package.ts');
 const { bundleModule } = await import('../support/bundle.ts');
 
-const limitMs = 240_000;
+const limitMs = 480_000;
 const folder = fileURLToPath(new URL('.', import.meta.url));
 const denoPath = createRequire(import.meta.url).resolve('deno/bin.cjs');
 
