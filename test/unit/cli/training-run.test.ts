@@ -123,4 +123,4 @@ it('leaves the old checkpoint or the new one after kill -9 during a save', async
     const left = (await readdir(folder)).filter(isTemporary);
     await Promise.all(left.map((name) => rm(inFolder(name))));
   }
-});
+}, 60_000);
