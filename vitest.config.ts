@@ -11,7 +11,7 @@ interface Tier {
 const tiers: readonly Tier[] = [
   { name: 'unit', testTimeoutMs: 20_000, maxWorkers: 2 },
   { name: 'device', testTimeoutMs: 120_000, maxWorkers: 2 },
-  { name: 'browser', testTimeoutMs: 180_000, maxWorkers: 1 },
+  { name: 'browser', testTimeoutMs: 600_000, maxWorkers: 1 },
   { name: 'parity', testTimeoutMs: 120_000, maxWorkers: 2 },
   { name: 'package', testTimeoutMs: 120_000, maxWorkers: 1 },
 ];

@@ -5,6 +5,8 @@ import { browserFlags, findBrowser } from '../../src/cli/chromium.ts';
 export async function launchChrome(extraArguments: readonly string[] = []): Promise<Browser> {
   const { executable, environment, headlessShell } = await findBrowser(puppeteer);
   return puppeteer.launch({
+    // All shared cases are one call; a software adapter takes minutes for them.
+    protocolTimeout: 600_000,
     executablePath: executable,
     headless: headlessShell ? 'shell' : true,
     env: { ...process.env, ...environment },

@@ -22,6 +22,8 @@ export async function launchFirefox(executablePath: string): Promise<Browser> {
   const files = await extractSoftwareAdapter();
   const libraries = [files.folder, process.env.LD_LIBRARY_PATH].filter(Boolean).join(delimiter);
   return puppeteer.launch({
+    // All shared cases are one call; a software adapter takes minutes for them.
+    protocolTimeout: 600_000,
     browser: 'firefox',
     executablePath,
     headless: true,
