@@ -68,7 +68,7 @@ export async function fight(
   const outcome = !(ratio <= winningRatio) ? 'slower' : isSlowToBuild ? 'slow to build' : 'better';
   const account =
     `${formatMs(ms)} against ${formatMs(otherMs)}, ratio ${ratio.toFixed(2)}` +
-    `${outcome === 'slow to build' ? `; ${(longerMs / 1000).toFixed(1)} s longer to build` : ''}`;
+    `${outcome === 'slow to build' ? `; ${formatMs(longerMs)} longer to build` : ''}`;
   return { outcome, ms, otherMs, account };
 }
 

@@ -77,7 +77,7 @@ describe('the search for a shape', () => {
       if (width === 64) continue;
       expect(reports[0]).toMatchObject({
         outcome: 'slow to build',
-        reason: '8.00 ms against 10.00 ms, ratio 0.80; 2.1 s longer to build',
+        reason: '8.00 ms against 10.00 ms, ratio 0.80; 2100 ms longer to build',
       });
     }
     const arena = new FakeArena(times, { buildMs: { 64: 2100 } });
