@@ -74,6 +74,12 @@ export function defineLaunch<
   return cell === undefined ? common : { ...common, cell };
 }
 
+/** The launch with other places for its bindings. */
+export function mapBindings<V, W>(launch: TypedLaunch<V>, map: (view: V) => W): TypedLaunch<W> {
+  const entries = Object.entries(launch.bindings).map(([name, view]) => [name, map(view)] as const);
+  return { ...launch, bindings: Object.fromEntries(entries) };
+}
+
 function constantsOfCell(
   where: string,
   kernel: KernelDescription,

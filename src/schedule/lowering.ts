@@ -19,7 +19,8 @@ import { WeightPacker } from './weight-packer.ts';
 
 const ALIGNMENT_BYTES = 256;
 
-function alignBytes(bytes: number): number {
+/** Room for so many bytes: what follows begins where a binding may. */
+export function alignBytes(bytes: number): number {
   return Math.ceil(bytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
 }
 

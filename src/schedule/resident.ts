@@ -1,7 +1,9 @@
 import type { PlanLimits } from '../graph/operator.ts';
+import { mapBindings } from '../kernels/launch.ts';
 import { isNarrow } from '../ops/matmul-shape.ts';
 import { measurePlan } from './explain.ts';
-import type { BufferView, Launch, Plan, PlanBuffer, PlanContent } from './plan.ts';
+import { alignBytes } from './lowering.ts';
+import type { BufferView, Plan, PlanBuffer, PlanContent } from './plan.ts';
 
 /**
  * What one workgroup does in a second, and the seconds that a dispatch costs. Measured on SwiftShader for narrow
@@ -21,10 +23,7 @@ function kindOf(limits: PlanLimits): 'narrow' | 'wide' {
 }
 
 /** The limits under which a plan is made that one workgroup is to run. */
-export function residentLimits(
-  limits: PlanLimits,
-  { flops }: { readonly flops: number },
-): PlanLimits {
+export function residentLimits(limits: PlanLimits, flops: number): PlanLimits {
   const wanted =
     kindOf(limits) === 'narrow' ? Math.max(4, limits.laneWidth) : flops > 1e5 ? 256 : 64;
   const most = Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX);
@@ -87,7 +86,7 @@ export function mergeBuffers(plan: Plan): Plan {
       continue;
     }
     places.set(index, { buffer: 0, offsetBytes: bytes });
-    const room = Math.ceil(buffer.bytes / 256) * 256;
+    const room = alignBytes(buffer.bytes);
     const { content } = buffer;
     if (content) contents.push({ offsetBytes: bytes, bytes: room, content });
     bytes += room;
@@ -102,17 +101,11 @@ export function mergeBuffers(plan: Plan): Plan {
     const place = places.get(view.buffer) ?? { buffer: 0, offsetBytes: 0 };
     return { ...view, buffer: place.buffer, offsetBytes: place.offsetBytes + view.offsetBytes };
   };
-  const moveLaunch = (launch: Launch): Launch => ({
-    ...launch,
-    bindings: Object.fromEntries(
-      Object.entries(launch.bindings).map(([name, view]) => [name, move(view)]),
-    ),
-  });
   return {
     ...plan,
     buffers: [merged, ...kept],
-    prologue: plan.prologue.map(moveLaunch),
-    launches: plan.launches.map(moveLaunch),
+    prologue: plan.prologue.map((launch) => mapBindings(launch, move)),
+    launches: plan.launches.map((launch) => mapBindings(launch, move)),
     tensors: new Map(
       [...plan.tensors].map(([name, tensor]) => [name, { ...tensor, view: move(tensor.view) }]),
     ),

@@ -2,7 +2,7 @@ import { OptionError } from '../errors.ts';
 import type { Storage, View } from '../graph/operator.ts';
 import { inputSource, sourceName } from '../graph/sources.ts';
 import { type GraphNode, type SymbolicTensor, sortNodes } from '../graph/tensor.ts';
-import type { TypedLaunch } from '../kernels/launch.ts';
+import { mapBindings, type TypedLaunch } from '../kernels/launch.ts';
 import { launchStridedCopy } from '../ops/copy-strided.ts';
 import { groupRecurrences } from '../ops/recurrence-group.ts';
 import { measurePlan } from './explain.ts';
@@ -29,9 +29,7 @@ export function schedule(program: Program, options: ScheduleOptions): Plan {
   const plan = scheduleLaunches(program, options);
   const isAsked = strategy === 'resident';
   // Asking for recurrences launch by launch, of any kind or none, asks for launches.
-  if (!isAsked && (strategy !== undefined || keepsAll || limits.residentLanes !== undefined)) {
-    return plan;
-  }
+  if (!isAsked && (strategy !== undefined || keepsAll)) return plan;
   const reason = isAsked ? 'asked for' : preferResident(plan, limits);
   if (reason === undefined) return plan;
   const resident = scheduleResident(program, options, measurePlan(plan).flops, reason);
@@ -52,7 +50,7 @@ function scheduleResident(
   flops: number,
   reason: string,
 ): Plan | string {
-  const limits = residentLimits(options.limits, { flops });
+  const limits = residentLimits(options.limits, flops);
   const plan = mergeBuffers(scheduleLaunches(program, { ...options, limits }));
   const obstacle = findResidentObstacle(plan, limits);
   if (obstacle !== undefined) return obstacle;
@@ -167,12 +165,7 @@ function finishPlan(
     bytes: view.bytes,
     ...(view.strides && { strides: view.strides }),
   });
-  const resolveLaunch = (launch: TypedLaunch<View>): Launch => ({
-    ...launch,
-    bindings: Object.fromEntries(
-      Object.entries(launch.bindings).map(([name, view]) => [name, resolve(view)]),
-    ),
-  });
+  const resolveLaunch = (launch: TypedLaunch<View>): Launch => mapBindings(launch, resolve);
   const tensors = new Map<string, PlanTensor>();
   for (const [name, tensor] of named) {
     const view = resolve(builder.view(tensor));

@@ -9,10 +9,9 @@ import {
   valueAndGrad,
 } from '@jax-js/jax';
 import {
+  type Batch,
   firstToken,
   learningRate,
-  makeBatches,
-  makeInput,
   makeWeights,
   type Weight,
   type Weights,
@@ -20,6 +19,7 @@ import {
 import type { Peer, Session } from '../../peer.ts';
 import type { Workload } from '../../workloads.ts';
 import manifest from '../package.json' with { type: 'json' };
+import { type SessionKinds, startWith } from './start-session.ts';
 
 type Layer = { ih: np.Array; hh: np.Array; biasIh: np.Array; biasHh: np.Array };
 type Parameters = { layers: Layer[]; head: { weight: np.Array; bias: np.Array }[] };
@@ -44,21 +44,17 @@ export function makeJax(device: Device): Peer {
       return {
         version: manifest.dependencies['@jax-js/jax'],
         device,
-        start: startFor(workload, weights),
+        start: startWith(kinds, workload, weights),
       };
     },
   };
 }
 
-function startFor(workload: Workload, weights: Weights): () => Promise<Session> {
-  if (workload.kind === 'training') {
-    const batches = makeBatches(workload);
-    return () => Promise.resolve(startTraining(workload, weights, batches));
-  }
-  if (workload.kind === 'sampling') return () => Promise.resolve(startSampling(workload, weights));
-  const input = makeInput(workload);
-  return () => Promise.resolve(startInference(workload, weights, input));
-}
+const kinds: SessionKinds = {
+  training: startTraining,
+  sampling: startSampling,
+  inference: startInference,
+};
 
 function upload({ layers, head }: Weights): Parameters {
   const put = ({ values, shape }: Weight): np.Array => np.array(values, { shape: [...shape] });
@@ -133,11 +129,7 @@ function lossOf(workload: Workload, { layers, head }: Parameters, x: np.Array, y
     .mul(-1 / rows);
 }
 
-function startTraining(
-  workload: Workload,
-  weights: Weights,
-  batches: ReturnType<typeof makeBatches>,
-): Session {
+function startTraining(workload: Workload, weights: Weights, batches: readonly Batch[]): Session {
   const { steps, batch, inputSize } = workload;
   const oneHot = (tokens: Int32Array<ArrayBuffer>): np.Array =>
     nn.oneHot(np.array(tokens, { shape: [steps, batch], dtype: np.int32 }), inputSize);

@@ -1,9 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import {
+  type Batch,
   firstToken,
   learningRate,
-  makeBatches,
-  makeInput,
   makeWeights,
   type Weight,
   type Weights,
@@ -11,6 +10,7 @@ import {
 import type { Peer, Session } from '../../peer.ts';
 import type { Workload } from '../../workloads.ts';
 import manifest from '../package.json' with { type: 'json' };
+import { type SessionKinds, startWith } from './start-session.ts';
 
 /** How TensorFlow.js's backends are called. */
 export type Backend = 'webgpu' | 'webgl' | 'wasm';
@@ -50,21 +50,17 @@ export function makeTfjs(backend: Backend): Peer {
       return {
         version: manifest.dependencies['@tensorflow/tfjs'],
         device: backend,
-        start: startFor(workload, makeWeights(workload)),
+        start: startWith(kinds, workload, makeWeights(workload)),
       };
     },
   };
 }
 
-function startFor(workload: Workload, weights: Weights): () => Promise<Session> {
-  if (workload.kind === 'training') {
-    const batches = makeBatches(workload);
-    return () => Promise.resolve(startTraining(workload, weights, batches));
-  }
-  if (workload.kind === 'sampling') return () => Promise.resolve(startSampling(workload, weights));
-  const input = makeInput(workload);
-  return () => Promise.resolve(startInference(workload, weights, input));
-}
+const kinds: SessionKinds = {
+  training: startTraining,
+  sampling: startSampling,
+  inference: startInference,
+};
 
 function upload({ layers, head }: Weights): Network {
   const put = ({ values, shape }: Weight): tf.Variable =>
@@ -128,11 +124,7 @@ function runLayers(
   return input;
 }
 
-function startTraining(
-  workload: Workload,
-  weights: Weights,
-  batches: ReturnType<typeof makeBatches>,
-): Session {
+function startTraining(workload: Workload, weights: Weights, batches: readonly Batch[]): Session {
   const { steps, batch, inputSize } = workload;
   // Made on the host: on the webgpu backend, what oneHot() gives is wrong once it is made float.
   const oneHot = (tokens: Int32Array): tf.Tensor2D => {

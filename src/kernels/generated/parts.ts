@@ -174,6 +174,11 @@ const all_tiles: u32 = tracks * tiles;
 const hidden_quads: u32 = (hidden_size + 3u) / 4u;
 const has_tail: bool = hidden_size % 4u != 0u;
 
+// What a track has of four; chosen without an index, for which a compiler would copy the uniform.
+fn of_track(track: u32, first: vec4u, second: vec4u, third: vec4u, fourth: vec4u) -> vec4u {
+  return select(select(first, second, track == 1u), select(third, fourth, track == 3u), track > 1u);
+}
+
 // Time of a position in processing order.
 fn time_of(position: u32, runs_reverse: bool) -> u32 {
   return select(position, steps - 1u - position, runs_reverse);

@@ -173,10 +173,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   var source = span.source_0;
   var place = span.place_0;
   if (tracks > 1u) { // static
-    let z = group.z;
-    walk = select(select(walk, span.walk_1, z == 1u), select(span.walk_2, span.walk_3, z == 3u), z > 1u);
-    source = select(select(source, span.source_1, z == 1u), select(span.source_2, span.source_3, z == 3u), z > 1u);
-    place = select(select(place, span.place_1, z == 1u), select(span.place_2, span.place_3, z == 3u), z > 1u);
+    walk = of_track(group.z, walk, span.walk_1, span.walk_2, span.walk_3);
+    source = of_track(group.z, source, span.source_1, span.source_2, span.source_3);
+    place = of_track(group.z, place, span.place_1, span.place_2, span.place_3);
   }
   let runs_reverse = walk.w == 1u;
 
