@@ -24,6 +24,7 @@ export {
   type PackedLayout,
   type PlanLimits,
   type PlanStrategy,
+  type Precision,
   planStrategies,
   type ReferenceContext,
   type Storage,
@@ -129,6 +130,7 @@ export type {
   StepDetails,
 } from './training/engine.ts';
 export { initializeParameters } from './training/initialize.ts';
+export type { LossScaleOptions, LossScaleState } from './training/loss-scale.ts';
 export { Network, type ShapedArray } from './training/network.ts';
 export type { Optimizer, OptimizerViews, UpdatePosition } from './training/optimizer.ts';
 export { type AdamOptions, adam, adamw } from './training/optimizer-adam.ts';

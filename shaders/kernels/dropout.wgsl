@@ -5,6 +5,7 @@
 // `first` on, 64 threads a workgroup.
 // Layouts: x, y [end] and more, of which [first, end) is computed. An element stays where the upper 24 bits
 // of its word are at least `threshold`, rate·2^24. FLOPs about 50 integer operations per element; bytes 8·(end - first).
+//! join lib/half
 //! join lib/random
 //! join lib/training-state
 
@@ -16,9 +17,14 @@ struct DropoutOptions {
   scale: f32,
 }
 
+const x_is_half: bool = false; // specialize
+const y_is_half: bool = false; // specialize
+alias x_number = f32; // f16: x_is_half
+alias y_number = f32; // f16: y_is_half
+
 @group(0) @binding(0) var<storage, read> state: TrainingState;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<x_number>;
+@group(0) @binding(2) var<storage, read_write> y: array<y_number>;
 @group(0) @binding(3) var<uniform> options: DropoutOptions;
 
 @compute @workgroup_size(64)
@@ -32,7 +38,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   for (var word = 0u; word < 4u; word++) { // unroll
     let index = 4u * block + word;
     if (index >= options.first && index < options.end) {
-      y[index] = select(0.0, x[index] * options.scale, (words[word] >> 8u) >= options.threshold);
+      var value = select(0.0, f32(x[index]) * options.scale, (words[word] >> 8u) >= options.threshold);
+      if (y_is_half) { // static
+        value = to_half_range(value);
+      }
+      y[index] = y_number(value);
     }
   }
 }

@@ -6,7 +6,7 @@
 // A thread holds rows × columns sums in registers and walks its part of k, four terms at a time: one
 // addition to a sum per four products keeps loop-carried values few, and rounds less.
 // Layouts: a [m, k], or [k, m] where transposes_a; b [k, n], or [n, k] where transposes_b; c [m, n];
-//   bias [n]; column_sums [m]. Offsets and strides in floats. Sizes are uniforms, so that products of
+//   bias [n]; column_sums [m]. Offsets and strides in numbers: a, b and c may be f16. Sizes are uniforms, so that products of
 //   different sizes share a pipeline; `has_tail` says that a part of k may be no multiple of four.
 // FLOPs 2·m·n·k. Loads per thread and four k: 4·columns + 4·rows, or 4·columns + rows where `spreads`.
 //
@@ -16,6 +16,7 @@
 //   stages  A and B pass through workgroup memory, `stage_k` terms at a time, two barriers each: GPUs
 //           with 64 and more lanes read each number from memory once per workgroup, coalesced.
 // Neighbouring lanes take neighbouring columns: b and c are coalesced in all of them.
+//! join lib/half
 //! join lib/quads
 
 struct MatmulShape {
@@ -44,16 +45,22 @@ const has_tail: bool = true; // specialize
 const sums_columns: bool = false; // specialize
 const spreads: bool = false; // specialize
 const stage_k: u32 = 0u; // specialize
+const a_is_half: bool = false; // specialize
+const b_is_half: bool = false; // specialize
+const c_is_half: bool = false; // specialize
+alias a_number = f32; // f16: a_is_half
+alias b_number = f32; // f16: b_is_half
+alias c_number = f32; // f16: c_is_half
 
 const quads = (rows + 3u) / 4u;
 const tile_m = lanes_m * rows;
 const tile_n = lanes_n * columns;
 
 @group(0) @binding(0) var<uniform> shape: MatmulShape;
-@group(0) @binding(1) var<storage, read> a: array<f32>;
-@group(0) @binding(2) var<storage, read> b: array<f32>;
+@group(0) @binding(1) var<storage, read> a: array<a_number>;
+@group(0) @binding(2) var<storage, read> b: array<b_number>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read_write> c: array<f32>;
+@group(0) @binding(4) var<storage, read_write> c: array<c_number>;
 @group(0) @binding(5) var<storage, read_write> column_sums: array<f32>;
 
 var<workgroup> a_stage: array<f32, max(stage_k, 1u) * tile_m>;
@@ -63,16 +70,16 @@ var<workgroup> b_stage: array<f32, max(stage_k, 1u) * tile_n>;
 fn a_at(row: u32, i: u32, end: u32) -> f32 {
   let at = select(row * shape.a_stride + i, i * shape.a_stride + row, transposes_a);
   if (has_tail) { // static
-    return select(0.0, a[shape.a_offset + at], i < end);
+    return select(0.0, f32(a[shape.a_offset + at]), i < end);
   } else {
-    return a[shape.a_offset + at];
+    return f32(a[shape.a_offset + at]);
   }
 }
 
 fn b_at(i: u32, column: u32) -> f32 {
   // Terms behind the last are multiplied by zero; repeating the last one keeps them finite.
   let term = select(i, min(i, shape.k - 1u), has_tail);
-  return b[shape.b_offset + select(term * shape.b_stride + column, column * shape.b_stride + term, transposes_b)];
+  return f32(b[shape.b_offset + select(term * shape.b_stride + column, column * shape.b_stride + term, transposes_b)]);
 }
 
 @compute @workgroup_size(lanes_n, lanes_m)
@@ -179,7 +186,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
       if (shape.has_bias == 1u) {
         value += bias[to_column];
       }
-      c[part_begin + shape.c_offset + to_row * shape.c_stride + to_column] = value;
+      if (c_is_half) { // static
+        value = to_half_range(value);
+      }
+      c[part_begin + shape.c_offset + to_row * shape.c_stride + to_column] = c_number(value);
     }
   }
   if (sums_columns && first_column == 0u) {

@@ -35,8 +35,8 @@ fn main(@builtin(global_invocation_id) thread: vec3u, @builtin(num_workgroups) g
     return;
   }
   let rate = state.learning_rate;
-  let step_size = rate / missing_weight(f32(state.step) * options.mean_log_decay);
-  let correction = inverseSqrt(missing_weight(f32(state.step) * options.variance_log_decay));
+  let step_size = rate / missing_weight(f32(state.step - state.skipped_steps) * options.mean_log_decay);
+  let correction = inverseSqrt(missing_weight(f32(state.step - state.skipped_steps) * options.variance_log_decay));
   for (var index = thread.x; index < vector_count; index += groups.x * threads) {
     var value = parameters[index];
     var gradient = gradients[index] * state.gradient_scale;

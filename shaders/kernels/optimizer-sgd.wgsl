@@ -39,7 +39,7 @@ fn main(@builtin(global_invocation_id) thread: vec3u, @builtin(num_workgroups) g
     gradient += options.weight_decay * value;
     if (has_momentum) {
       var buffer = gradient;
-      if (state.step > 1u) {
+      if (state.step - state.skipped_steps > 1u) {
         buffer = options.momentum * momentum_buffer[index] + options.kept * gradient;
       }
       momentum_buffer[index] = buffer;

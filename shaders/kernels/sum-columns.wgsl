@@ -9,10 +9,12 @@ const rows: u32 = 4u; // specialize
 const columns: u32 = 4u; // specialize
 const segments: u32 = 1u; // specialize
 const factor: f32 = 1.0; // specialize
+const x_is_half: bool = false; // specialize
+alias x_number = f32; // f16: x_is_half
 
 const segment_rows: u32 = (rows + segments - 1u) / segments;
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<x_number>;
 @group(0) @binding(1) var<storage, read_write> output: array<f32>;
 
 @compute @workgroup_size(64)
@@ -27,7 +29,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let column = index % columns;
   var sum = 0.0;
   for (var row = first_row; row < end_row; row++) {
-    sum += x[row * columns + column];
+    sum += f32(x[row * columns + column]);
   }
   output[index] = sum * factor;
 }

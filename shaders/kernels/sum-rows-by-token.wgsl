@@ -9,10 +9,12 @@
 const table_rows: u32 = 4u; // specialize
 const width: u32 = 8u; // specialize
 const transposes_table: bool = false; // specialize
+const d_output_is_half: bool = false; // specialize
+alias d_output_number = f32; // f16: d_output_is_half
 
 @group(0) @binding(0) var<storage, read> starts: array<u32>;
 @group(0) @binding(1) var<storage, read> order: array<u32>;
-@group(0) @binding(2) var<storage, read> d_output: array<f32>;
+@group(0) @binding(2) var<storage, read> d_output: array<d_output_number>;
 @group(0) @binding(3) var<storage, read_write> d_table: array<f32>;
 
 @compute @workgroup_size(64)
@@ -27,7 +29,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   var sum = 0.0;
   let end = starts[token + 1u];
   for (var i = starts[token]; i < end; i++) {
-    sum += d_output[order[i] * width + column];
+    sum += f32(d_output[order[i] * width + column]);
   }
   d_table[select(index, column * table_rows + token, transposes_table)] = sum;
 }

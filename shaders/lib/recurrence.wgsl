@@ -5,6 +5,11 @@
 //
 // A track is one recurrence of those that share a dispatch: a direction, or a layer. The grid's z says which
 // of the span's tracks a workgroup works on; sizes and cell are the same for all.
+//
+// In half precision weights, states, saved values and gate gradients are stored as f16. h, the first state, takes
+// one number; the states behind it add up over time, where rounding would swallow small changes, and take two:
+// the value and what rounding it has left.
+//! join lib/half
 
 const steps: u32 = 16u; // specialize
 const batch: u32 = 4u; // specialize
@@ -18,6 +23,9 @@ const stages: bool = false; // specialize
 const y_origin: u32 = 64u; // specialize
 const section_size: u32 = 576u; // specialize
 const tracks: u32 = 1u; // specialize
+const is_half: bool = false; // specialize
+alias number = f32; // f16: is_half
+alias quad = vec4f; // f16: is_half
 
 const row_size: u32 = batch * hidden_size;
 // Weights are packed by tiles of units, so that every index but the tile's is known to be in bounds:
@@ -31,6 +39,40 @@ const has_tail: bool = hidden_size % 4u != 0u;
 // What a track has of four; chosen without an index, for which a compiler would copy the uniform.
 fn of_track(track: u32, first: vec4u, second: vec4u, third: vec4u, fourth: vec4u) -> vec4u {
   return select(select(first, second, track == 1u), select(third, fourth, track == 3u), track > 1u);
+}
+
+// Where number `at` of a state's section lies in the history of a track that begins at `origin`.
+fn state_place(origin: u32, s: u32, at: u32) -> u32 {
+  if (is_half) { // static
+    return origin + select((2u * s - 1u) * section_size + 2u * at, at, s == 0u);
+  } else {
+    return origin + s * section_size + at;
+  }
+}
+
+// Where the section of the vector behind a phase begins.
+fn vector_begin_of(phase: u32) -> u32 {
+  return (select(states, 2u * states - 1u, is_half) + phase) * section_size;
+}
+
+fn to_number(value: f32) -> number {
+  if (is_half) { // static
+    return number(to_half_range(value));
+  } else {
+    return number(value);
+  }
+}
+
+// A number of a state out of the history.
+fn state_of(origin: u32, s: u32, at: u32) -> f32 {
+  let place = state_place(origin, s, at);
+  if (is_half) { // static
+    // Behind a number of h lies the next one, not its rest.
+    if (s > 0u) {
+      return f32(history[place]) + f32(history[place + 1u]);
+    }
+  }
+  return f32(history[place]);
 }
 
 // Time of a position in processing order.

@@ -90,6 +90,7 @@ export function buildTraining({ settings, source, prompt, vocabulary: stored }: 
     seed: settings.seed,
     ...(settings.clipNorm > 0 && { clipNorm: settings.clipNorm }),
     ...(settings.strategy && { strategy: settings.strategy }),
+    ...(settings.precision && { precision: settings.precision }),
     stored: { settings, text: { path, name, sha256 }, prompt } satisfies StoredRun,
   };
 }

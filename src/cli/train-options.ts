@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { cells } from '../cells/registry.ts';
-import { type PlanStrategy, planStrategies } from '../graph/operator.ts';
+import { type PlanStrategy, type Precision, planStrategies } from '../graph/operator.ts';
 import { optimizers } from '../training/optimizers.ts';
 import {
   parseCount,
@@ -42,6 +42,7 @@ export interface TrainFlags {
   readonly seed: number;
   readonly device?: DeviceChoice;
   readonly strategy?: PlanStrategy;
+  readonly precision?: Precision;
   readonly checkpoint?: string;
   readonly saveEvery?: number;
   readonly resume?: string;
@@ -157,6 +158,10 @@ function makeOptions(): Option[] {
       'Device:',
       makeDeviceOption(),
       new Option('--strategy <name>', 'force how a step runs').choices([...planStrategies]),
+      new Option(
+        '--precision <name>',
+        'how weights and activations are stored; f16 needs shader-f16 (default: f32)',
+      ).choices(['f32', 'f16']),
       number('--validate <n>', 'repeat every nth step on the reference, compare', parseCount),
       new Option('--explain', 'print the plan of a training step'),
       makeTuningOption(),
@@ -192,7 +197,16 @@ export function listGivenSettings(command: Command): string[] {
   const settings = new Set([
     ...['batch', 'sequence', 'heldOut', 'stateful', 'cell', 'hidden', 'layers', 'embedding'],
     ...['dropout', 'forgetBias', 'recurrentInitializer', 'optimizer', 'learningRate', 'momentum'],
-    ...['weightDecay', 'schedule', 'scheduleSteps', 'warmUp', 'clipNorm', 'seed', 'strategy'],
+    ...[
+      'weightDecay',
+      'schedule',
+      'scheduleSteps',
+      'warmUp',
+      'clipNorm',
+      'seed',
+      'strategy',
+      'precision',
+    ],
     ...cellOptionNames.keys(),
   ]);
   return [...settings].filter((name) => command.getOptionValueSource(name) === 'cli');
@@ -210,7 +224,7 @@ export function readSettings(
   );
   const isAdam = flags.optimizer.startsWith('adam');
   const learningRate = flags.learningRate ?? (isAdam ? adamLearningRate : undefined);
-  const { forgetBias, recurrentInitializer, momentum, weightDecay, strategy } = flags;
+  const { forgetBias, recurrentInitializer, momentum, weightDecay, strategy, precision } = flags;
   return {
     batch: flags.batch,
     sequence: flags.sequence,
@@ -234,5 +248,6 @@ export function readSettings(
     clipNorm: flags.clipNorm,
     seed: flags.seed,
     ...(strategy !== undefined && { strategy }),
+    ...(precision !== undefined && { precision }),
   };
 }

@@ -1,6 +1,6 @@
 import { type CellName, cells } from '../cells/registry.ts';
 import { FileFormatError } from '../errors.ts';
-import type { PlanStrategy } from '../graph/operator.ts';
+import type { PlanStrategy, Precision } from '../graph/operator.ts';
 import { dropout, embedding, linear, oneHot } from '../layers/basic.ts';
 import { type Model, sequential } from '../layers/model.ts';
 import { recurrent } from '../layers/recurrent.ts';
@@ -44,6 +44,8 @@ export interface TrainSettings {
   readonly clipNorm: number;
   readonly seed: number;
   readonly strategy?: PlanStrategy;
+  /** Absent: f32. */
+  readonly precision?: Precision;
 }
 
 /** What the command line stores in a checkpoint beside what the library does. */

@@ -74,6 +74,7 @@ function describeRun(
     `training    batch ${settings.batch} × ${settings.sequence} time steps, ${settings.optimizer}` +
       `${settings.learningRate === undefined ? '' : ` ${settings.learningRate}`}, ` +
       `${settings.schedule} schedule, seed ${settings.seed}` +
+      `${settings.precision ? `, ${settings.precision}` : ''}` +
       `${checkpoint ? `, resumed after step ${trainer.step}` : ''}`,
   ].join('\n');
 }
@@ -88,6 +89,7 @@ class Session {
   #savedStep = -1;
   #trainingMs = 0;
   #losses: number[] = [];
+  #skippedSteps = 0;
 
   constructor(job: TrainingJob, run: PreparedRun, trainer: Trainer) {
     this.#job = job;
@@ -146,6 +148,7 @@ class Session {
           signal,
         })) {
           this.#losses.push(progress.loss);
+          if (progress.skipped) this.#skippedSteps += 1;
           this.#display.update(progress);
         }
       } finally {
@@ -192,6 +195,11 @@ class Session {
         `${formatCount((1000 * tokens) / this.#trainingMs)} tok/s on ${this.#job.open.description}`,
       `train loss  ${loss.toFixed(3)} nats per character (mean of the last ${recent.length} steps)`,
     ];
+    if (settings.precision === 'f16') {
+      lines.push(
+        `precision   f16; ${this.#skippedSteps} steps changed nothing, as their gradients overflowed`,
+      );
+    }
     if (settings.heldOut > 0) {
       const heldOut = await trainer.evaluate({ batches: evaluationBatches });
       lines.push(

@@ -1,4 +1,5 @@
 import { DeviceError, OptionError, ShapeError } from '../errors.ts';
+import { halfBytes, widenFloat16 } from '../float16.ts';
 import type { Plan, PlanTensor } from '../schedule/plan.ts';
 import type { DeviceCore } from './core.ts';
 import { encodeCommands } from './encode.ts';
@@ -16,7 +17,7 @@ export interface ExecutableParts {
   readonly replay: Replay;
 }
 
-/** Contents of a tensor: `Float32Array` for f32, `Int32Array` for i32. */
+/** Contents of a tensor: `Float32Array` for f32 and f16, `Int32Array` for i32. */
 export type ReadbackArray = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer>;
 
 /**
@@ -93,11 +94,14 @@ export class Executable {
   async read(name: string): Promise<ReadbackArray> {
     this.#assertUsable(`read '${name}'`);
     const tensor = this.#tensor(name);
+    const elements = countElements(tensor);
+    const isHalf = tensor.dtype === 'f16';
     const { buffer } = await this.#parts.ring.download(
       this.#buffer(tensor),
       tensor.view.offsetBytes,
-      countElements(tensor) * 4,
+      isHalf ? halfBytes(elements) : 4 * elements,
     );
+    if (isHalf) return Float32Array.from(new Uint16Array(buffer, 0, elements), widenFloat16);
     return tensor.dtype === 'f32' ? new Float32Array(buffer) : new Int32Array(buffer);
   }
 

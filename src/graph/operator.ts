@@ -23,7 +23,12 @@ export interface View {
    * neighbours along each index of the binding's nested arrays, then between the numbers of an element.
    */
   readonly strides?: readonly number[];
+  /** Whether its numbers are f16. */
+  readonly isHalf?: boolean;
 }
+
+/** How weights, activations and their gradients are stored. Arithmetic is float32 in both. */
+export type Precision = 'f32' | 'f16';
 
 /** Memory that a plan will need: an allocation with a lifetime, or a shared buffer named by `key`. */
 export interface Storage {
@@ -67,6 +72,8 @@ export interface PlanLimits {
   readonly hasSubgroups: boolean;
   /** Set where one workgroup of so many threads is to run the whole plan. */
   readonly residentLanes?: number;
+  /** Whether shaders may store half precision: the feature `shader-f16`. */
+  readonly hasF16: boolean;
 }
 
 /**
@@ -101,14 +108,21 @@ export interface GatheredRows {
 /** What an operator's lowering may ask of the scheduler. */
 export interface Lowering {
   readonly limits: PlanLimits;
-  /** Where an input, or an output defined earlier, lies. */
+  readonly precision: Precision;
+  /** Where an input, or an output defined earlier, lies in 32-bit numbers. */
   view(tensor: SymbolicTensor): View;
+  /** Like {@link view}, for launches that read f16 as well: {@link View.isHalf} says what they get. */
+  stored(tensor: SymbolicTensor): View;
   /** Memory for an output: the place its consumer asked for, else a fresh allocation. */
   output(tensor: SymbolicTensor): View;
   /** Asks for a tensor to be computed into a given place, before its operator is lowered. */
   place(tensor: SymbolicTensor, view: View): void;
   /** The place that was asked for with {@link place}. */
   placement(tensor: SymbolicTensor): View | undefined;
+  /** Like {@link output}, for launches that write f16 as well: f16 where asked for and every reader takes it. */
+  storedOutput(tensor: SymbolicTensor): View;
+  /** Like {@link storedOutput}, f16 whatever the readers take; `numbers` where it is not the tensor's size. */
+  halfOutput(tensor: SymbolicTensor, numbers?: number): View;
   /** Places an output inside memory that holds it already (views, in-place results). */
   define(tensor: SymbolicTensor, view: View): void;
   /** Says how a tensor can be read without being built; `build` emits its launch if somebody needs its view. */
@@ -153,6 +167,8 @@ export interface NodeGroup {
  */
 export interface Operator<A> {
   readonly name: string;
+  /** Whether its launches take an input as f16; absent: none. */
+  readsHalf?(input: number, node: GraphNode<A>): boolean;
   /** Output types. @throws {ShapeError} naming `label`, what was got and what was expected. */
   infer(inputs: readonly TensorType[], attributes: A, label: string): readonly TensorType[];
   /**

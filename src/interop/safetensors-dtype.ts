@@ -1,4 +1,5 @@
 import { FileFormatError } from '../errors.ts';
+import { widenFloat16 } from '../float16.ts';
 
 /**
  * Element types by their name in the file: what holds them here, bytes per element, and the rank by
@@ -40,16 +41,6 @@ export interface NamedTensor {
 /** Whether `name` is an element type that this package reads and writes. */
 export function isTensorDtype(name: unknown): name is TensorDtype {
   return typeof name === 'string' && Object.hasOwn(DTYPES, name);
-}
-
-/** Value of an IEEE half-precision number given as its 16 bits. */
-function widenFloat16(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 0x1f) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
 /** Values of bfloat16 numbers given as their 16 bits: the upper half of a float32. */

@@ -99,10 +99,12 @@ export function assembleShader(assembly: Assembly): { code: string; module: Shad
   const module = new ShaderModule(files, assembly.constants);
   const entry = findEntry(module, (files[files.length - 1] as ShaderFile).path);
   const texts = new Map<Declaration, string>();
+  const directives = new Set<string>();
   const waiting = [entry, ...module.declarations.filter(isAlwaysKept)];
   for (let declaration = waiting.pop(); declaration; declaration = waiting.pop()) {
     if (texts.has(declaration)) continue;
-    const { text, uses } = expandDeclaration(module, declaration);
+    const { text, uses, directives: own } = expandDeclaration(module, declaration);
+    for (const directive of own) directives.add(directive);
     texts.set(declaration, text);
     for (const name of uses) waiting.push(module.find(name) as Declaration);
   }
@@ -110,10 +112,9 @@ export function assembleShader(assembly: Assembly): { code: string; module: Shad
   const body = kept.map((item) => texts.get(item)?.trim());
   // A part's directives come with it only where something of the part is used.
   const usedFiles = new Set(kept.map(({ file }) => file));
-  const directives = new Set(
-    module.declarations
-      .filter(({ kind, file }) => kind === 'directive' && usedFiles.has(file))
-      .map((item) => expandDeclaration(module, item).text.trim()),
-  );
+  for (const item of module.declarations) {
+    if (item.kind !== 'directive' || !usedFiles.has(item.file)) continue;
+    directives.add(expandDeclaration(module, item).text.trim());
+  }
   return { code: `${[...directives, ...body].join('\n')}\n`, module };
 }

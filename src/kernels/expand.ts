@@ -14,6 +14,8 @@ const assignment = /^(?:(?:[-+*/%&|^]|<<|>>)?=|\+\+|--)$/;
 export interface Expanded {
   readonly text: string;
   readonly uses: ReadonlySet<string>;
+  /** Directives without which it is no WGSL. */
+  readonly directives: ReadonlySet<string>;
 }
 
 /**
@@ -28,15 +30,16 @@ export function expandDeclaration(module: ShaderModule, declaration: Declaration
     const value = module.valueOf(name);
     if (value !== undefined && value.type !== 'array') {
       const text = `\nconst ${name}: ${specialized} = ${formatConstant(specialized, value.value)};`;
-      return { text, uses: new Set() };
+      return { text, uses: new Set(), directives: new Set() };
     }
   }
   const expander = new Expander(module, declaration);
-  return { text: expander.run(), uses: expander.uses };
+  return { text: expander.run(), uses: expander.uses, directives: expander.directives };
 }
 
 class Expander {
   readonly uses = new Set<string>();
+  readonly directives = new Set<string>();
   private readonly module: ShaderModule;
   private readonly declaration: Declaration;
   private readonly tokens: readonly Token[];
@@ -139,8 +142,11 @@ class Expander {
   }
 
   private plain(index: number, token: Token): number {
-    this.emit(token);
-    if (this.module.find(token.text) !== undefined) this.uses.add(token.text);
+    const declaration = this.module.find(token.text);
+    const stored = this.module.storedType(declaration);
+    if (stored?.isHalf) this.directives.add('enable f16;');
+    if (declaration !== undefined && !stored) this.uses.add(token.text);
+    this.output += token.before + (stored?.text ?? token.text);
     return index + 1;
   }
 
@@ -184,8 +190,7 @@ class Expander {
       );
     }
     if (this.declaration.kind !== 'fn') return this.plain(index, token);
-    const template = this.at(index + 1).text === '<';
-    const nameAt = template ? index + 4 : index + 1;
+    const nameAt = this.at(index + 1).text === '<' ? index + 4 : index + 1;
     const name = this.at(nameAt);
     if (this.scope.find(name.text)?.kind === 'loop') {
       this.scope.fail(name, `'${name.text}' hides the variable of an unrolled loop. Rename it.`);

@@ -24,6 +24,8 @@ export interface Declaration {
   readonly keyword: number;
   /** Set for constants whose value a launch supplies. */
   readonly specialized?: ConstantType;
+  /** Set for types that are f16 where this constant holds. */
+  readonly halfWhere?: string;
 }
 
 const kinds: Readonly<Record<string, Declaration['kind']>> = {
@@ -77,7 +79,12 @@ export function readDeclarations(file: ShaderFile): Declaration[] {
     const name = named ? nameOf(tokens, position) : '';
     const declaration = { file, start, end, kind, name, keyword: position };
     const specialized = readMarker(declaration, keyword);
-    declarations.push(specialized === undefined ? declaration : { ...declaration, specialized });
+    const halfWhere = keyword.marker === 'f16' ? (keyword.markerText ?? '') : undefined;
+    declarations.push({
+      ...declaration,
+      ...(specialized !== undefined && { specialized }),
+      ...(halfWhere !== undefined && { halfWhere }),
+    });
     position = end;
   }
   return declarations;
@@ -97,7 +104,7 @@ function readMarker(
   { file, keyword: at, name, kind }: Declaration,
   keyword: Token,
 ): ConstantType | undefined {
-  if (keyword.marker === undefined) return undefined;
+  if (keyword.marker === undefined || keyword.marker === 'f16') return undefined;
   if (keyword.marker !== 'specialize') {
     const message = `'// ${keyword.marker}' marks '${kind} ${name}' at module scope`;
     throw shaderError(file.path, keyword.line, `${message}, expected it inside a function.`);
@@ -165,6 +172,28 @@ export class ShaderModule {
     return value;
   }
 
+  /**
+   * What a type marked `// f16` stands for in this module; undefined for other declarations.
+   *
+   * @throws {ShaderError} where its constant decides nothing.
+   */
+  storedType(declaration: Declaration | undefined): { text: string; isHalf: boolean } | undefined {
+    if (declaration?.halfWhere === undefined) return undefined;
+    const { halfWhere, file, keyword, name, end } = declaration;
+    const value = this.valueOf(halfWhere);
+    if (value?.type === 'bool') {
+      const wide = file.tokens[end - 2]?.text ?? '';
+      const isHalf = value.value === 1;
+      return { text: isHalf ? halfOf(wide) : wide, isHalf };
+    }
+    throw shaderError(
+      file.path,
+      file.tokens[keyword]?.line ?? 1,
+      `type '${name}' is f16 where '${halfWhere}' holds, which is no bool constant of the module. ` +
+        `Write 'const is_half: bool = false; // specialize' and '// f16: is_half'.`,
+    );
+  }
+
   private add(declaration: Declaration): boolean {
     const { name, file, keyword } = declaration;
     if (name === '') return true;
@@ -207,6 +236,11 @@ export class ShaderModule {
       });
     }
   }
+}
+
+/** The type of half precision in place of a 32-bit one: `vec4h` for `vec4f`. */
+function halfOf(type: string): string {
+  return /^vec[234]f$/.test(type) ? type.replace(/f$/, 'h') : 'f16';
 }
 
 /** Value of a `const NAME: TYPE = EXPRESSION;` whose keyword stands at `keyword`. */

@@ -1,7 +1,7 @@
 import { ShaderError } from '../errors.ts';
 
 /** What a trailing comment asks of the joiner. */
-export type Marker = 'unroll' | 'registers' | 'specialize' | 'static';
+export type Marker = 'unroll' | 'registers' | 'specialize' | 'static' | 'f16';
 
 /** One lexeme of WGSL. Comments are dropped; `before` is the space between it and its predecessor. */
 export interface Token {
@@ -11,8 +11,10 @@ export interface Token {
   readonly line: number;
   /** Index of the matching bracket, for `( ) [ ] { }`. */
   pair: number;
-  /** Set on the keyword (`for`, `if`, `var`, `const`) that a marker comment refers to. */
+  /** Set on the keyword (`for`, `if`, `var`, `const`, `alias`) that a marker comment refers to. */
   marker?: Marker;
+  /** What stands behind the marker's colon: for `f16` the constant that decides. */
+  markerText?: string;
 }
 
 /** A file of the shader folder as tokens, with the parts that it asks for. */
@@ -30,7 +32,7 @@ export function shaderError(path: string, line: number, message: string): Shader
 const lexeme =
   /(\s+)|(\/\/[^\n]*)|(\/\*)|([A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)|(0[xX][\da-fA-F.]+(?:[pP][+-]?\d+)?[iufh]?|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[iufh]?)|(<<=|>>=|->|==|!=|<=|>=|&&|\|\||\+\+|--|[-+*/%&|^]=|<<|>>|[-+*/%&|^~!<>=.,:;@()[\]{}])/y;
 
-const markerComment = /^\/\/\s*(unroll|registers|specialize|static)\s*(?::.*)?$/;
+const markerComment = /^\/\/\s*(unroll|registers|specialize|static|f16)\s*(?::\s*(.*))?$/;
 
 /** What a marker stands behind, and the keyword that it refers to. */
 const markerPlaces: Record<Marker, { after: string; keyword: string; form: string }> = {
@@ -38,6 +40,7 @@ const markerPlaces: Record<Marker, { after: string; keyword: string; form: strin
   static: { after: '{', keyword: 'if', form: 'if (…) { // static' },
   registers: { after: ';', keyword: 'var', form: 'var name: array<f32, n>; // registers' },
   specialize: { after: ';', keyword: 'const', form: 'const name: u32 = 1u; // specialize' },
+  f16: { after: ';', keyword: 'alias', form: 'alias name = f32; // f16: constant' },
 };
 
 const closers: Record<string, string> = { ')': '(', ']': '[', '}': '{' };
@@ -158,7 +161,8 @@ function readComment(
     joins.push({ name, line });
     return;
   }
-  const marker = markerComment.exec(comment)?.[1] as Marker | undefined;
+  const match = markerComment.exec(comment);
+  const marker = match?.[1] as Marker | undefined;
   const last = tokens[tokens.length - 1];
   if (marker === undefined || last === undefined || last.line !== line) return;
   const { after, keyword, form } = markerPlaces[marker];
@@ -167,6 +171,7 @@ function readComment(
     throw shaderError(path, line, `'// ${marker}' stands in the wrong place, expected '${form}'.`);
   }
   target.marker = marker;
+  if (match?.[2] !== undefined) target.markerText = match[2];
 }
 
 /** The keyword that starts the statement whose last token is the last one read so far. */

@@ -1,3 +1,4 @@
+import { numberBytes } from '../graph/numbers.ts';
 import type { Lowering, View } from '../graph/operator.ts';
 import { sumColumns } from '../kernels/generated/sum-columns.ts';
 import { defineLaunch } from '../kernels/launch.ts';
@@ -23,12 +24,18 @@ export function launchColumnSums(
   lowering.launch(
     defineLaunch(sumColumns, {
       label: partial ? `${label}.parts` : label,
-      constants: { rows, columns, segments, factor: partial ? 1 : factor },
+      constants: {
+        rows,
+        columns,
+        segments,
+        factor: partial ? 1 : factor,
+        x_is_half: view.isHalf ?? false,
+      },
       bindings: { x: view, output: partial ?? output },
       workgroups: splitGrid(Math.ceil((segments * columns) / 64)),
       cost: {
         flops: rows * columns,
-        readBytes: 4 * rows * columns,
+        readBytes: numberBytes(view) * rows * columns,
         writtenBytes: 4 * segments * columns,
       },
     }),

@@ -1,7 +1,7 @@
 import { ShapeError } from '../errors.ts';
-import type { Operator, Values } from '../graph/operator.ts';
+import type { Operator, Values, View } from '../graph/operator.ts';
 import { applyUnary, formatShape, type SymbolicTensor, sizeOf } from '../graph/tensor.ts';
-import { launchStridedCopy } from './copy-strided.ts';
+import { launchStridedCopy, matchStored } from './copy-strided.ts';
 import { sliceColumns } from './slice.ts';
 
 function widthsOf(inputs: readonly SymbolicTensor[]): number[] {
@@ -11,6 +11,7 @@ function widthsOf(inputs: readonly SymbolicTensor[]): number[] {
 /** Tensors side by side along the last axis. */
 export const concatOperator: Operator<null> = {
   name: 'concat',
+  readsHalf: () => true,
   infer(inputs, _attributes, label) {
     const [first] = inputs;
     if (!first) throw new ShapeError(`${label}: got no tensors, expected at least one.`);
@@ -59,12 +60,12 @@ export const concatOperator: Operator<null> = {
   lower(node, lowering) {
     const [y] = node.outputs as [SymbolicTensor];
     const total = y.shape.at(-1) as number;
-    const target = lowering.output(y);
+    const { sources, target } = matchStored(lowering, node.inputs, y);
     let begin = 0;
     for (const [index, width] of widthsOf(node.inputs).entries()) {
       launchStridedCopy(lowering, {
         label: `${node.label}.${index}`,
-        source: lowering.view(node.inputs[index] as SymbolicTensor),
+        source: sources[index] as View,
         sourceOffset: 0,
         sourceStrides: [width, 1],
         target,

@@ -1,10 +1,12 @@
+import { numberBytes } from '../graph/numbers.ts';
 import type { Lowering, View } from '../graph/operator.ts';
+import type { SymbolicTensor } from '../graph/tensor.ts';
 import { copyStrided } from '../kernels/generated/copy-strided.ts';
 import { defineLaunch } from '../kernels/launch.ts';
 import { packStruct } from '../kernels/pack.ts';
 import { splitGrid, threadsFor } from './grid.ts';
 
-/** A copy of a box between two layouts. Offsets and strides are in elements of 4 bytes. */
+/** A copy of a box between two layouts. Offsets and strides are in elements: 4 bytes, or 2 where both ends are f16. */
 export interface StridedCopy {
   readonly label: string;
   readonly source: View;
@@ -20,6 +22,19 @@ export interface StridedCopy {
   readonly window?: { readonly begin: number; readonly end: number };
 }
 
+/** Places of the two ends of copies: all f16, or all of 4 bytes. */
+export function matchStored(
+  lowering: Lowering,
+  sources: readonly SymbolicTensor[],
+  target: SymbolicTensor,
+): { readonly sources: readonly View[]; readonly target: View } {
+  const stored = sources.map((tensor) => lowering.stored(tensor));
+  const areHalf = stored.every(({ isHalf }) => isHalf);
+  const view = areHalf ? lowering.storedOutput(target) : lowering.output(target);
+  if (view.isHalf) return { sources: stored, target: view };
+  return { sources: sources.map((tensor) => lowering.view(tensor)), target: view };
+}
+
 type Triple = [number, number, number];
 
 /** Three numbers with the second to last axis in the middle. */
@@ -33,9 +48,16 @@ function toTriple(values: readonly number[], missing: number): Triple {
 export function launchStridedCopy(lowering: Lowering, copy: StridedCopy): void {
   const extents = toTriple(copy.extents, 1);
   const count = extents[0] * extents[1] * extents[2];
+  const bytes = numberBytes(copy.source);
+  if (bytes !== numberBytes(copy.target)) {
+    throw new TypeError(`${copy.label}: copies between elements of different sizes`);
+  }
   if (copy.source.storage === copy.target.storage) {
     // A dispatch may not read and write the same buffer: gather first, then place.
-    const scratch = lowering.scratch(`${copy.label}.scratch`, 4 * count);
+    const scratch = {
+      ...lowering.scratch(`${copy.label}.scratch`, 4 * Math.ceil((bytes * count) / 4)),
+      ...(copy.source.isHalf && { isHalf: true }),
+    };
     const packed = [extents[1] * extents[2], extents[2], 1];
     launchStridedCopy(lowering, {
       ...copy,
@@ -71,14 +93,14 @@ export function launchStridedCopy(lowering: Lowering, copy: StridedCopy): void {
   lowering.launch(
     defineLaunch(copyStrided, {
       label: copy.label,
-      constants: { threads },
+      constants: { threads, is_half: copy.source.isHalf ?? false },
       bindings: {
         copy: lowering.uniforms(`${copy.label}/copy`, content),
         source_words: copy.source,
         target_words: copy.target,
       },
       workgroups: splitGrid(Math.ceil(count / threads)),
-      cost: { flops: 0, readBytes: 4 * count, writtenBytes: 4 * count },
+      cost: { flops: 0, readBytes: bytes * count, writtenBytes: bytes * count },
     }),
   );
 }

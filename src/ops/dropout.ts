@@ -1,4 +1,5 @@
 import { OptionError } from '../errors.ts';
+import { numberBytes } from '../graph/numbers.ts';
 import type { Lowering, Operator, Values } from '../graph/operator.ts';
 import { applyUnary, type GraphNode, type SymbolicTensor } from '../graph/tensor.ts';
 import { dropout as dropoutKernel } from '../kernels/generated/dropout.ts';
@@ -27,6 +28,7 @@ function thresholdOf(rate: number): number {
 /** y = x·mask/(1 − rate). */
 export const dropoutOperator: Operator<DropoutOptions> = {
   name: 'dropout',
+  readsHalf: () => true,
   infer: ([x], _attributes, label) => [{ shape: requireFloats(x, label).shape, dtype: 'f32' }],
   // The mask is drawn again: it depends on stream, step and index only.
   differentiate: (node, [dy]) =>
@@ -45,7 +47,7 @@ export const dropoutOperator: Operator<DropoutOptions> = {
   lower(node, lowering) {
     const [x] = node.inputs as [SymbolicTensor];
     if (node.attributes.rate === 0) {
-      lowering.define(node.outputs[0] as SymbolicTensor, lowering.view(x));
+      lowering.define(node.outputs[0] as SymbolicTensor, lowering.stored(x));
       return;
     }
     launchDropout(lowering, node, { label: node.label, first: 0, end: x.size });
@@ -61,6 +63,7 @@ export function launchDropout(
   const [x] = node.inputs as [SymbolicTensor];
   const [y] = node.outputs as [SymbolicTensor];
   const { rate, stream } = node.attributes;
+  const [from, to] = [lowering.stored(x), lowering.storedOutput(y)];
   const { bindings } = dropoutKernel;
   const content = packStruct(bindings.options.struct, {
     first,
@@ -73,18 +76,18 @@ export function launchDropout(
   lowering.launch(
     defineLaunch(dropoutKernel, {
       label,
-      constants: {},
+      constants: { x_is_half: from.isHalf ?? false, y_is_half: to.isHalf ?? false },
       bindings: {
         state: lowering.shared('training-state', bindings.state.struct.sizeBytes),
-        x: lowering.view(x),
-        y: lowering.output(y),
+        x: from,
+        y: to,
         options: lowering.uniforms(`${label}/options`, content),
       },
       workgroups: splitGrid(Math.ceil(blocks / 64)),
       cost: {
         flops: 50 * (end - first),
-        readBytes: 4 * (end - first),
-        writtenBytes: 4 * (end - first),
+        readBytes: numberBytes(from) * (end - first),
+        writtenBytes: numberBytes(to) * (end - first),
       },
     }),
   );

@@ -1,14 +1,14 @@
 import { ShapeError, VocabularyError } from '../errors.ts';
+import { numberBytes } from '../graph/numbers.ts';
 import type { Lowering, Operator, Values, View } from '../graph/operator.ts';
 import { applyUnary, formatShape, type SymbolicTensor, type TensorType } from '../graph/tensor.ts';
-import { gatherRows } from '../kernels/generated/gather-rows.ts';
 import { indexTokens } from '../kernels/generated/index-tokens.ts';
 import { oneHot as oneHotKernel } from '../kernels/generated/one-hot.ts';
 import { sumRowsByToken } from '../kernels/generated/sum-rows-by-token.ts';
 import { defineLaunch } from '../kernels/launch.ts';
+import { launchGather } from './gather-rows.ts';
 import { splitGrid, threadsFor } from './grid.ts';
 import { columnSum } from './reduce.ts';
-import { unusedInput } from './unused.ts';
 
 function requireTokens(tokens: TensorType | undefined, label: string): TensorType {
   if (tokens?.dtype !== 'i32') {
@@ -28,39 +28,6 @@ function readToken(tokens: Values | undefined, index: number, rows: number, labe
     );
   }
   return token;
-}
-
-function launchGather(
-  lowering: Lowering,
-  label: string,
-  tokens: SymbolicTensor,
-  table: { view: View; rows: number; width: number },
-  output: View,
-  bias?: View,
-): void {
-  lowering.launch(
-    defineLaunch(gatherRows, {
-      label,
-      constants: {
-        row_count: tokens.size,
-        table_rows: table.rows,
-        width: table.width,
-        has_bias: bias !== undefined,
-      },
-      bindings: {
-        indices: lowering.view(tokens),
-        table: table.view,
-        bias: bias ?? unusedInput(lowering),
-        output,
-      },
-      workgroups: splitGrid(Math.ceil((tokens.size * Math.ceil(table.width / 4)) / 64)),
-      cost: {
-        flops: 0,
-        readBytes: 4 * tokens.size * (table.width + 1),
-        writtenBytes: 4 * tokens.size * table.width,
-      },
-    }),
-  );
 }
 
 /** The gradient of a gather with respect to its table: a stable sort by token, then sums of rows. */
@@ -90,6 +57,7 @@ function launchTableGradient(
       },
     }),
   );
+  const gradients = lowering.stored(dOutput);
   lowering.launch(
     defineLaunch(sumRowsByToken, {
       label,
@@ -97,12 +65,13 @@ function launchTableGradient(
         table_rows: table.rows,
         width: table.width,
         transposes_table: table.transposed,
+        d_output_is_half: gradients.isHalf ?? false,
       },
-      bindings: { starts, order, d_output: lowering.view(dOutput), d_table: table.view },
+      bindings: { starts, order, d_output: gradients, d_table: table.view },
       workgroups: splitGrid(Math.ceil((table.rows * table.width) / 64)),
       cost: {
         flops: 0,
-        readBytes: 4 * tokens.size * (table.width + 1),
+        readBytes: tokens.size * (numberBytes(gradients) * table.width + 4),
         writtenBytes: 4 * table.rows * table.width,
       },
     }),
@@ -144,13 +113,14 @@ const embeddingOperator: Operator<null> = {
     const [y] = node.outputs as [SymbolicTensor];
     const [rows, width] = weight.shape as [number, number];
     const table = { view: lowering.view(weight), rows, width };
-    launchGather(lowering, node.label, tokens, table, lowering.output(y));
+    launchGather(lowering, node.label, tokens, table, lowering.storedOutput(y));
   },
 };
 
 /** Inputs: tokens, dOutput. The table's gradient [rows, width], or [width, rows] where transposed. */
 const tableGradient: Operator<{ readonly rows: number; readonly transposed: boolean }> = {
   name: 'table-gradient',
+  readsHalf: (input) => input === 1,
   infer([, dOutput], { rows, transposed }) {
     const width = dOutput?.shape.at(-1) as number;
     return [{ shape: transposed ? [width, rows] : [rows, width], dtype: 'f32' }];
@@ -223,7 +193,7 @@ const oneHotLinearOperator: Operator<null> = {
       bias: biasView,
     };
     lowering.defer(y, gathered, () =>
-      launchGather(lowering, node.label, tokens, table, lowering.output(y), biasView),
+      launchGather(lowering, node.label, tokens, table, lowering.storedOutput(y), biasView),
     );
   },
 };

@@ -7,11 +7,13 @@ import {
   type GraphNode,
   type SymbolicTensor,
 } from '../graph/tensor.ts';
+import { launchStridedCopy } from './copy-strided.ts';
 import { launchMatmul } from './matmul-launch.ts';
 
 /** x [..., I]·weightᵀ [O, I] + bias [O] → [..., O]. Inputs: x, weight, bias (optional). */
 export const linearOperator: Operator<null> = {
   name: 'linear',
+  readsHalf: (input) => input === 0,
   infer([x, weight, bias], _attributes, label) {
     if (!x || !weight) throw new ShapeError(`${label}: linear needs x and weight.`);
     const [outputs = 0, inputs = 0] = weight.shape;
@@ -94,12 +96,12 @@ export function launchLinear(
     m: count,
     n: outputs,
     k: inputs,
-    a: { view: lowering.view(x), offset: first * inputs, stride: inputs },
+    a: { view: lowering.stored(x), offset: first * inputs, stride: inputs },
     b: isResident
       ? { view: lowering.view(weight), stride: inputs }
       : { view: lowering.packed(weight, { kind: 'transposed' }), stride: outputs },
     transposesB: isResident,
-    c: { view: lowering.output(y), offset: first * outputs, stride: outputs },
+    c: { view: lowering.storedOutput(y), offset: first * outputs, stride: outputs },
     ...(bias && { bias: lowering.view(bias) }),
   });
 }
@@ -107,6 +109,7 @@ export function launchLinear(
 /** dx [..., I] = dy [..., O]·weight [O, I]. */
 export const linearInputGradient: Operator<null> = {
   name: 'linear-input-gradient',
+  readsHalf: (input) => input === 0,
   infer: ([dy, weight]) => [
     { shape: [...(dy?.shape ?? []).slice(0, -1), weight?.shape[1] as number], dtype: 'f32' },
   ],
@@ -146,15 +149,16 @@ export function launchLinearInputGradient(
     m: count,
     n: inputs,
     k: outputs,
-    a: { view: lowering.view(dy), offset: first * outputs, stride: outputs },
+    a: { view: lowering.stored(dy), offset: first * outputs, stride: outputs },
     b: { view: lowering.view(weight), stride: inputs },
-    c: { view: lowering.output(dx), offset: first * inputs, stride: inputs },
+    c: { view: lowering.storedOutput(dx), offset: first * inputs, stride: inputs },
   });
 }
 
 /** dWeight [O, I] = dyᵀ·x and dBias [O], the sums of dy's columns, in one launch. Inputs: x, dy. */
 const linearWeightGradient: Operator<null> = {
   name: 'linear-weight-gradient',
+  readsHalf: () => true,
   infer([x, dy]) {
     const [inputs, outputs] = [x?.shape.at(-1) as number, dy?.shape.at(-1) as number];
     return [
@@ -188,9 +192,9 @@ const linearWeightGradient: Operator<null> = {
       m: outputs,
       n: inputs,
       k: x.size / inputs,
-      a: { view: lowering.view(dy), stride: outputs },
+      a: { view: lowering.stored(dy), stride: outputs },
       transposesA: true,
-      b: { view: lowering.view(x), stride: inputs },
+      b: { view: lowering.stored(x), stride: inputs },
       c: { view: lowering.output(dWeight), stride: inputs },
       ...(lowering.isUsed(dBias) && { columnSums: { view: lowering.output(dBias) } }),
     });
@@ -250,9 +254,28 @@ const transposeOperator: Operator<null> = {
   lower(node, lowering) {
     const [x] = node.inputs as [SymbolicTensor];
     const [y] = node.outputs as [SymbolicTensor];
-    lowering.define(y, lowering.packed(x, { kind: 'transposed' }));
+    lowerTranspose(lowering, x, y);
   },
 };
+
+/** The packed copy of a matrix, or a copy that keeps all digits where packed ones are f16. */
+function lowerTranspose(lowering: Lowering, x: SymbolicTensor, y: SymbolicTensor): void {
+  if (lowering.precision === 'f32') {
+    lowering.define(y, lowering.packed(x, { kind: 'transposed' }));
+    return;
+  }
+  const [rows, columns] = x.shape as [number, number];
+  launchStridedCopy(lowering, {
+    label: y.label,
+    source: lowering.view(x),
+    sourceOffset: 0,
+    sourceStrides: [1, columns],
+    target: lowering.output(y),
+    targetOffset: 0,
+    targetStrides: [rows, 1],
+    extents: [columns, rows],
+  });
+}
 
 /** The transposed matrix: [M, N] → [N, M]. */
 export function transpose(x: SymbolicTensor, label = 'transpose'): SymbolicTensor {

@@ -1,3 +1,4 @@
+import { numberBytes } from '../graph/numbers.ts';
 import type { Lowering, View } from '../graph/operator.ts';
 import { matmul } from '../kernels/generated/matmul.ts';
 import { defineLaunch } from '../kernels/launch.ts';
@@ -7,7 +8,7 @@ import { chooseMatmulShape, type MatmulShape } from './matmul-shape.ts';
 import { describeMatmulShape, tuneMatmul } from './matmul-tunable.ts';
 import { unusedInput, unusedOutput } from './unused.ts';
 
-/** A matrix in memory: where it begins and how far apart its rows are, both in floats. */
+/** A matrix in memory: where it begins and how far apart its rows are, both in numbers. */
 export interface MatrixView {
   readonly view: View;
   readonly offset?: number;
@@ -53,6 +54,9 @@ export function launchMatmul(lowering: Lowering, request: MatmulRequest): void {
         sums_columns: columnSums !== undefined,
         spreads: shape.spreads,
         stage_k: shape.stageK,
+        a_is_half: a.view.isHalf ?? false,
+        b_is_half: b.view.isHalf ?? false,
+        c_is_half: c.view.isHalf ?? false,
       },
       bindings: {
         shape: lowering.uniforms(
@@ -86,8 +90,8 @@ export function launchMatmul(lowering: Lowering, request: MatmulRequest): void {
       ],
       cost: {
         flops: 2 * m * n * k,
-        readBytes: 4 * (m * k + k * n + (bias ? n : 0)),
-        writtenBytes: 4 * parts * (m * n + (columnSums ? m : 0)),
+        readBytes: numberBytes(a.view) * m * k + numberBytes(b.view) * k * n + (bias ? 4 * n : 0),
+        writtenBytes: parts * (numberBytes(c.view) * m * n + (columnSums ? 4 * m : 0)),
       },
     }),
   );
@@ -103,7 +107,12 @@ export function launchMatmul(lowering: Lowering, request: MatmulRequest): void {
 /** The tile of a product: from a tuning where there is one, else by the rule. */
 function settleShape(lowering: Lowering, request: MatmulRequest): MatmulShape {
   const { label, m, n, k, c, bias, columnSums, transposesA = false, transposesB = false } = request;
-  const canSplit = c.stride === n && !bias && isAligned(c.offset) && isAligned(columnSums?.offset);
+  const canSplit =
+    c.stride === n &&
+    !bias &&
+    !c.view.isHalf &&
+    isAligned(c.offset) &&
+    isAligned(columnSums?.offset);
   const rule = chooseMatmulShape(lowering.limits, request);
   const builtIn = canSplit ? rule : { ...rule, splitK: k };
   const subject = { m, n, k, transposesA, transposesB, canSplit };

@@ -1,4 +1,5 @@
 import { ShapeError } from '../errors.ts';
+import { numberBytes } from '../graph/numbers.ts';
 import type { Operator } from '../graph/operator.ts';
 import { applyUnary, formatShape, type SymbolicTensor, type TensorType } from '../graph/tensor.ts';
 import { meanSquaredErrorGradient as gradientKernel } from '../kernels/generated/mean-squared-error-gradient.ts';
@@ -68,18 +69,23 @@ const errorGradient: Operator<null> = {
     ];
     const [output] = node.outputs as [SymbolicTensor];
     const count = prediction.size;
+    const gradients = lowering.storedOutput(output);
     lowering.launch(
       defineLaunch(gradientKernel, {
         label: node.label,
-        constants: { count, factor: 2 / count },
+        constants: { count, factor: 2 / count, output_is_half: gradients.isHalf ?? false },
         bindings: {
           prediction: lowering.view(prediction),
           expected: lowering.view(target),
           d_loss: lowering.view(dLoss),
-          output: lowering.output(output),
+          output: gradients,
         },
         workgroups: splitGrid(Math.ceil(count / 256)),
-        cost: { flops: 3 * count, readBytes: 8 * count, writtenBytes: 4 * count },
+        cost: {
+          flops: 3 * count,
+          readBytes: 8 * count,
+          writtenBytes: numberBytes(gradients) * count,
+        },
       }),
     );
   },

@@ -1,4 +1,5 @@
-import type { Lowering } from '../graph/operator.ts';
+import { numberBytes } from '../graph/numbers.ts';
+import type { Lowering, View } from '../graph/operator.ts';
 import type { GraphNode, SymbolicTensor } from '../graph/tensor.ts';
 import { recurrenceBackward } from '../kernels/generated/recurrence-backward.ts';
 import { defineLaunch } from '../kernels/launch.ts';
@@ -13,6 +14,7 @@ import {
   recurrenceConstants,
   stepsOf,
   tilesOf,
+  unitBytes,
 } from './recurrence-launch.ts';
 import {
   chooseRecurrenceShape,
@@ -22,6 +24,7 @@ import {
 } from './recurrence-shape.ts';
 import { planWaves, type Span } from './recurrence-spans.ts';
 import {
+  halvesTogether,
   type Joined,
   joinViews,
   labelOf,
@@ -53,14 +56,14 @@ export function lowerBackward(
   const [dProjected, dRecurrent, dInitial] = [0, 1, 2].map((index) =>
     nodes.map(({ outputs }) => outputs[index] as SymbolicTensor),
   ) as [SymbolicTensor[], SymbolicTensor[], SymbolicTensor[]];
-  const dRecurrents = outputsTogether(lowering, dRecurrent);
+  const dRecurrents = halvesTogether(lowering, dRecurrent);
   if (!cell.gradientsApart) {
     for (const [track, tensor] of dProjected.entries()) {
       lowering.define(tensor, partOf(dRecurrents, track, { offset: 0, floats: tensor.size }));
     }
   }
   const dProjecteds = cell.gradientsApart
-    ? outputsTogether(lowering, dProjected).view
+    ? halvesTogether(lowering, dProjected).view
     : unusedOutput(lowering, 'projected gradient');
   const reachesInitial = dInitial.some((tensor) => lowering.isUsed(tensor));
   const carry = reachesInitial
@@ -74,7 +77,11 @@ export function lowerBackward(
   );
   const weight = lowering.packed(weights, packedWeights('row-quads', cell, shape));
   const weightFloats = (weights[0] as SymbolicTensor).size;
-  const valuesPerUnit = 1 + cell.saved.length + 2 * cell.states.length + cell.gates.length;
+  const bytes = unitBytes(attributes, lowering);
+  const bytesRead =
+    numberBytes(dOutputs.view) +
+    bytes.number * (cell.saved.length + cell.gates.length) +
+    2 * bytes.states;
   let count = 0;
   const launch = (span: Span) => {
     const name = count === 0 ? label : `${label}#${count}`;
@@ -85,8 +92,9 @@ export function lowerBackward(
         cell: cell.shader,
         cellConstants: cell.constants,
         constants: {
-          ...recurrenceConstants(attributes, shape, nodes.length),
+          ...recurrenceConstants(attributes, shape, nodes.length, lowering),
           has_output_gradient: hasOutputGradient,
+          d_output_is_half: dOutputs.view.isHalf ?? false,
         },
         bindings: {
           span: lowering.uniforms(
@@ -114,9 +122,9 @@ export function lowerBackward(
         cost: {
           flops: flopsOf(attributes, span),
           readBytes:
-            4 * stepsOf(span) * batch * hiddenSize * valuesPerUnit +
-            4 * weightFloats * span.tracks.length,
-          writtenBytes: 4 * stepsOf(span) * batch * hiddenSize * cell.gates.length,
+            stepsOf(span) * batch * hiddenSize * bytesRead +
+            bytes.number * weightFloats * span.tracks.length,
+          writtenBytes: bytes.number * stepsOf(span) * batch * hiddenSize * cell.gates.length,
         },
       }),
     );
@@ -142,9 +150,10 @@ function joinInputs(
     floats: number,
     tensors: readonly (SymbolicTensor | undefined)[],
     target?: Joined,
+    read: (tensor: SymbolicTensor) => View = (tensor) => lowering.stored(tensor),
   ) => {
     const zeros = () => lowering.constant(`${label}.no ${name}`, new Uint8Array(4 * floats));
-    const views = tensors.map((tensor) => (tensor ? lowering.view(tensor) : zeros()));
+    const views = tensors.map((tensor) => (tensor ? read(tensor) : zeros()));
     return joinViews(lowering, `${label}.${name}`, floats, views, target);
   };
   const pick = (index: number) => nodes.map(({ inputs }) => inputs[index] as SymbolicTensor);
@@ -173,6 +182,8 @@ function joinInputs(
       nodes.map(({ inputs, attributes: own }) =>
         own.hasFinalGradient ? inputs.at(-1) : undefined,
       ),
+      undefined,
+      (tensor) => lowering.view(tensor),
     ),
   };
 }
@@ -185,12 +196,12 @@ export function lowerWeightGradient(
   const { cell, steps, batch, hiddenSize, reverse } = node.attributes;
   const [dRecurrent, history] = node.inputs as [SymbolicTensor, SymbolicTensor];
   const [dWeight, dBias] = node.outputs as [SymbolicTensor, SymbolicTensor];
-  const layout = layOutHistory(node.attributes);
+  const layout = layOutHistory(node.attributes, lowering.precision === 'f16');
   const row = batch * hiddenSize;
   const columnSums = lowering.isUsed(dBias) ? lowering.output(dBias) : undefined;
   const target = lowering.output(dWeight);
   for (const [phase, [firstGate, endGate]] of cell.phases.entries()) {
-    const section = phase === 0 ? 0 : cell.states.length + phase - 1;
+    const section = phase === 0 ? 0 : layout.vectorBegin(phase - 1);
     const shift = phase > 0 ? 0 : reverse ? row : -row;
     launchMatmul(lowering, {
       label: phase === 0 ? node.label : `${node.label}#${phase}`,
@@ -198,14 +209,14 @@ export function lowerWeightGradient(
       n: hiddenSize,
       k: steps * batch,
       a: {
-        view: lowering.view(dRecurrent),
+        view: lowering.stored(dRecurrent),
         offset: firstGate * hiddenSize,
         stride: cell.gates.length * hiddenSize,
       },
       transposesA: true,
       b: {
-        view: lowering.view(history),
-        offset: section * layout.sectionSize + layout.yOrigin + shift,
+        view: lowering.stored(history),
+        offset: section + layout.yOrigin + shift,
         stride: hiddenSize,
       },
       c: { view: target, offset: firstGate * hiddenSize * hiddenSize, stride: hiddenSize },

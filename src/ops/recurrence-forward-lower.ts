@@ -1,3 +1,4 @@
+import { numberBytes } from '../graph/numbers.ts';
 import type { Lowering, View } from '../graph/operator.ts';
 import type { GraphNode, SymbolicTensor } from '../graph/tensor.ts';
 import { recurrenceForward } from '../kernels/generated/recurrence-forward.ts';
@@ -13,6 +14,7 @@ import {
   recurrenceConstants,
   stepsOf,
   tilesOf,
+  unitBytes,
 } from './recurrence-launch.ts';
 import {
   chooseRecurrenceShape,
@@ -21,16 +23,17 @@ import {
 } from './recurrence-shape.ts';
 import { planWaves, type Span } from './recurrence-spans.ts';
 import {
+  halvesTogether,
   type Joined,
   joinViews,
   labelOf,
-  outputsTogether,
   partOf,
   requestedWalk,
   scratchTogether,
   type Tracks,
 } from './recurrence-tracks.ts';
 import { unusedInput } from './unused.ts';
+import { launchWidening } from './widen.ts';
 
 /** Launches of the forward pass of recurrences that share their dispatches. */
 export function lowerForward(tracks: Tracks<RecurrenceAttributes>, lowering: Lowering): void {
@@ -45,10 +48,12 @@ export function lowerForward(tracks: Tracks<RecurrenceAttributes>, lowering: Low
     lowering.decide(node.label, choice, reason);
   }
 
-  const layout = layOutHistory(attributes);
-  const histories = outputsTogether(lowering, outputsOf(nodes, 2));
+  const isHalf = lowering.precision === 'f16';
+  const layout = layOutHistory(attributes, isHalf);
+  const numbers = layout.sections * layout.sectionSize;
+  const histories = halvesTogether(lowering, outputsOf(nodes, 2), numbers);
   for (const [index, node] of nodes.entries()) {
-    const { yOrigin } = layOutHistory(node.attributes);
+    const { yOrigin } = layOutHistory(node.attributes, isHalf);
     const [y] = node.outputs as [SymbolicTensor];
     lowering.define(y, partOf(histories, index, { offset: yOrigin, floats: y.size }));
   }
@@ -56,7 +61,7 @@ export function lowerForward(tracks: Tracks<RecurrenceAttributes>, lowering: Low
   const [{ size: keptFloats }] = kept as [SymbolicTensor];
   const keepsSaved = kept.some((tensor) => lowering.isUsed(tensor));
   const saved = keepsSaved
-    ? outputsTogether(lowering, kept)
+    ? halvesTogether(lowering, kept)
     : scratchTogether(lowering, `${label}.saved`, nodes.length, Math.max(64, keptFloats / steps));
 
   const biasFloats = cell.gates.length * hiddenSize;
@@ -71,7 +76,9 @@ export function lowerForward(tracks: Tracks<RecurrenceAttributes>, lowering: Low
   const weights = nodes.map(({ inputs }) => inputs[1] as SymbolicTensor);
   const weight = lowering.packed(weights, packedWeights('column-quads', cell, shape));
   const weightFloats = weights[0]?.size as number;
-  const stateCost = 4 * batch * hiddenSize;
+  const units = batch * hiddenSize;
+  const bytes = unitBytes(attributes, lowering);
+  const bytesRead = numberBytes(projected.view) * cell.gates.length + bytes.states;
   let count = 0;
   const launch = (span: Span) => {
     const name = count === 0 ? label : `${label}#${count}`;
@@ -82,10 +89,11 @@ export function lowerForward(tracks: Tracks<RecurrenceAttributes>, lowering: Low
         cell: cell.shader,
         cellConstants: cell.constants,
         constants: {
-          ...recurrenceConstants(attributes, shape, nodes.length),
+          ...recurrenceConstants(attributes, shape, nodes.length, lowering),
           keeps_saved: keepsSaved,
           gathers: gathered !== undefined,
           table_rows: gathered?.tableRows ?? 1,
+          projected_is_half: projected.view.isHalf ?? false,
         },
         bindings: {
           span: lowering.uniforms(
@@ -113,9 +121,8 @@ export function lowerForward(tracks: Tracks<RecurrenceAttributes>, lowering: Low
         cost: {
           flops: flopsOf(attributes, span),
           readBytes:
-            stepsOf(span) * stateCost * (cell.gates.length + cell.states.length) +
-            4 * weightFloats * span.tracks.length,
-          writtenBytes: stepsOf(span) * stateCost * (cell.saved.length + cell.states.length),
+            stepsOf(span) * units * bytesRead + bytes.number * weightFloats * span.tracks.length,
+          writtenBytes: stepsOf(span) * units * (bytes.number * cell.saved.length + bytes.states),
         },
       }),
     );
@@ -129,17 +136,44 @@ export function lowerForward(tracks: Tracks<RecurrenceAttributes>, lowering: Low
   for (const [index, node] of nodes.entries()) {
     const [, final] = node.outputs as [SymbolicTensor, SymbolicTensor];
     if (!lowering.isUsed(final)) continue;
+    const begin = histories.begins[index] as number;
+    const ownLayout = layOutHistory(node.attributes, isHalf);
+    if (isHalf) {
+      widenFinal(lowering, node, { source: histories.view, begin, target: lowering.output(final) });
+      continue;
+    }
     launchStridedCopy(lowering, {
       label: `${node.label}.final`,
       source: histories.view,
-      sourceOffset:
-        (histories.begins[index] as number) + layOutHistory(node.attributes).slot(steps),
+      sourceOffset: begin + ownLayout.slot(steps),
       sourceStrides: [layout.sectionSize, 1],
       target: lowering.output(final),
       targetOffset: 0,
       targetStrides: [batch * hiddenSize, 1],
       extents: [cell.states.length, batch * hiddenSize],
     });
+  }
+}
+
+/** Takes the last states out of an f16 history, whose states lie in one part or two. */
+function widenFinal(
+  lowering: Lowering,
+  { attributes, label }: GraphNode<RecurrenceAttributes>,
+  {
+    source,
+    begin,
+    target,
+  }: { readonly source: View; readonly begin: number; readonly target: View },
+): void {
+  const { cell, steps, batch, hiddenSize } = attributes;
+  const layout = layOutHistory(attributes, true);
+  const count = batch * hiddenSize;
+  for (const [state, name] of cell.states.entries()) {
+    const parts = layout.parts(state);
+    const sourceOffset = begin + layout.stateBegin(state) + parts * layout.slot(steps);
+    const targetOffset = state * count;
+    const widening = { count, source, sourceOffset, parts, target, targetOffset };
+    launchWidening(lowering, { label: `${label}.final.${name}`, ...widening });
   }
 }
 
@@ -155,7 +189,9 @@ function joinInput(
   target?: Joined,
 ): Joined {
   const tensors = nodes.map(({ inputs }) => inputs[index] as SymbolicTensor);
-  const views = tensors.map((tensor) => lowering.view(tensor));
+  const views = tensors.map((tensor) =>
+    index === 0 ? lowering.stored(tensor) : lowering.view(tensor),
+  );
   return joinViews(lowering, label, (tensors[0] as SymbolicTensor).size, views, target);
 }
 

@@ -10,6 +10,8 @@ import type { RecurrenceAttributes, RecurrenceGradientAttributes } from './recur
  */
 export const recurrenceGradient: Operator<RecurrenceGradientAttributes> = {
   name: 'recurrence-gradient',
+  // All but the weight and the final gradient.
+  readsHalf: (input) => input > 0,
   infer(_inputs, { cell, steps, batch, hiddenSize }) {
     const gates = { shape: [steps, batch, cell.gates.length * hiddenSize], dtype: 'f32' } as const;
     return [gates, gates, { shape: [cell.states.length, batch, hiddenSize], dtype: 'f32' }];
@@ -30,6 +32,7 @@ export const recurrenceGradient: Operator<RecurrenceGradientAttributes> = {
 /** dWeight_hh [gates·H, H] and dBias_hh [gates·H]. Inputs: dRecurrent, history. */
 export const recurrenceWeightGradient: Operator<RecurrenceAttributes> = {
   name: 'recurrence-weight-gradient',
+  readsHalf: () => true,
   infer(_inputs, { cell, hiddenSize }) {
     const rows = cell.gates.length * hiddenSize;
     return [

@@ -26,12 +26,29 @@ export function groupRecurrences(nodes: readonly GraphNode[], lowering: Lowering
   const groups = new NodeGroups();
   // One workgroup gains nothing from dispatches that others share.
   if (lowering.limits.residentLanes !== undefined) return groups;
+  // Tracks lie one behind the other in buffers of float32.
+  if (lowering.precision === 'f16') {
+    refuseWavefronts(nodes, lowering);
+    return groups;
+  }
   for (const pass of [forwardPass, backwardPass]) {
     const found = nodes.filter((node) => pass.isOne(node)) as RecurrenceNode[];
     groupStacks(found, pass, groups, lowering);
     groupSiblings(found, pass, groups, lowering);
   }
   return groups;
+}
+
+/** @throws {OptionError} if a wavefront is asked for in f16. */
+function refuseWavefronts(nodes: readonly GraphNode[], lowering: Lowering): void {
+  const asked = nodes.find(
+    (node) => forwardPass.isOne(node) && lowering.requestedStrategy(node) === 'wavefront',
+  );
+  if (!asked) return;
+  throw new OptionError(
+    `${asked.label}: strategy 'wavefront' stores float32, and precision is 'f16'. Ask for 'persistent' or ` +
+      "'stepwise', or use precision: 'f32'.",
+  );
 }
 
 function groupStacks(

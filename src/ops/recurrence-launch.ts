@@ -1,5 +1,5 @@
 import type { Cell } from '../cells/cell.ts';
-import type { PackedLayout } from '../graph/operator.ts';
+import type { Lowering, PackedLayout } from '../graph/operator.ts';
 import type { GraphNode } from '../graph/tensor.ts';
 import {
   layOutHistory,
@@ -32,9 +32,11 @@ export function recurrenceConstants(
   attributes: RecurrenceAttributes,
   shape: RecurrenceShape,
   tracks: number,
+  { precision }: Lowering,
 ) {
+  const isHalf = precision === 'f16';
   const { steps, batch, hiddenSize } = attributes;
-  const layout = layOutHistory({ ...attributes, reverse: false });
+  const layout = layOutHistory({ ...attributes, reverse: false }, isHalf);
   return {
     steps,
     batch,
@@ -48,7 +50,14 @@ export function recurrenceConstants(
     y_origin: layout.yOrigin,
     section_size: layout.sectionSize,
     tracks,
+    is_half: isHalf,
   };
+}
+
+/** Bytes of the numbers that a recurrence keeps for one unit of one row: in all, and of its states. */
+export function unitBytes({ cell }: RecurrenceAttributes, { precision }: Lowering) {
+  const number = precision === 'f16' ? 2 : 4;
+  return { number, states: number + 4 * (cell.states.length - 1) };
 }
 
 /** Steps that a dispatch carries, those of all tracks together. */

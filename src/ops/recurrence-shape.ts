@@ -24,31 +24,46 @@ export interface RecurrenceGradientAttributes extends RecurrenceAttributes {
   readonly hasFinalGradient: boolean;
 }
 
-/** Where the states of all time steps lie, in floats; see `shaders/kernels/recurrence-forward.wgsl`. */
+/** Where the states of all time steps lie, in numbers; see `shaders/kernels/recurrence-forward.wgsl`. */
 export interface HistoryLayout {
-  /** Floats of one section; there is one per state and one per phase vector. */
+  /** Numbers of one section; there is one per state and one per phase vector. */
   readonly sectionSize: number;
   readonly sections: number;
-  /** Where y[0] lies in a section: a multiple of 64, so that y can be bound on its own. */
+  /** Numbers that a state's value takes: 2 for the f16 states behind h. */
+  readonly parts: (state: number) => 1 | 2;
+  /** Where a state's section begins. */
+  stateBegin(state: number): number;
+  /** Where the section of the vector that a phase hands to the next one begins. */
+  vectorBegin(phase: number): number;
+  /** Where y[0] lies in a section: a multiple of 256 bytes, so that y can be bound on its own. */
   readonly yOrigin: number;
   /** Where the state after `position` steps of processing lies in a section; 0 is the initial state. */
   slot(position: number): number;
 }
 
-const ALIGNMENT_FLOATS = 64;
+const ALIGNMENT_BYTES = 256;
 
-function align(floats: number): number {
-  return Math.ceil(floats / ALIGNMENT_FLOATS) * ALIGNMENT_FLOATS;
-}
-
-/** The layout of a recurrence's history. */
-export function layOutHistory(attributes: RecurrenceAttributes): HistoryLayout {
+/**
+ * The layout of a recurrence's history.
+ *
+ * @param isHalf - of f16 numbers. States behind h then take two each: they add up over time, and f16 alone would
+ *   swallow small changes.
+ */
+export function layOutHistory(attributes: RecurrenceAttributes, isHalf = false): HistoryLayout {
+  const alignment = ALIGNMENT_BYTES / (isHalf ? 2 : 4);
+  const align = (numbers: number) => Math.ceil(numbers / alignment) * alignment;
+  const wide = isHalf ? 2 : 1;
   const { cell, steps, batch, hiddenSize, reverse } = attributes;
   const row = batch * hiddenSize;
   const yOrigin = reverse ? 0 : align(row);
+  const sectionSize = align(row) + align(steps * row);
+  const stateSections = 1 + wide * (cell.states.length - 1);
   return {
-    sectionSize: align(row) + align(steps * row),
-    sections: cell.states.length + cell.phases.length - 1,
+    sectionSize,
+    sections: stateSections + cell.phases.length - 1,
+    parts: (state) => (state === 0 ? 1 : wide),
+    stateBegin: (state) => (state === 0 ? 0 : (1 + wide * (state - 1)) * sectionSize),
+    vectorBegin: (phase) => (stateSections + phase) * sectionSize,
     yOrigin,
     slot: (position) =>
       reverse ? yOrigin + (steps - position) * row : yOrigin + (position - 1) * row,

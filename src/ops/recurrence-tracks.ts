@@ -1,3 +1,4 @@
+import { numberBytes } from '../graph/numbers.ts';
 import type { Lowering, View, Walk } from '../graph/operator.ts';
 import type { GraphNode, SymbolicTensor } from '../graph/tensor.ts';
 import { launchStridedCopy } from './copy-strided.ts';
@@ -26,7 +27,7 @@ export interface Wavefront {
   feed(lowering: Lowering, range: TrackRange, suffix: string): void;
 }
 
-/** Tensors of one size that lie in one storage, and where each begins, in floats from the view's start. */
+/** Tensors of one size that lie in one storage, and where each begins, in numbers from the view's start. */
 export interface Joined {
   readonly view: View;
   readonly begins: readonly number[];
@@ -44,10 +45,12 @@ export function partOf(
   { offset, floats }: { readonly offset: number; readonly floats: number },
 ): View {
   const begin = (begins[index] as number) + offset;
+  const size = numberBytes(view);
   return {
     storage: view.storage,
-    offsetBytes: view.offsetBytes + 4 * begin,
-    bytes: 4 * floats,
+    offsetBytes: view.offsetBytes + size * begin,
+    bytes: 4 * Math.ceil((size * floats) / 4),
+    ...(view.isHalf && { isHalf: true }),
   };
 }
 
@@ -63,6 +66,17 @@ export function scratchTogether(
     view: lowering.scratch(label, 4 * stride * count),
     begins: Array.from({ length: count }, (_none, index) => index * stride),
   };
+}
+
+/** Memory for an output that is f16 wherever f16 is stored; for more than one, which then are not, one behind the other. */
+export function halvesTogether(
+  lowering: Lowering,
+  tensors: readonly SymbolicTensor[],
+  numbers?: number,
+): Joined {
+  const [first] = tensors as [SymbolicTensor];
+  if (tensors.length > 1) return outputsTogether(lowering, tensors);
+  return { view: lowering.halfOutput(first, numbers), begins: [0] };
 }
 
 /** Memory for outputs of one size, one behind the other. */
@@ -109,9 +123,10 @@ export function joinViews(
   if (views.every(({ storage }) => storage === first.storage)) {
     const offsetBytes = Math.min(...views.map((view) => view.offsetBytes));
     const end = Math.max(...views.map((view) => view.offsetBytes + view.bytes));
+    const place = { storage: first.storage, offsetBytes, bytes: end - offsetBytes };
     return {
-      view: { storage: first.storage, offsetBytes, bytes: end - offsetBytes },
-      begins: views.map((view) => (view.offsetBytes - offsetBytes) / 4),
+      view: first.isHalf ? { ...place, isHalf: true } : place,
+      begins: views.map((view) => (view.offsetBytes - offsetBytes) / numberBytes(first)),
     };
   }
   const joined = target ?? scratchTogether(lowering, label, views.length, floats);

@@ -41,6 +41,7 @@ function requireShape(
  */
 export const recurrenceOperator: Operator<RecurrenceAttributes> = {
   name: 'recurrence',
+  readsHalf: (input) => input === 0,
   infer([projected, weight, initial, bias], attributes, label) {
     const { cell, steps, batch, hiddenSize } = attributes;
     const rows = cell.gates.length * hiddenSize;

@@ -63,6 +63,7 @@ interface LeadingAttributes {
 /** Sums over the leading axes that `shape` leaves out, times a factor. */
 const sumLeadingOperator: Operator<LeadingAttributes & { readonly factor: number }> = {
   name: 'sum-leading',
+  readsHalf: (_input, { outputs: [y] }) => (y?.size ?? 1) > 1,
   infer: ([x], { shape }, label) => {
     requireFloats(x, label);
     return [{ shape, dtype: 'f32' }];
@@ -86,12 +87,13 @@ const sumLeadingOperator: Operator<LeadingAttributes & { readonly factor: number
     const [x] = node.inputs as [SymbolicTensor];
     const [y] = node.outputs as [SymbolicTensor];
     const { factor } = node.attributes;
-    const [view, output] = [lowering.view(x), lowering.output(y)];
+    const output = lowering.output(y);
     if (y.size === 1) {
-      launchSum(lowering, { label: node.label, left: view, count: x.size, factor, output });
+      const left = lowering.view(x);
+      launchSum(lowering, { label: node.label, left, count: x.size, factor, output });
       return;
     }
-    const matrix = { view, rows: x.size / y.size, columns: y.size, factor };
+    const matrix = { view: lowering.stored(x), rows: x.size / y.size, columns: y.size, factor };
     launchColumnSums(lowering, node.label, matrix, output);
   },
 };

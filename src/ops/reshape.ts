@@ -4,6 +4,7 @@ import { applyUnary, formatShape, type SymbolicTensor, sizeOf } from '../graph/t
 
 const reshapeOperator: Operator<{ readonly shape: readonly number[] }> = {
   name: 'reshape',
+  readsHalf: () => true,
   infer([x], { shape }, label) {
     const isShape = shape.every((extent) => Number.isSafeInteger(extent) && extent > 0);
     const count = sizeOf(x?.shape ?? []);
@@ -21,7 +22,7 @@ const reshapeOperator: Operator<{ readonly shape: readonly number[] }> = {
   lower(node, lowering) {
     const [x] = node.inputs as [SymbolicTensor];
     const [y] = node.outputs as [SymbolicTensor];
-    lowering.define(y, lowering.view(x));
+    lowering.define(y, lowering.stored(x));
   },
 };
 

@@ -1,7 +1,8 @@
 import { ShapeError } from '../errors.ts';
-import type { Operator, Values } from '../graph/operator.ts';
+import { numberBytes } from '../graph/numbers.ts';
+import type { Operator, Values, View } from '../graph/operator.ts';
 import { applyUnary, formatShape, type SymbolicTensor, sizeOf } from '../graph/tensor.ts';
-import { launchStridedCopy } from './copy-strided.ts';
+import { launchStridedCopy, matchStored } from './copy-strided.ts';
 import { reshape } from './reshape.ts';
 
 /** Storage may be bound from multiples of this on. */
@@ -40,6 +41,7 @@ interface SliceAttributes {
 
 const sliceOperator: Operator<SliceAttributes> = {
   name: 'slice',
+  readsHalf: () => true,
   infer([x], { axis, begin, end }, label) {
     const shape = x?.shape ?? [];
     const extent = shape[axis];
@@ -71,19 +73,22 @@ const sliceOperator: Operator<SliceAttributes> = {
     const [y] = node.outputs as [SymbolicTensor];
     const { axis, begin } = node.attributes;
     const [outer, extent, inner] = splitAround(x.shape, axis);
-    const source = lowering.view(x);
-    const offsetBytes = source.offsetBytes + 4 * begin * inner;
+    const stored = lowering.stored(x);
+    const size = numberBytes(stored);
+    const offsetBytes = stored.offsetBytes + size * begin * inner;
     if (outer === 1 && offsetBytes % ALIGNMENT_BYTES === 0) {
-      lowering.define(y, { storage: source.storage, offsetBytes, bytes: 4 * y.size });
+      const bytes = 4 * Math.ceil((size * y.size) / 4);
+      lowering.define(y, { ...stored, offsetBytes, bytes });
       return;
     }
+    const { sources, target } = matchStored(lowering, [x], y);
     const count = y.shape[axis] as number;
     launchStridedCopy(lowering, {
       label: node.label,
-      source,
+      source: sources[0] as View,
       sourceOffset: begin * inner,
       sourceStrides: [extent * inner, inner, 1],
-      target: lowering.output(y),
+      target,
       targetOffset: 0,
       targetStrides: [count * inner, inner, 1],
       extents: [outer, count, inner],
@@ -102,6 +107,7 @@ interface PadAttributes {
 /** The gradient of a slice: zeros around it. */
 const padOperator: Operator<PadAttributes> = {
   name: 'pad',
+  readsHalf: () => true,
   infer: ([x], { axis, extent }) => [
     { shape: withExtent(x?.shape ?? [], axis, extent), dtype: x?.dtype ?? 'f32' },
   ],
@@ -124,12 +130,13 @@ const padOperator: Operator<PadAttributes> = {
     const { axis, begin } = node.attributes;
     const [, count, inner] = splitAround(x.shape, axis);
     const [outer, extent] = splitAround(y.shape, axis);
+    const { sources, target } = matchStored(lowering, [x], y);
     launchStridedCopy(lowering, {
       label: node.label,
-      source: lowering.view(x),
+      source: sources[0] as View,
       sourceOffset: -begin * inner,
       sourceStrides: [count * inner, inner, 1],
-      target: lowering.output(y),
+      target,
       targetOffset: 0,
       targetStrides: [extent * inner, inner, 1],
       extents: [outer, extent, inner],

@@ -1,4 +1,5 @@
 import { OptionError, ShapeError, VocabularyError } from '../errors.ts';
+import { numberBytes } from '../graph/numbers.ts';
 import type { Operator } from '../graph/operator.ts';
 import {
   applyUnary,
@@ -147,23 +148,29 @@ const crossEntropyGradient: Operator<Attributes> = {
     const [dLogits] = node.outputs as [SymbolicTensor];
     const width = logits.shape.at(-1) as number;
     const rows = targets.size;
+    const gradients = lowering.storedOutput(dLogits);
     lowering.launch(
       defineLaunch(gradientKernel, {
         label: node.label,
-        constants: { row_count: rows, width, ignore_index: node.attributes.ignoreIndex },
+        constants: {
+          row_count: rows,
+          width,
+          ignore_index: node.attributes.ignoreIndex,
+          d_logits_is_half: gradients.isHalf ?? false,
+        },
         bindings: {
           logits: lowering.view(logits),
           targets: lowering.view(targets),
           log_sums: lowering.view(logSums),
           counted: lowering.view(counted),
           d_loss: lowering.view(dLoss),
-          d_logits: lowering.output(dLogits),
+          d_logits: gradients,
         },
         workgroups: splitGrid(Math.ceil((rows * Math.ceil(width / 4)) / 64)),
         cost: {
           flops: 4 * logits.size,
           readBytes: 4 * (logits.size + 2 * rows),
-          writtenBytes: 4 * logits.size,
+          writtenBytes: numberBytes(gradients) * logits.size,
         },
       }),
     );

@@ -1,9 +1,11 @@
 import { OptionError } from '../errors.ts';
+import { halfBytes } from '../float16.ts';
 import type {
   GatheredRows,
   Lowering,
   PackedLayout,
   PlanLimits,
+  Precision,
   Storage,
   Strategy,
   View,
@@ -12,6 +14,7 @@ import { inputSource, parameterOf, sourceName, stateSource } from '../graph/sour
 import type { GraphNode, SymbolicTensor } from '../graph/tensor.ts';
 import type { SettledShape, Tunable } from '../graph/tunable.ts';
 import type { TypedLaunch } from '../kernels/launch.ts';
+import { launchWidening } from '../ops/widen.ts';
 import type { ParameterLayout } from './parameter-layout.ts';
 import type { Decision } from './plan.ts';
 import { type ScheduleOptions, sharedKeys } from './program.ts';
@@ -27,11 +30,14 @@ export function alignBytes(bytes: number): number {
 /** Collects launches, storages and decisions while a program's nodes are lowered one after another. */
 export class PlanBuilder implements Lowering {
   readonly limits: PlanLimits;
+  readonly precision: Precision;
   readonly launches: TypedLaunch<View>[] = [];
   readonly decisions: Decision[] = [];
   readonly packer: WeightPacker;
   /** Views of tensors defined so far. */
   readonly views = new Map<SymbolicTensor, View>();
+  /** Copies in float32 of tensors that are stored as f16. */
+  readonly #widened = new Map<SymbolicTensor, View>();
   readonly #deferred = new Map<SymbolicTensor, { rows: GatheredRows; build: () => void }>();
   readonly #placements = new Map<SymbolicTensor, View>();
   readonly #constants = new Map<string, View>();
@@ -45,8 +51,12 @@ export class PlanBuilder implements Lowering {
     readonly parameters: ParameterLayout,
     readonly options: ScheduleOptions,
     private readonly used: ReadonlySet<SymbolicTensor>,
+    /** Tensors that every reader takes as f16. */
+    private readonly halves: ReadonlySet<SymbolicTensor>,
   ) {
     this.limits = options.limits;
+    this.precision = readPrecision(name, options);
+    if (this.precision === 'f16') this.decide(name, 'f16 storage, f32 arithmetic', 'asked for');
     this.#uniformStorage = { label: `${name}/uniforms`, bytes: 0 };
     this.packer = new WeightPacker(this);
   }
@@ -60,13 +70,30 @@ export class PlanBuilder implements Lowering {
   }
 
   view(tensor: SymbolicTensor): View {
+    const source = this.stored(tensor);
+    if (!source.isHalf) return source;
+    const known = this.#widened.get(tensor);
+    if (known) return known;
+    const label = `${tensor.label}.widen`;
+    const target = this.scratch(label, 4 * tensor.size);
+    this.#widened.set(tensor, target);
+    launchWidening(this, { label, count: tensor.size, source, target });
+    return target;
+  }
+
+  /** A tensor's place for reading it back, without another launch. */
+  readable(tensor: SymbolicTensor): View {
+    return this.#widened.get(tensor) ?? this.stored(tensor);
+  }
+
+  stored(tensor: SymbolicTensor): View {
     const known = this.views.get(tensor);
     if (known) return known;
     const deferred = this.#deferred.get(tensor);
     if (deferred) {
       this.#deferred.delete(tensor);
       deferred.build();
-      return this.view(tensor);
+      return this.stored(tensor);
     }
     const parameter = parameterOf(tensor.node);
     const stateName = sourceName(tensor.node, stateSource);
@@ -104,6 +131,20 @@ export class PlanBuilder implements Lowering {
     const known = this.views.get(tensor);
     if (known) return known;
     const view = this.#placements.get(tensor) ?? this.scratch(tensor.label, 4 * tensor.size);
+    this.views.set(tensor, view);
+    return view;
+  }
+
+  storedOutput(tensor: SymbolicTensor): View {
+    const fits = this.halves.has(tensor) && !this.#placements.has(tensor);
+    return fits ? this.halfOutput(tensor) : this.output(tensor);
+  }
+
+  halfOutput(tensor: SymbolicTensor, numbers = tensor.size): View {
+    if (this.precision === 'f32') return this.output(tensor);
+    const known = this.views.get(tensor);
+    if (known) return known;
+    const view = { ...this.scratch(tensor.label, halfBytes(numbers)), isHalf: true };
     this.views.set(tensor, view);
     return view;
   }
@@ -193,6 +234,15 @@ export class PlanBuilder implements Lowering {
   decide(node: string, choice: string, reason: string): void {
     this.decisions.push({ node, choice, reason });
   }
+}
+
+/** @throws {OptionError} for f16 on a device that has none. */
+function readPrecision(name: string, { precision = 'f32', limits }: ScheduleOptions): Precision {
+  if (precision === 'f32' || limits.hasF16) return precision;
+  throw new OptionError(
+    `${name}: precision is 'f16' and this device has no half precision, expected one with the feature ` +
+      "'shader-f16'. Use precision: 'f32', or request a device on another adapter.",
+  );
 }
 
 /** What equal contents have in common; `undefined` for long ones, which are not worth comparing. */

@@ -68,7 +68,7 @@ export interface Decision {
 export interface PlanTensor {
   readonly view: BufferView;
   readonly shape: readonly number[];
-  readonly dtype: 'f32' | 'i32';
+  readonly dtype: 'f32' | 'i32' | 'f16';
 }
 
 /** How one workgroup runs a plan. */

@@ -1,4 +1,4 @@
-import type { Lowering, PlanLimits, PlanStrategy, Strategy } from '../graph/operator.ts';
+import type { Lowering, PlanLimits, PlanStrategy, Precision, Strategy } from '../graph/operator.ts';
 import type { SymbolicTensor } from '../graph/tensor.ts';
 import type { ShapeSource } from '../graph/tunable.ts';
 import type { ParameterLayout } from './parameter-layout.ts';
@@ -25,6 +25,8 @@ export interface Program {
 /** Choices that do not change results beyond rounding. */
 export interface ScheduleOptions {
   readonly limits: PlanLimits;
+  /** How weights, activations and their gradients are stored. Default `f32`. */
+  readonly precision?: Precision;
   /** Forces a strategy: `resident` for the plan, others for all recurrences or by node label. */
   readonly strategy?: PlanStrategy | ReadonlyMap<string, Strategy>;
   /** Shapes of kernels that are not to be left to the rules: those that a tuning has measured. */

@@ -1,4 +1,5 @@
 import { OptionError } from '../errors.ts';
+import { halfBytes } from '../float16.ts';
 import type { Storage, View } from '../graph/operator.ts';
 import { inputSource, sourceName } from '../graph/sources.ts';
 import { type GraphNode, type SymbolicTensor, sortNodes } from '../graph/tensor.ts';
@@ -25,14 +26,16 @@ import {
  * @throws {OptionError} if a forced choice cannot work for a node.
  */
 export function schedule(program: Program, options: ScheduleOptions): Plan {
-  const { limits, strategy, keepsAll } = options;
+  const { limits, strategy, keepsAll, precision } = options;
   const plan = scheduleLaunches(program, options);
   const isAsked = strategy === 'resident';
   // Asking for recurrences launch by launch, of any kind or none, asks for launches.
   if (!isAsked && (strategy !== undefined || keepsAll)) return plan;
+  const stores =
+    precision === 'f16' ? "precision is 'f16', and its memory holds words of 32 bits" : undefined;
   const reason = isAsked ? 'asked for' : preferResident(plan, limits);
   if (reason === undefined) return plan;
-  const resident = scheduleResident(program, options, measurePlan(plan).flops, reason);
+  const resident = stores ?? scheduleResident(program, options, measurePlan(plan).flops, reason);
   if (typeof resident !== 'string') return resident;
   if (isAsked) {
     throw new OptionError(
@@ -75,6 +78,7 @@ function scheduleLaunches(program: Program, options: ScheduleOptions): Plan {
     program.parameters,
     options,
     findUsed(nodes, roots),
+    options.precision === 'f16' ? findHalves(nodes, roots) : new Set(),
   );
 
   const gradientViews = new Map<string, View>();
@@ -110,6 +114,16 @@ function scheduleLaunches(program: Program, options: ScheduleOptions): Plan {
   return finishPlan(program, builder, nodes, inputs);
 }
 
+/** Shape and element type of a tensor where it can be read. */
+function describeTensor(
+  { shape, size, dtype }: SymbolicTensor,
+  { isHalf, bytes }: View,
+): Pick<PlanTensor, 'shape' | 'dtype'> {
+  if (!isHalf) return { shape, dtype };
+  // A history with states in two parts has more numbers than its tensor.
+  return { shape: bytes === halfBytes(size) ? shape : [bytes / 2], dtype: 'f16' };
+}
+
 /** Copies a tensor to where it is wanted, if its operator has put it elsewhere. */
 function copyInto(builder: PlanBuilder, tensor: SymbolicTensor, target: View): void {
   const source = builder.view(tensor);
@@ -135,6 +149,22 @@ function findUsed(
   return used;
 }
 
+/** Tensors that are read only where f16 will do, and not from outside. */
+function findHalves(
+  nodes: readonly GraphNode[],
+  roots: readonly SymbolicTensor[],
+): Set<SymbolicTensor> {
+  const halves = new Set<SymbolicTensor>();
+  const wide = new Set<SymbolicTensor>(roots);
+  for (const node of nodes) {
+    for (const [index, tensor] of node.inputs.entries()) {
+      (node.op.readsHalf?.(index, node) ? halves : wide).add(tensor);
+    }
+  }
+  for (const tensor of wide) halves.delete(tensor);
+  return halves;
+}
+
 function finishPlan(
   program: Program,
   builder: PlanBuilder,
@@ -155,7 +185,7 @@ function finishPlan(
     }
   }
   const pinned = new Set<Storage>();
-  for (const tensor of named.values()) pinned.add(builder.view(tensor).storage);
+  for (const tensor of named.values()) pinned.add(builder.readable(tensor).storage);
   if (packing) pinned.add(packing.storage);
   const memory = assignMemory([...prologue, ...body], pinned);
 
@@ -168,8 +198,8 @@ function finishPlan(
   const resolveLaunch = (launch: TypedLaunch<View>): Launch => mapBindings(launch, resolve);
   const tensors = new Map<string, PlanTensor>();
   for (const [name, tensor] of named) {
-    const view = resolve(builder.view(tensor));
-    tensors.set(name, { view, shape: tensor.shape, dtype: tensor.dtype });
+    const readable = builder.readable(tensor);
+    tensors.set(name, { view: resolve(readable), ...describeTensor(tensor, readable) });
   }
   const uniformIndex = uniforms && memory.indexOf.get(uniforms);
   return {

@@ -1,3 +1,4 @@
+import { halfBytes } from '../float16.ts';
 import type { Lowering, PackedLayout, Storage, View } from '../graph/operator.ts';
 import { parameterOf } from '../graph/sources.ts';
 import type { SymbolicTensor } from '../graph/tensor.ts';
@@ -56,14 +57,14 @@ function stridesOf(
 
 /**
  * Keeps copies of the weights in the layouts that kernels read. The copies of all parameters lie in one
- * buffer and are made by one launch, however many there are.
+ * buffer and are made by one launch, however many there are. They are f16 where the plan stores f16.
  */
 export class WeightPacker {
   /** Views of what has been packed, by layout: first matrix, then the ones behind it. */
   readonly #packed: { matrices: readonly SymbolicTensor[]; key: string; view: View }[] = [];
   readonly #matrices: PackedMatrix[] = [];
   readonly #storage: { label: string; bytes: number };
-  #floats = 0;
+  #numbers = 0;
 
   constructor(
     private readonly lowering: Lowering & {
@@ -106,17 +107,21 @@ export class WeightPacker {
       const place = { offsetBytes: 4 * slot.offsetFloats, bytes: 4 * slot.size };
       return { storage: flat.storage, ...place, strides: stridesOf(shape, layout) };
     }
-    const begin = this.#floats;
+    const begin = this.#numbers;
+    const isHalf = this.lowering.precision === 'f16';
     if (slots.every((each) => each !== undefined)) {
       for (const [index, { offsetFloats }] of slots.entries()) {
         const targetOffset = begin + index * described.floats;
         this.#matrices.push({ ...described, sourceOffset: offsetFloats, targetOffset });
       }
-      this.#floats += Math.ceil(floats / 64) * 64;
-      this.#storage.bytes = 4 * this.#floats;
-      return { storage: this.#storage as Storage, offsetBytes: 4 * begin, bytes: 4 * floats };
+      const aligned = 256 / (isHalf ? 2 : 4);
+      this.#numbers += Math.ceil(floats / aligned) * aligned;
+      this.#storage.bytes = this.#bytesOf(this.#numbers);
+      const place = { offsetBytes: this.#bytesOf(begin), bytes: this.#bytesOf(floats) };
+      return { storage: this.#storage as Storage, ...place, ...(isHalf && { isHalf }) };
     }
-    const view = this.lowering.scratch(`${first.label}.${layout.kind}`, 4 * floats);
+    const scratch = this.lowering.scratch(`${first.label}.${layout.kind}`, this.#bytesOf(floats));
+    const view = isHalf ? { ...scratch, isHalf } : scratch;
     for (const [index, matrix] of matrices.entries()) {
       const packed = { ...described, sourceOffset: 0, targetOffset: index * described.floats };
       this.lowering.launch(
@@ -126,6 +131,10 @@ export class WeightPacker {
     return view;
   }
 
+  #bytesOf(numbers: number): number {
+    return this.lowering.precision === 'f16' ? halfBytes(numbers) : 4 * numbers;
+  }
+
   /** The launch that refreshes all copies of parameters, if there are any. */
   finish(): { launch: TypedLaunch<View>; storage: Storage } | undefined {
     if (this.#matrices.length === 0) return undefined;
@@ -133,7 +142,13 @@ export class WeightPacker {
       sharedKeys.parameters,
       4 * this.lowering.parameters.totalFloats,
     );
-    const target = { storage: this.#storage as Storage, offsetBytes: 0, bytes: 4 * this.#floats };
+    const isHalf = this.lowering.precision === 'f16';
+    const target = {
+      isHalf,
+      storage: this.#storage as Storage,
+      offsetBytes: 0,
+      bytes: this.#storage.bytes,
+    };
     return {
       launch: this.#defineLaunch('pack weights', this.#matrices, source, target),
       storage: this.#storage,
@@ -160,14 +175,18 @@ export class WeightPacker {
     }
     return defineLaunch(packMatrices, {
       label,
-      constants: { matrix_count: matrices.length, group_count: groups },
+      constants: {
+        matrix_count: matrices.length,
+        group_count: groups,
+        target_is_half: target.isHalf ?? false,
+      },
       bindings: {
         matrices: this.lowering.constant(`${label} table`, new Uint8Array(table.buffer)),
         source_matrix: source,
         target_matrix: target,
       },
       workgroups: splitGrid(groups),
-      cost: { flops: 0, readBytes: 4 * floats, writtenBytes: 4 * floats },
+      cost: { flops: 0, readBytes: 4 * floats, writtenBytes: this.#bytesOf(floats) },
     });
   }
 }

@@ -4,6 +4,7 @@ import { type NamedTensor, readSafetensors, writeSafetensors } from '../interop/
 import type { LayerConfig } from '../layers/layer.ts';
 import type { ParameterLayout } from '../schedule/parameter-layout.ts';
 import type { EngineState, NamedArrays } from './engine.ts';
+import { isLossScale, type LossScaleState } from './loss-scale.ts';
 import type { PlateauState } from './plateau.ts';
 import { Vocabulary } from './vocabulary.ts';
 
@@ -17,6 +18,10 @@ export interface CheckpointHeader {
   readonly step: number;
   readonly seed: number;
   readonly learningRateScale: number;
+  /** Steps among those finished that changed nothing; 0 if absent. */
+  readonly skippedSteps?: number;
+  /** Where the loss scaling of f16 training stands; absent for f32. */
+  readonly lossScale?: LossScaleState;
   readonly optimizer: {
     readonly name: string;
     readonly options: Readonly<Record<string, unknown>>;
@@ -106,6 +111,13 @@ function parseHeader(text: string, source: string): CheckpointHeader {
   for (const name of ['step', 'seed', 'learningRateScale']) {
     if (typeof fields[name] !== 'number') throw malformed(`has no number '${name}'`);
   }
+  const { skippedSteps, lossScale } = fields;
+  if (skippedSteps !== undefined && !isCount(skippedSteps)) {
+    throw malformed("has no count 'skippedSteps'");
+  }
+  if (lossScale !== undefined && !isLossScaleState(lossScale)) {
+    throw malformed("has no loss scale in 'lossScale'");
+  }
   for (const name of ['optimizer', 'schedule', 'inputs']) {
     const field = fields[name];
     if (typeof field !== 'object' || field === null) throw malformed(`has no object '${name}'`);
@@ -131,6 +143,15 @@ const lists: Readonly<Record<string, (item: unknown) => boolean>> = {
   choices: (choice) => typeof choice === 'string',
   plateauLosses: (loss) => typeof loss === 'number',
 };
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isLossScaleState(value: unknown): boolean {
+  const { factor, goodSteps } = (value ?? {}) as Partial<Record<keyof LossScaleState, unknown>>;
+  return isLossScale(factor) && isCount(goodSteps);
+}
 
 function isTensorType(value: unknown): boolean {
   const { shape, dtype } = (value ?? {}) as Partial<Record<keyof TensorType, unknown>>;
@@ -164,6 +185,10 @@ function splitTensors(
       parameters.set(name, data);
     }
   }
-  const { step, learningRateScale } = header;
-  return { parameters, moments, states, step, learningRateScale };
+  const { step, learningRateScale, skippedSteps, lossScale } = header;
+  return {
+    ...{ parameters, moments, states, step, learningRateScale },
+    ...(skippedSteps !== undefined && { skippedSteps }),
+    ...(lossScale && { lossScale }),
+  };
 }

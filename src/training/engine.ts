@@ -1,8 +1,9 @@
-import type { PlanStrategy } from '../graph/operator.ts';
+import type { PlanStrategy, Precision } from '../graph/operator.ts';
 import type { ShapeSource } from '../graph/tunable.ts';
 import type { Model } from '../layers/model.ts';
 import type { Clipping } from './clipping.ts';
 import type { DataSource } from './data.ts';
+import type { LossScaleState, LossScaling } from './loss-scale.ts';
 import type { Optimizer } from './optimizer.ts';
 import type { LearningRateSchedule } from './schedules.ts';
 import type { StepRecord } from './step-state.ts';
@@ -22,6 +23,9 @@ export interface TrainingSpec {
   readonly strategy: PlanStrategy | undefined;
   /** Kernel shapes that were measured, for the plans of training, evaluation and sampling. */
   readonly tuning: ShapeSource | undefined;
+  readonly precision: Precision;
+  /** Given where {@link precision} is f16. */
+  readonly lossScaling: LossScaling | undefined;
 }
 
 /** Numbers by name, float32 from a device and float64 from the reference. */
@@ -37,6 +41,10 @@ export interface EngineState {
   /** Steps finished: random counter and data cursor. */
   readonly step: number;
   readonly learningRateScale: number;
+  /** Steps among those finished that changed nothing; 0 if absent. */
+  readonly skippedSteps?: number;
+  /** Where the loss scaling of f16 training stands. */
+  readonly lossScale?: LossScaleState;
 }
 
 /** One step, looked at closely: what parity validation compares. */

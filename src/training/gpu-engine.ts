@@ -1,8 +1,7 @@
 import type { Device } from '../device/device.ts';
 import type { Executable } from '../device/executable.ts';
-import type { Lowering } from '../graph/operator.ts';
 import { explainPlan } from '../schedule/explain.ts';
-import { type Program, type ScheduleOptions, sharedKeys } from '../schedule/program.ts';
+import { type ScheduleOptions, sharedKeys } from '../schedule/program.ts';
 import { schedule } from '../schedule/schedule.ts';
 import type { DataSource } from './data.ts';
 import type {
@@ -15,25 +14,28 @@ import type {
 } from './engine.ts';
 import { GpuEvaluator } from './gpu-evaluator.ts';
 import { GpuStore } from './gpu-store.ts';
+import {
+  decodeLossScale,
+  encodeLossScale,
+  type LossScaleState,
+  lossScaleBytes,
+  lossScaleKey,
+} from './loss-scale.ts';
 import { findNonFinite } from './non-finite.ts';
 import { planOptions } from './plan-limits.ts';
 import { ResidentData } from './resident-data.ts';
 import { flattenParameters } from './run-graph.ts';
-import { lowerFinishStep, lowerGradientNorm, trainingState } from './step.ts';
 import {
   decodeHistory,
   decodeTrainingState,
   encodeTrainingState,
   learningRateScaleOffsetBytes,
   type StepRecord,
-  stepRecordBytes,
   trainingKeys,
   trainingStateBytes,
 } from './step-state.ts';
-import { finalStates } from './training-graph.ts';
+import { trainingProgram } from './training-program.ts';
 
-/** Steps whose records the history holds. */
-const HISTORY_STEPS = 1024;
 /** Most steps in one submit; two submits and a detailed step must fit in the history. */
 const STEPS_PER_RUN = 256;
 
@@ -88,12 +90,18 @@ export class GpuEngine implements Engine {
   }
 
   async runDetailed(): Promise<StepDetails> {
+    const factor = (await this.#readLossScale())?.factor ?? 1;
     this.run(1);
     const [record] = await this.records(this.#step - 1, this.#step);
     const gradients = await this.store.readParameters(
       sharedKeys.gradients,
       this.#spec.graph.layout,
     );
+    if (factor !== 1) {
+      for (const values of gradients.values()) {
+        for (const [at, value] of values.entries()) values[at] = value / factor;
+      }
+    }
     return { record: record as StepRecord, gradients };
   }
 
@@ -122,7 +130,7 @@ export class GpuEngine implements Engine {
       ([a], [b]) => Number(a === 'loss') - Number(b === 'loss'),
     );
     for (const [name, { shape, dtype }] of tensors) {
-      if (dtype !== 'f32') continue;
+      if (dtype === 'i32') continue;
       const finding = findNonFinite(name, await executable.read(name), shape);
       if (finding) return finding;
     }
@@ -141,7 +149,7 @@ export class GpuEngine implements Engine {
     const { graph, optimizer } = this.#spec;
     const { store } = this;
     // All copies are submitted before the first is awaited: no step can come between them.
-    const [parameters, moments, states, state] = await Promise.all([
+    const [parameters, moments, states, state, lossScale] = await Promise.all([
       store.readParameters(sharedKeys.parameters, graph.layout),
       readAll(optimizer.moments, (name) =>
         store.readParameters(trainingKeys.moment(name), graph.layout),
@@ -151,9 +159,14 @@ export class GpuEngine implements Engine {
         return new Float32Array(buffer, 0, graph.traced.states.get(name)?.initial.size);
       }),
       store.read(trainingKeys.state),
+      this.#readLossScale(),
     ]);
-    const { step, learningRateScale } = decodeTrainingState(state);
-    return { parameters, moments, states, step, learningRateScale };
+    const { step, learningRateScale, skippedSteps } = decodeTrainingState(state);
+    return {
+      ...{ parameters, moments, states, step, learningRateScale },
+      ...(skippedSteps > 0 && { skippedSteps }),
+      ...(lossScale && { lossScale }),
+    };
   }
 
   importState(state: EngineState): void {
@@ -169,8 +182,14 @@ export class GpuEngine implements Engine {
     }
     this.#step = state.step;
     this.#origin = state.step;
-    const { step, learningRateScale } = state;
-    this.store.write(trainingKeys.state, encodeTrainingState({ seed, step, learningRateScale }));
+    const { step, learningRateScale, skippedSteps = 0, lossScale } = state;
+    this.store.write(
+      trainingKeys.state,
+      encodeTrainingState({ seed, step, learningRateScale, skippedSteps }),
+    );
+    if (this.#spec.lossScaling && lossScale) {
+      this.store.write(lossScaleKey, encodeLossScale(lossScale));
+    }
   }
 
   get choices(): readonly string[] {
@@ -193,12 +212,17 @@ export class GpuEngine implements Engine {
   }
 
   #scheduleOptions(): ScheduleOptions {
-    const { strategy } = this.#spec;
-    return { ...planOptions(this.store), ...(strategy && { strategy }) };
+    const { strategy, precision } = this.#spec;
+    return { ...planOptions(this.store), precision, ...(strategy && { strategy }) };
+  }
+
+  async #readLossScale(): Promise<LossScaleState | undefined> {
+    if (!this.#spec.lossScaling) return undefined;
+    return decodeLossScale(await this.store.read(lossScaleKey));
   }
 
   async #compile(parameters: NamedArrays): Promise<void> {
-    const { graph, data, seed } = this.#spec;
+    const { graph, data, seed, lossScaling } = this.#spec;
     const program = trainingProgram(this.#spec, this.#resident);
     const plan = schedule(program, this.#scheduleOptions());
     this.#resident.upload(data);
@@ -206,50 +230,13 @@ export class GpuEngine implements Engine {
     this.store.create(sharedKeys.parameters, content.byteLength, new Uint8Array(content.buffer));
     const initial = encodeTrainingState({ seed, step: 0 });
     this.store.create(trainingKeys.state, trainingStateBytes, initial);
+    if (lossScaling) {
+      const content = encodeLossScale({ factor: lossScaling.initial, goodSteps: 0 });
+      this.store.create(lossScaleKey, lossScaleBytes, content);
+    }
     this.store.provide(plan);
     this.#executable = await this.store.device.compile(plan, this.store.buffers);
   }
-}
-
-/** What a training step computes: batch, loss, gradients, update. */
-export function trainingProgram(
-  { graph, data, optimizer, schedule: rate, clipping }: TrainingSpec,
-  resident: ResidentData,
-): Program {
-  return {
-    name: 'train',
-    parameters: graph.layout,
-    outputs: new Map([['loss', graph.loss]]),
-    gradients: graph.gradients,
-    alsoComputed: finalStates(graph),
-    before: (lowering: Lowering) => resident.gather(lowering, graph, data, ''),
-    after: (lowering: Lowering) => {
-      const state = trainingState(lowering);
-      const flatBytes = 4 * graph.layout.totalFloats;
-      const gradients = lowering.shared(sharedKeys.gradients, flatBytes);
-      lowerFinishStep(lowering, {
-        loss: lowering.view(graph.loss),
-        parts: lowerGradientNorm(lowering, gradients, 'gradient-norm'),
-        schedule: rate,
-        learningRate: optimizer.learningRate,
-        clipping,
-        history: lowering.shared(trainingKeys.history, HISTORY_STEPS * stepRecordBytes),
-        state,
-        label: 'finish-step',
-      });
-      optimizer.lower(lowering, {
-        parameters: lowering.shared(sharedKeys.parameters, flatBytes),
-        gradients,
-        moments: optimizer.moments.map((name) =>
-          lowering.shared(trainingKeys.moment(name), flatBytes),
-        ),
-        state,
-        clipping,
-        label: `optimizer/${optimizer.name}`,
-      });
-      resident.carry(lowering, graph, data, '');
-    },
-  };
 }
 
 /** Starts all reads at once. Returns their results by name. */

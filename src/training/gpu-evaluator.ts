@@ -59,10 +59,11 @@ export class GpuEvaluator {
   async #compile(data: DataSource) {
     if (this.#compiled?.data === data) return this.#compiled;
     this.dispose();
-    const { model, loss, stateful, strategy } = this.spec;
+    const { model, loss, stateful, strategy, precision } = this.spec;
     const evaluated = buildLossGraph(model, data, loss, 'inference', stateful);
     const plan = schedule(evaluationProgram(this.spec, this.resident, evaluated, data), {
       ...planOptions(this.store),
+      precision,
       packsOnce: true,
       statePrefix: PREFIX,
       ...(strategy && { strategy }),

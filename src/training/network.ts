@@ -1,6 +1,7 @@
 import type { Device } from '../device/device.ts';
 import type { Executable } from '../device/executable.ts';
 import { FileFormatError, OptionError, ShapeError } from '../errors.ts';
+import type { Precision } from '../graph/operator.ts';
 import type { TensorType } from '../graph/tensor.ts';
 import { buildModel } from '../layers/build.ts';
 import type { LayerConfig } from '../layers/layer.ts';
@@ -14,6 +15,7 @@ import { readCheckpoint } from './checkpoint.ts';
 import type { NamedArrays } from './engine.ts';
 import { GpuStore } from './gpu-store.ts';
 import { planOptions } from './plan-limits.ts';
+import { checkPrecision } from './precision.ts';
 import { flattenParameters, runGraph, type TensorArray } from './run-graph.ts';
 import { GpuSampler, ReferenceSampler, type Sampler } from './sampler.ts';
 import { parseSampleOptions, type SampleOptions } from './sampling.ts';
@@ -43,6 +45,7 @@ export class Network {
     readonly layout: ParameterLayout,
     readonly vocabulary: Vocabulary | undefined,
     private readonly weights: NetworkWeights,
+    private readonly precision: Precision = 'f32',
   ) {}
 
   /**
@@ -50,12 +53,16 @@ export class Network {
    *
    * @param options.tuning - kernel shapes measured on the device, see `tune()`; without it the rules choose.
    * @throws {FileFormatError} if the bytes are no checkpoint of Gatefold or lack a weight.
+   * @throws {OptionError} for f16 on a device that does not have it.
    */
   static async load(options: {
     readonly device: Device | 'reference';
     readonly checkpoint: Uint8Array;
     readonly tuning?: Tuning | readonly Tuning[];
+    /** How weights and activations are stored on the device. Default `f32`; `f16` needs `shader-f16`. */
+    readonly precision?: Precision;
   }): Promise<Network> {
+    const precision = checkPrecision('load', options.device, options.precision);
     const info = readCheckpoint(options.checkpoint);
     if (!info.config) {
       throw new OptionError(
@@ -75,7 +82,8 @@ export class Network {
     }
     const store = new GpuStore(device, chooseShapes(device, options.tuning));
     store.create(sharedKeys.parameters, flat.byteLength, new Uint8Array(flat.buffer));
-    return new Network(model, layout, vocabulary, { kind: 'gpu', store, ownsStore: true });
+    const weights = { kind: 'gpu', store, ownsStore: true } as const;
+    return new Network(model, layout, vocabulary, weights, precision);
   }
 
   /** The layers as plain data where the model is sequential. */
@@ -155,9 +163,9 @@ export class Network {
   }
 
   #makeSampler(): Promise<Sampler> {
-    const { weights, model, layout } = this;
+    const { weights, model, layout, precision } = this;
     return weights.kind === 'gpu'
-      ? GpuSampler.create(weights.store, model, layout)
+      ? GpuSampler.create(weights.store, model, layout, precision)
       : Promise.resolve(new ReferenceSampler(model, weights.read));
   }
 
@@ -173,7 +181,7 @@ export class Network {
     if (pending === undefined) {
       const plan = schedule(
         { name: 'forward', parameters: this.layout, outputs },
-        { ...planOptions(store), packsOnce: true },
+        { ...planOptions(store), precision: this.precision, packsOnce: true },
       );
       pending = store.device.compile(plan, store.buffers);
       this.#executables.set(key, pending);

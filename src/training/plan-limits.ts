@@ -12,6 +12,7 @@ export function planLimits(device: Device): PlanLimits {
     laneWidth,
     isSoftware: device.info.software,
     hasSubgroups: device.features.has('subgroups'),
+    hasF16: device.features.has('shader-f16'),
   };
 }
 

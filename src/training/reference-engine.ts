@@ -10,6 +10,7 @@ import type {
   StepDetails,
   TrainingSpec,
 } from './engine.ts';
+import { lossScaleName } from './loss-scale.ts';
 import { findNonFinite } from './non-finite.ts';
 import { learningRateAt } from './schedules.ts';
 import type { StepRecord } from './step-state.ts';
@@ -26,6 +27,7 @@ export class ReferenceEngine implements Engine {
   #records = new Map<number, StepRecord>();
   #scale = 1;
   #step = 0;
+  #skipped = 0;
   #failure: NonFiniteFinding | undefined;
 
   constructor(spec: TrainingSpec, parameters: NamedArrays) {
@@ -108,6 +110,7 @@ export class ReferenceEngine implements Engine {
       states: copyArrays(this.#states),
       step: this.#failure ? this.#step - 1 : this.#step,
       learningRateScale: this.#scale,
+      ...(this.#skipped > 0 && { skippedSteps: this.#skipped }),
     });
   }
 
@@ -117,6 +120,7 @@ export class ReferenceEngine implements Engine {
     this.#states = state.states.size > 0 ? widen(state.states) : emptyStates(this.#spec.graph);
     this.#step = state.step;
     this.#scale = state.learningRateScale;
+    this.#skipped = state.skippedSteps ?? 0;
     this.#failure = undefined;
   }
 
@@ -135,7 +139,8 @@ export class ReferenceEngine implements Engine {
     const values = evaluateGraph([...rootsOf(graph), ...graph.gradients.values()], {
       inputs: gatherBatch(data, step),
       parameters: this.#parameters,
-      states: this.#states,
+      // Float64 gradients need no scaling.
+      states: new Map<string, Values>(this.#states).set(lossScaleName, Float64Array.of(1)),
       seed,
       step,
     });
@@ -150,7 +155,7 @@ export class ReferenceEngine implements Engine {
     const lossIsFinite = Number.isFinite(loss);
     const gradientsAreFinite = Number.isFinite(gradientNorm);
     const numbers = { step, loss, gradientNorm, learningRate };
-    this.#records.set(step, { ...numbers, lossIsFinite, gradientsAreFinite });
+    this.#records.set(step, { ...numbers, lossIsFinite, gradientsAreFinite, skipped: false });
     this.#step += 1;
     if (!lossIsFinite || !gradientsAreFinite) {
       this.#failure = findFirst(values);
@@ -161,7 +166,10 @@ export class ReferenceEngine implements Engine {
       const moments = optimizer.moments.map(
         (moment) => this.#moments.get(moment)?.get(name) as Float64Array,
       );
-      optimizer.update(parameter, gradient, moments, { step: step + 1, learningRate });
+      optimizer.update(parameter, gradient, moments, {
+        step: step + 1 - this.#skipped,
+        learningRate,
+      });
     }
     this.#states = carryStates(graph, values, data, step);
     return unclipped;

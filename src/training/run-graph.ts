@@ -1,6 +1,6 @@
 import type { Device } from '../device/device.ts';
 import { ShapeError } from '../errors.ts';
-import type { Strategy, Values } from '../graph/operator.ts';
+import type { Precision, Strategy, Values } from '../graph/operator.ts';
 import type { Parameter } from '../graph/sources.ts';
 import { inputSource, parameterOf, sourceName, stateSource } from '../graph/sources.ts';
 import { type SymbolicTensor, sortNodes } from '../graph/tensor.ts';
@@ -22,6 +22,8 @@ export interface GraphRequest {
   readonly states?: ReadonlyMap<string, TensorArray>;
   readonly parameters?: ReadonlyMap<string, TensorArray | Float64Array>;
   readonly strategy?: Strategy;
+  /** How a device stores weights and activations. Default `f32`. */
+  readonly precision?: Precision;
   /** Seed and step of the counter-based random numbers; 0 if absent. */
   readonly seed?: number;
   readonly step?: number;
@@ -102,6 +104,7 @@ async function runOnDevice(
     {
       limits: planLimits(device),
       ...(request.strategy && { strategy: request.strategy }),
+      ...(request.precision && { precision: request.precision }),
     },
   );
   const shared = new Map<string, GPUBuffer>();

@@ -1,6 +1,6 @@
 import type { Executable } from '../device/executable.ts';
 import { OptionError } from '../errors.ts';
-import type { Values } from '../graph/operator.ts';
+import type { Precision, Values } from '../graph/operator.ts';
 import type { SymbolicTensor } from '../graph/tensor.ts';
 import type { Model, TracedModel } from '../layers/model.ts';
 import { launchStridedCopy } from '../ops/copy-strided.ts';
@@ -119,10 +119,16 @@ export class GpuSampler implements Sampler {
   ) {}
 
   /** @param store - holds the `parameters` buffer in `layout`. */
-  static async create(store: GpuStore, model: Model, layout: ParameterLayout): Promise<GpuSampler> {
+  static async create(
+    store: GpuStore,
+    model: Model,
+    layout: ParameterLayout,
+    precision: Precision,
+  ): Promise<GpuSampler> {
     const graph = traceToken(model);
     const plan = schedule(samplingProgram(graph, layout), {
       ...planOptions(store),
+      precision,
       packsOnce: true,
       statePrefix: STATE_PREFIX,
     });

@@ -1,6 +1,7 @@
 import type { Device } from '../device/device.ts';
 import { ParityError } from '../errors.ts';
-import type { Strategy } from '../graph/operator.ts';
+import type { Precision, Strategy } from '../graph/operator.ts';
+import { fill } from '../graph/sources.ts';
 import type { SymbolicTensor } from '../graph/tensor.ts';
 import { linear, oneHot } from '../layers/basic.ts';
 import { model } from '../layers/model.ts';
@@ -24,28 +25,31 @@ export interface SelfTestResult {
 const [STEPS, BATCH, VOCABULARY, HIDDEN] = [5, 3, 6, 9];
 
 /** Results by device: a device that has passed is not tested again. */
-const passed = new WeakMap<Device, Promise<SelfTestResult>>();
+const passed: Record<Precision, WeakMap<Device, Promise<SelfTestResult>>> = {
+  f32: new WeakMap(),
+  f16: new WeakMap(),
+};
 
 /**
  * Computes tiny networks forward and backward on a device and compares them with the reference: an LSTM with
  * the `persistent` and a reset-before GRU with the `stepwise` recurrence. Well under a second; done once per
- * device.
+ * device and precision.
  *
  * @throws {ParityError} naming the tensor, index and values where the device is wrong.
  */
-export function selfTest(device: Device): Promise<SelfTestResult> {
-  const known = passed.get(device);
+export function selfTest(device: Device, precision: Precision = 'f32'): Promise<SelfTestResult> {
+  const known = passed[precision].get(device);
   if (known !== undefined) return known;
-  const result = run(device);
-  passed.set(device, result);
+  const result = run(device, precision);
+  passed[precision].set(device, result);
   return result;
 }
 
-async function run(device: Device): Promise<SelfTestResult> {
+async function run(device: Device, precision: Precision): Promise<SelfTestResult> {
   const start = performance.now();
   const runs = [
-    compare(device, lstm(HIDDEN), 'persistent'),
-    compare(device, gru(HIDDEN, { reset: 'before' }), 'stepwise'),
+    compare(device, lstm(HIDDEN), 'persistent', precision),
+    compare(device, gru(HIDDEN, { reset: 'before' }), 'stepwise', precision),
   ] as const;
   // Where one fails the other still holds memory until it is done.
   await Promise.allSettled(runs);
@@ -59,6 +63,7 @@ async function compare(
   device: Device,
   layer: (x: SymbolicTensor) => SymbolicTensor,
   strategy: Strategy,
+  precision: Precision,
 ): Promise<{ count: number; worst: { tensor: string; ratio: number } }> {
   const encode = oneHot(VOCABULARY);
   const head = linear(VOCABULARY);
@@ -73,6 +78,8 @@ async function compare(
   const gradients = differentiate(
     loss,
     entries.map(([, { tensor }]) => tensor),
+    // Training scales f16 gradients away from its least numbers, too.
+    precision === 'f16' ? fill([], 2 ** 12) : undefined,
   );
   const outputs = new Map([['loss', loss]]);
   for (const [index, [name]] of entries.entries()) {
@@ -84,6 +91,7 @@ async function compare(
   const request = {
     outputs,
     strategy,
+    precision,
     inputs: new Map([
       ['tokens', draw(0)],
       ['targets', draw(1)],
@@ -103,7 +111,7 @@ async function compare(
   for (const [name, want] of expected) {
     const have = got.get(name);
     const magnitude = largestMagnitude(want);
-    const bound = tolerance({ steps: STEPS, fanIn: 4 * HIDDEN, magnitude });
+    const bound = tolerance({ steps: STEPS, fanIn: 4 * HIDDEN, magnitude, precision });
     for (let index = 0; index < want.length; index++) {
       const ratio = Math.abs((have?.[index] as number) - (want[index] as number)) / bound;
       if (!(ratio <= 1)) {

@@ -3,6 +3,8 @@ import { packStruct, unpackStruct } from '../kernels/pack.ts';
 
 const stateLayout = finishStep.bindings.state.struct;
 const recordLayout = finishStep.bindings.history.element;
+/** As in shaders/lib/training-state.wgsl. */
+const trainingHalted = 1;
 
 /** Keys of the buffers that training shares between plans, beside those of the scheduler. */
 export const trainingKeys = {
@@ -37,6 +39,8 @@ export interface TrainingStateValues {
   readonly learningRateScale: number;
   /** Step whose record lies in slot 0 of the history. */
   readonly historyOrigin: number;
+  /** Finished steps that changed nothing: f16 training only. */
+  readonly skippedSteps: number;
 }
 
 /**
@@ -50,12 +54,12 @@ export function encodeTrainingState(
   return packStruct(stateLayout, {
     seed: values.seed,
     step: values.step,
-    halted: values.halted ? 1 : 0,
+    halted: values.halted ? trainingHalted : 0,
     gradient_scale: values.gradientScale ?? 1,
     learning_rate: values.learningRate ?? 0,
     learning_rate_scale: values.learningRateScale ?? 1,
     history_origin: values.historyOrigin ?? values.step,
-    padding: 0,
+    skipped_steps: values.skippedSteps ?? 0,
   });
 }
 
@@ -65,11 +69,12 @@ export function decodeTrainingState(bytes: Uint8Array): TrainingStateValues {
   return {
     seed: state.seed,
     step: state.step,
-    halted: state.halted !== 0,
+    halted: state.halted === trainingHalted,
     gradientScale: state.gradient_scale,
     learningRate: state.learning_rate,
     learningRateScale: state.learning_rate_scale,
     historyOrigin: state.history_origin,
+    skippedSteps: state.skipped_steps,
   };
 }
 
@@ -84,11 +89,14 @@ export interface StepRecord {
   readonly learningRate: number;
   readonly lossIsFinite: boolean;
   readonly gradientsAreFinite: boolean;
+  /** Whether nothing was updated because f16 gradients overflowed; training goes on with smaller ones. */
+  readonly skipped: boolean;
 }
 
 /** Bits of a record's flags, as in shaders/lib/training-state.wgsl. */
 const lossNotFinite = 1;
 const gradientNotFinite = 2;
+const stepWasSkipped = 4;
 
 /**
  * Records of the history, oldest first.
@@ -118,6 +126,7 @@ export function decodeHistory(
       learningRate: record.learning_rate,
       lossIsFinite: (record.flags & lossNotFinite) === 0,
       gradientsAreFinite: (record.flags & gradientNotFinite) === 0,
+      skipped: (record.flags & stepWasSkipped) !== 0,
     };
   });
 }

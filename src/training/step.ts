@@ -8,6 +8,7 @@ import { gradientNorm } from '../kernels/generated/gradient-norm.ts';
 import { defineLaunch } from '../kernels/launch.ts';
 import { packStruct } from '../kernels/pack.ts';
 import { threadsFor } from '../ops/grid.ts';
+import { unusedOutput } from '../ops/unused.ts';
 import type { Clipping } from './clipping.ts';
 import type { DataField } from './data.ts';
 import { largestFloat, loopGrid, spread } from './optimizer.ts';
@@ -140,12 +141,15 @@ export interface FinishRequest {
   /** The ring of records; its size decides how many steps it holds. */
   readonly history: View;
   readonly state: View;
+  /** Where gradients are those of a scaled loss: the factor, and after how many steps it grows. */
+  readonly lossScale?: { readonly view: View; readonly growthSteps: number } | undefined;
   readonly label: string;
 }
 
 /** Emits the launch that ends a step: norm, learning rate, checks, history, step count. */
 export function lowerFinishStep(lowering: Lowering, request: FinishRequest): void {
   const { loss, parts, schedule, learningRate, clipping, history, state, label } = request;
+  const { lossScale } = request;
   const { curve, warmUp } = schedule;
   const partBytes = finishStep.bindings.parts.element.sizeBytes;
   const partCount = parts ? parts.bytes / partBytes : 0;
@@ -165,6 +169,8 @@ export function lowerFinishStep(lowering: Lowering, request: FinishRequest): voi
         capacity: Math.floor(history.bytes / stepRecordBytes),
         is_cosine: curve.kind === 'cosine',
         threads: threadsFor(lowering.limits, 64),
+        scales_loss: lossScale !== undefined,
+        growth_steps: lossScale?.growthSteps ?? 0,
       },
       bindings: {
         state,
@@ -176,6 +182,7 @@ export function lowerFinishStep(lowering: Lowering, request: FinishRequest): voi
         ),
         history,
         rule: lowering.uniforms(`${label}/rule`, rule),
+        loss_scale: lossScale?.view ?? unusedOutput(lowering, 'loss scale'),
       },
       workgroups: [1, 1, 1],
       cost: {

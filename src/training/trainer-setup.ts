@@ -1,6 +1,6 @@
 import type { Device } from '../device/device.ts';
 import { FileFormatError, OptionError } from '../errors.ts';
-import { type PlanStrategy, planStrategies } from '../graph/operator.ts';
+import { type PlanStrategy, type Precision, planStrategies } from '../graph/operator.ts';
 import type { Model } from '../layers/model.ts';
 import type { Tuning } from '../tuning/tuning.ts';
 import { type CheckpointHeader, readCheckpoint } from './checkpoint.ts';
@@ -9,10 +9,12 @@ import type { DataSource } from './data.ts';
 import type { Engine, EngineState, TrainingSpec } from './engine.ts';
 import { GpuEngine } from './gpu-engine.ts';
 import { initializeParameters } from './initialize.ts';
+import { type LossScaleOptions, parseLossScale } from './loss-scale.ts';
 import { Network, type NetworkWeights } from './network.ts';
 import type { Optimizer } from './optimizer.ts';
 import { checkNumber, positiveInteger, wholeNumber } from './options.ts';
 import { PlateauController, PlateauWindow } from './plateau.ts';
+import { checkPrecision } from './precision.ts';
 import { ReferenceEngine } from './reference-engine.ts';
 import { constantRate, type LearningRateSchedule, parseSchedule } from './schedules.ts';
 import { selfTest } from './self-test.ts';
@@ -49,6 +51,14 @@ export interface TrainerOptions extends ClippingOptions {
    * may be added in another order, so the last bits of results may differ.
    */
   readonly tuning?: Tuning | readonly Tuning[];
+  /**
+   * How weights, activations and their gradients are stored on the device: `f16` takes half the memory of `f32`
+   * and needs the feature `shader-f16`. Arithmetic, the trained weights, their gradients and moments stay float32;
+   * see docs/numerics.md. Default `f32`.
+   */
+  readonly precision?: Precision;
+  /** Loss scaling of f16 training. */
+  readonly lossScale?: LossScaleOptions;
   /** Repeats every so manieth step on the reference and compares loss and gradients. */
   readonly validate?: { readonly every: number };
   /** Whether to check the device on tiny networks first. Default true. */
@@ -72,7 +82,7 @@ export interface TrainerParts {
 export async function setUp(options: TrainerOptions): Promise<TrainerParts> {
   const spec = readSpec(options);
   const { device } = options;
-  if (device !== 'reference' && options.selfTest !== false) await selfTest(device);
+  if (device !== 'reference' && options.selfTest !== false) await selfTest(device, spec.precision);
   const parameters = initializeParameters(spec.graph.layout, spec.seed);
   const engine =
     device === 'reference'
@@ -94,7 +104,13 @@ export async function setUp(options: TrainerOptions): Promise<TrainerParts> {
       engine instanceof GpuEngine
         ? { kind: 'gpu', store: engine.store, ownsStore: false }
         : { kind: 'reference', read: () => (engine as ReferenceEngine).parameters };
-    const network = new Network(spec.model, spec.graph.layout, spec.data.vocabulary, weights);
+    const network = new Network(
+      spec.model,
+      spec.graph.layout,
+      spec.data.vocabulary,
+      weights,
+      spec.precision,
+    );
     return { spec, engine, network, plateau, resumeNotes };
   } catch (error) {
     engine.dispose();
@@ -113,12 +129,14 @@ export function readSpec(options: TrainerOptions): TrainingSpec {
     const known = planStrategies.map((name) => `'${name}'`).join(', ');
     throw new OptionError(`Trainer: strategy is '${String(strategy)}', expected one of ${known}.`);
   }
+  const precision = checkPrecision('Trainer', options.device, options.precision);
+  const lossScaling = parseLossScale(options.lossScale, precision);
   const loss = resolveLoss(options.loss ?? 'cross-entropy');
   return {
     model,
     data,
     loss,
-    graph: buildTrainingGraph(model, data, loss, stateful),
+    graph: buildTrainingGraph(model, data, loss, stateful, lossScaling !== undefined),
     optimizer,
     schedule: options.schedule ? parseSchedule(options.schedule) : constantRate(),
     clipping: parseClipping(options),
@@ -126,6 +144,8 @@ export function readSpec(options: TrainerOptions): TrainingSpec {
     stateful,
     strategy,
     tuning: device === 'reference' ? undefined : chooseShapes(device, options.tuning),
+    precision,
+    lossScaling,
   };
 }
 
@@ -170,7 +190,7 @@ function checkState({ graph, optimizer }: TrainingSpec, state: EngineState): Eng
 /** Notes on what a resumed run does otherwise than the run that wrote the checkpoint. */
 function compareRuns(
   saved: CheckpointHeader,
-  { seed, optimizer, schedule }: TrainingSpec,
+  { seed, optimizer, schedule, precision }: TrainingSpec,
   choices: readonly string[],
 ): string[] {
   const notes: string[] = [];
@@ -182,6 +202,7 @@ function compareRuns(
   compare('optimizer', saved.optimizer.name, optimizer.name);
   compare('optimizer options', saved.optimizer.options, optimizer.options);
   compare('schedule', saved.schedule, schedule);
+  compare('precision', saved.lossScale ? 'f16' : 'f32', precision);
   if (saved.choices.join('\n') !== choices.join('\n')) {
     notes.push(
       'this device or version chooses other kernels than the run that wrote the checkpoint; the last ' +

@@ -22,6 +22,8 @@ export interface TrainingProgress {
   /** Norm of all gradients, before clipping. */
   readonly gradientNorm: number;
   readonly learningRate: number;
+  /** Whether no weight changed, as f16 gradients overflowed: `gradientNorm` is infinite, the next step scales less. */
+  readonly skipped: boolean;
 }
 
 /** How far to train. */
@@ -135,8 +137,9 @@ export class Trainer {
         // Two submits may be seen finished at once: the second one's time is then no measure.
         this.#msPerStep = Math.max((now - finishedAt) / next.count, (this.#msPerStep ?? 0) / 2);
         finishedAt = now;
-        for (const { step, loss, gradientNorm, learningRate } of await this.#take(records)) {
-          yield { step: step + 1, loss, gradientNorm, learningRate };
+        for (const { step, loss, gradientNorm, ...rest } of await this.#take(records)) {
+          const { learningRate, skipped } = rest;
+          yield { step: step + 1, loss, gradientNorm, learningRate, skipped };
         }
         finishedAt = Math.max(finishedAt, performance.now() - SUBMIT_MS);
       }
@@ -185,6 +188,7 @@ export class Trainer {
    */
   async checkpoint(): Promise<Uint8Array<ArrayBuffer>> {
     const state = await this.#engine.exportState();
+    const { step, learningRateScale, skippedSteps, lossScale } = state;
     const { model, data, optimizer, schedule, seed, graph } = this.#spec;
     const { run } = this.#options;
     return writeCheckpoint(
@@ -192,9 +196,9 @@ export class Trainer {
         ...(model.config && { config: model.config }),
         ...(data.vocabulary && { vocabulary: data.vocabulary }),
         inputs: inputTypes(data),
-        step: state.step,
-        seed,
-        learningRateScale: state.learningRateScale,
+        ...{ step, seed, learningRateScale },
+        ...(skippedSteps !== undefined && { skippedSteps }),
+        ...(lossScale && { lossScale }),
         optimizer: { name: optimizer.name, options: optimizer.options },
         schedule,
         ...this.#plateau?.saved,
@@ -281,7 +285,8 @@ export class Trainer {
   /** Takes note of finished steps, whether anybody looks at them or not. Returns those that count. */
   async #take(records: readonly StepRecord[]): Promise<readonly StepRecord[]> {
     if (this.#failure) return [];
-    const counts = (record: StepRecord) => record.lossIsFinite && record.gradientsAreFinite;
+    const counts = ({ lossIsFinite, gradientsAreFinite, skipped }: StepRecord) =>
+      lossIsFinite && (gradientsAreFinite || skipped);
     const failed = records.find((record) => !counts(record));
     const counted = failed ? records.slice(0, records.indexOf(failed)) : records;
     for (const { loss } of counted) this.#observe(loss);

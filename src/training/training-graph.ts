@@ -1,4 +1,5 @@
 import { OptionError, ShapeError } from '../errors.ts';
+import { state } from '../graph/sources.ts';
 import type { SymbolicTensor, TensorType } from '../graph/tensor.ts';
 import type { Model, NamedTensors, TracedModel } from '../layers/model.ts';
 import type { TraceMode } from '../layers/trace.ts';
@@ -8,6 +9,7 @@ import { softmaxCrossEntropy } from '../ops/softmax-cross-entropy.ts';
 import { layOutParameters, type ParameterLayout } from '../schedule/parameter-layout.ts';
 import { checkTokens } from './check-tokens.ts';
 import type { DataSource } from './data.ts';
+import { lossScaleName } from './loss-scale.ts';
 
 /** A loss written with operators: the model's outputs and all inputs of the batch to a scalar. */
 export type LossFunction = (outputs: NamedTensors, inputs: NamedTensors) => SymbolicTensor;
@@ -85,18 +87,24 @@ export function buildLossGraph(
   return { traced, loss: value, layout: layoutOf(traced) };
 }
 
-/** Traces a model for training and differentiates its loss with respect to every parameter. */
+/**
+ * Traces a model for training and differentiates its loss with respect to every parameter.
+ *
+ * @param scalesLoss - whether gradients are those of the loss times the state {@link lossScaleName}.
+ */
 export function buildTrainingGraph(
   model: Model,
   data: DataSource,
   loss: LossFunction,
   carriesState: boolean,
+  scalesLoss = false,
 ): TrainingGraph {
   const graph = buildLossGraph(model, data, loss, 'training', carriesState);
   const parameters = [...graph.traced.parameters];
   const results = differentiate(
     graph.loss,
     parameters.map(([, { tensor }]) => tensor),
+    scalesLoss ? state(lossScaleName, graph.loss.shape) : undefined,
   );
   const gradients = new Map<string, SymbolicTensor>();
   for (const [index, [name]] of parameters.entries()) {

@@ -9,7 +9,6 @@ import { collectTunables } from '../tuning/collect.ts';
 import { measureChoices, type TuneProgress } from '../tuning/measure.ts';
 import type { Tuning } from '../tuning/tuning.ts';
 import type { TrainingSpec } from './engine.ts';
-import { trainingProgram } from './gpu-engine.ts';
 import { evaluationProgram } from './gpu-evaluator.ts';
 import { GpuStore } from './gpu-store.ts';
 import { checkNumber, positive, show } from './options.ts';
@@ -18,6 +17,7 @@ import { ResidentData } from './resident-data.ts';
 import { samplingProgram, traceToken } from './sampler.ts';
 import { readSpec, type TrainerOptions } from './trainer-setup.ts';
 import { buildLossGraph, layoutOf } from './training-graph.ts';
+import { trainingProgram } from './training-program.ts';
 
 /** How long to measure, and what to do with the results. */
 export interface MeasureOptions {

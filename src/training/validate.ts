@@ -19,9 +19,11 @@ export async function validateStep(
   const reference = new ReferenceEngine(spec, before.parameters);
   reference.importState(before);
   const expected = await reference.runDetailed();
+  const { precision } = spec;
   const { steps, fanIn } = measureSums(spec);
   const step = details.record.step + 1;
-  const lossBound = tolerance({ steps, fanIn, magnitude: Math.abs(expected.record.loss) });
+  const magnitudeOfLoss = Math.abs(expected.record.loss);
+  const lossBound = tolerance({ steps, fanIn, magnitude: magnitudeOfLoss, precision });
   const lossError = Math.abs(details.record.loss - expected.record.loss);
   if (!(lossError <= lossBound)) {
     throw new ParityError(
@@ -32,7 +34,7 @@ export async function validateStep(
   for (const [name, want] of expected.gradients) {
     const got = details.gradients.get(name);
     const magnitude = largestMagnitude(want);
-    const bound = tolerance({ steps, fanIn, magnitude });
+    const bound = tolerance({ steps, fanIn, magnitude, precision });
     for (let at = 0; at < want.length; at++) {
       const error = Math.abs((got?.[at] as number) - (want[at] as number));
       if (error <= bound) continue;

@@ -57,6 +57,10 @@ describe.each(Object.entries(runtimes))('the shared device cases in %s', (_, run
       runtime.group,
     );
     logAdapter(`${report.adapter}, ${await browser.version()}`);
+    const skipped = report.results.flatMap(({ skipped: why }) => why ?? []);
+    for (const why of new Set(skipped)) {
+      logAdapter(`NOT RUN: ${skipped.length} cases in ${await browser.version()} (${why})`);
+    }
     const failures = report.results.filter(({ error }) => error !== undefined);
     expect(failures).toEqual([]);
     expect(report.results.length).toBeGreaterThan(4);

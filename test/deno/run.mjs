@@ -1,6 +1,6 @@
 /**
  * The Deno tier: bundles every `*.deno.ts` beside this file and runs it in Deno on a software
- * adapter. Such a file prints, as its last line, `{ "adapter", "passed", "failed" }` as JSON.
+ * adapter. Such a file prints, as its last line, `{ "adapter", "passed", "failed", "skipped" }` as JSON.
  *
  * SwiftShader is required. Mesa's lavapipe is used as well where it is installed, since it has
  * `shader-f16`. Prints a JSON line for each of the two, SwiftShader's last; exits with 1 where something failed or nothing ran.
@@ -57,7 +57,7 @@ async function runDeno(module, environment) {
     return JSON.parse(lines.at(-1) ?? '');
   } catch (error) {
     console.error(`FAIL ${module}: ${error.message}\n${lines.at(-1)}`);
-    return { adapter: '', passed: 0, failed: 1 };
+    return { adapter: '', passed: 0, failed: 1, skipped: 0 };
   }
 }
 
@@ -68,12 +68,13 @@ async function runDeno(module, environment) {
  * @param {{ name: string, expected: RegExp, environment: Record<string, string> }} driver
  */
 async function runOn(modules, { name, expected, environment }) {
-  const total = { tier: 'deno', adapter: '', passed: 0, failed: 0 };
+  const total = { tier: 'deno', adapter: '', passed: 0, failed: 0, skipped: 0 };
   for (const module of modules) {
-    const { adapter, passed, failed } = await runDeno(module, environment);
+    const { adapter, passed, failed, skipped } = await runDeno(module, environment);
     total.adapter = adapter || total.adapter;
     total.passed += passed;
     total.failed += failed;
+    total.skipped += skipped;
     if (failed === 0 && !expected.test(adapter)) {
       console.error(`FAIL deno: the adapter is '${adapter}', expected ${name}.`);
       total.failed += 1;

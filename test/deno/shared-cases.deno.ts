@@ -1,8 +1,11 @@
 import { reportCases } from '../device-cases/report.ts';
 
 const { adapter, results } = await reportCases();
-for (const { name, error } of results) {
-  console.log(error === undefined ? `PASS ${name}` : `FAIL ${name}\n${error}`);
+for (const { name, error, skipped } of results) {
+  if (skipped !== undefined) console.log(`NOT RUN ${name}: ${skipped}`);
+  else console.log(error === undefined ? `PASS ${name}` : `FAIL ${name}\n${error}`);
 }
 const failed = results.filter(({ error }) => error !== undefined).length;
-console.log(JSON.stringify({ adapter, passed: results.length - failed, failed }));
+const skipped = results.filter((result) => result.skipped !== undefined).length;
+const passed = results.length - failed - skipped;
+console.log(JSON.stringify({ adapter, passed, failed, skipped }));

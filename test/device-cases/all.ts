@@ -9,6 +9,6 @@ const modules = import.meta.glob<{ readonly cases: readonly DeviceCase[] }>('./*
 export const deviceCases: readonly DeviceCase[] = Object.entries(modules).flatMap(
   ([file, { cases }]) => {
     const group = file.replace('./', '').replace('.cases.ts', '');
-    return cases.map(({ name, run }) => ({ name: `${group}: ${name}`, run }));
+    return cases.map(({ name, ...rest }) => ({ name: `${group}: ${name}`, ...rest }));
   },
 );

@@ -3,6 +3,8 @@ import type { Device } from '../../src/device/device.ts';
 /** A check that runs wherever there is a WebGPU device: in Node, Deno, a page and a worker. */
 export interface DeviceCase {
   readonly name: string;
+  /** Feature without which the case is skipped, and said to be. */
+  readonly needs?: GPUFeatureName;
   /** Throws where the check fails. It disposes what it makes; a buffer left behind is a failure. */
   readonly run: (device: Device) => Promise<void>;
 }
@@ -12,6 +14,8 @@ export interface CaseResult {
   readonly name: string;
   /** Absent where the case passed. */
   readonly error?: string;
+  /** Why the case did not run; absent where it did. */
+  readonly skipped?: string;
 }
 
 /** Runs cases one after another; an error the device reports belongs to the case that caused it. */
@@ -20,7 +24,11 @@ export async function runCases(
   cases: readonly DeviceCase[],
 ): Promise<readonly CaseResult[]> {
   const results: CaseResult[] = [];
-  for (const { name, run } of cases) {
+  for (const { name, needs, run } of cases) {
+    if (needs && !device.features.has(needs)) {
+      results.push({ name, skipped: `the adapter has no ${needs}` });
+      continue;
+    }
     const error = await runCase(device, run);
     results.push(error === undefined ? { name } : { name, error });
   }

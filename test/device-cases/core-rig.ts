@@ -1,6 +1,6 @@
 import type { Device } from '../../src/device/device.ts';
 import type { ReadbackArray } from '../../src/device/executable.ts';
-import type { PlanStrategy, Values } from '../../src/graph/operator.ts';
+import type { PlanStrategy, Precision, Values } from '../../src/graph/operator.ts';
 import { parameterOf } from '../../src/graph/sources.ts';
 import { type SymbolicTensor, sortNodes } from '../../src/graph/tensor.ts';
 import { evaluateGraph } from '../../src/reference/interpreter.ts';
@@ -24,6 +24,7 @@ export interface CoreRun {
   readonly gradients?: ReadonlyMap<string, SymbolicTensor>;
   /** Default: what the rules choose, launch by launch. */
   readonly strategy?: PlanStrategy;
+  readonly precision?: Precision;
   /** Plans for an adapter of another lane width. */
   readonly laneWidth?: number;
   /** Changes the plan before it is compiled. */
@@ -54,7 +55,7 @@ export async function runCore(
   outputs: Tensors,
   run: CoreRun = {},
 ): Promise<CoreResult> {
-  const { gradients = new Map<string, SymbolicTensor>(), laneWidth, strategy } = run;
+  const { gradients = new Map<string, SymbolicTensor>(), laneWidth, strategy, precision } = run;
   const roots = [...Object.values(outputs), ...gradients.values()];
   const drawn = drawParameters(roots);
   const scheduled = schedule(
@@ -67,6 +68,7 @@ export async function runCore(
     {
       limits: { ...planLimits(device), ...(laneWidth && { laneWidth }) },
       strategy: strategy ?? new Map(),
+      ...(precision && { precision }),
     },
   );
   const plan = run.editPlan?.(scheduled) ?? scheduled;

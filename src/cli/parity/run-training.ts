@@ -67,6 +67,8 @@ function buildSpec(parsed: TrainingCase): TrainingSpec {
     stateful,
     strategy: undefined,
     tuning: undefined,
+    precision: 'f32',
+    lossScaling: undefined,
   };
 }
 

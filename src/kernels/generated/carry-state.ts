@@ -28,7 +28,7 @@ export const carryState = {
           learning_rate: { offsetBytes: 16, sizeBytes: 4, type: 'f32' },
           learning_rate_scale: { offsetBytes: 20, sizeBytes: 4, type: 'f32' },
           history_origin: { offsetBytes: 24, sizeBytes: 4, type: 'u32' },
-          padding: { offsetBytes: 28, sizeBytes: 4, type: 'u32' },
+          skipped_steps: { offsetBytes: 28, sizeBytes: 4, type: 'u32' },
         },
       },
     },
@@ -49,7 +49,8 @@ export const carryState = {
   },
   source: `// Carries a recurrent state to the next step of stateful training: persistent ← final state.
 // Runs after finish-step, so that \`step\` is already the next step's: where that one starts the data
-// over, the state becomes zero. A halted step carries nothing: its initial state stays for inspection.
+// over, the state becomes zero. A skipped step carries on as any other; a halted one carries nothing:
+// its initial state stays for inspection.
 //
 // Dispatch: a loop over the grid, 64 threads a workgroup, one element per thread and turn.
 // Layouts: final_state, persistent [element_count]. FLOPs none; bytes 8·element_count.
@@ -65,7 +66,7 @@ const resets: bool = true; // specialize
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) thread: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  if (state.halted != 0u) {
+  if (state.halted == training_halted) {
     return;
   }
   let starts_over = resets && state.step % batch_count == 0u;

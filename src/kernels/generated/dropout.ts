@@ -4,9 +4,12 @@ import type { KernelDescription } from '../description.ts';
 export const dropout = {
   name: 'dropout',
   entryPoint: 'main',
-  joins: ['lib/random', 'lib/training-state'],
+  joins: ['lib/half', 'lib/random', 'lib/training-state'],
   cell: false,
-  constants: {},
+  constants: {
+    x_is_half: 'bool',
+    y_is_half: 'bool',
+  },
   bindings: {
     state: {
       group: 0,
@@ -24,7 +27,7 @@ export const dropout = {
           learning_rate: { offsetBytes: 16, sizeBytes: 4, type: 'f32' },
           learning_rate_scale: { offsetBytes: 20, sizeBytes: 4, type: 'f32' },
           history_origin: { offsetBytes: 24, sizeBytes: 4, type: 'u32' },
-          padding: { offsetBytes: 28, sizeBytes: 4, type: 'u32' },
+          skipped_steps: { offsetBytes: 28, sizeBytes: 4, type: 'u32' },
         },
       },
     },
@@ -33,14 +36,14 @@ export const dropout = {
       binding: 1,
       kind: 'storage',
       access: 'read',
-      type: 'array<f32>',
+      type: 'array<x_number>',
     },
     y: {
       group: 0,
       binding: 2,
       kind: 'storage',
       access: 'read_write',
-      type: 'array<f32>',
+      type: 'array<y_number>',
     },
     options: {
       group: 0,
@@ -67,6 +70,7 @@ export const dropout = {
 // \`first\` on, 64 threads a workgroup.
 // Layouts: x, y [end] and more, of which [first, end) is computed. An element stays where the upper 24 bits
 // of its word are at least \`threshold\`, rate·2^24. FLOPs about 50 integer operations per element; bytes 8·(end - first).
+//! join lib/half
 //! join lib/random
 //! join lib/training-state
 
@@ -78,9 +82,14 @@ struct DropoutOptions {
   scale: f32,
 }
 
+const x_is_half: bool = false; // specialize
+const y_is_half: bool = false; // specialize
+alias x_number = f32; // f16: x_is_half
+alias y_number = f32; // f16: y_is_half
+
 @group(0) @binding(0) var<storage, read> state: TrainingState;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<x_number>;
+@group(0) @binding(2) var<storage, read_write> y: array<y_number>;
 @group(0) @binding(3) var<uniform> options: DropoutOptions;
 
 @compute @workgroup_size(64)
@@ -94,7 +103,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   for (var word = 0u; word < 4u; word++) { // unroll
     let index = 4u * block + word;
     if (index >= options.first && index < options.end) {
-      y[index] = select(0.0, x[index] * options.scale, (words[word] >> 8u) >= options.threshold);
+      var value = select(0.0, f32(x[index]) * options.scale, (words[word] >> 8u) >= options.threshold);
+      if (y_is_half) { // static
+        value = to_half_range(value);
+      }
+      y[index] = y_number(value);
     }
   }
 }

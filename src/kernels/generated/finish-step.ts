@@ -11,6 +11,8 @@ export const finishStep = {
     capacity: 'u32',
     threads: 'u32',
     is_cosine: 'bool',
+    scales_loss: 'bool',
+    growth_steps: 'u32',
   },
   bindings: {
     state: {
@@ -29,7 +31,7 @@ export const finishStep = {
           learning_rate: { offsetBytes: 16, sizeBytes: 4, type: 'f32' },
           learning_rate_scale: { offsetBytes: 20, sizeBytes: 4, type: 'f32' },
           history_origin: { offsetBytes: 24, sizeBytes: 4, type: 'u32' },
-          padding: { offsetBytes: 28, sizeBytes: 4, type: 'u32' },
+          skipped_steps: { offsetBytes: 28, sizeBytes: 4, type: 'u32' },
         },
       },
     },
@@ -97,10 +99,28 @@ export const finishStep = {
         },
       },
     },
+    loss_scale: {
+      group: 0,
+      binding: 6,
+      kind: 'storage',
+      access: 'read_write',
+      type: 'LossScale',
+      struct: {
+        sizeBytes: 8,
+        fields: {
+          factor: { offsetBytes: 0, sizeBytes: 4, type: 'f32' },
+          good_steps: { offsetBytes: 4, sizeBytes: 4, type: 'u32' },
+        },
+      },
+    },
   },
   source: `// Ends a step: the global gradient norm from its parts, this step's learning rate from a formula, the check
 // that loss and gradients are finite, the record in the history; then the step counts as finished.
 // A step that is not finite is recorded, sets \`halted\` and does not count; later steps do nothing.
+//
+// In f16 training the gradients are those of the loss times \`loss_scale.factor\`, divided out here. Where they are
+// not finite although the loss is, the factor was too large: the step is skipped, which counts, and the factor
+// halved. \`growth_steps\` steps without that double it. At its least it is not to blame, and training halts.
 //
 // Dispatch: one workgroup. Layouts: loss [1], the bits of a float; parts [part_count], unread
 // where part_count is 0 (evaluation); history [capacity]; decay [32], element i is gamma^(2^i), so that
@@ -121,6 +141,11 @@ const part_count: u32 = 1u; // specialize
 const capacity: u32 = 1u; // specialize
 const threads: u32 = 64u; // specialize
 const is_cosine: bool = false; // specialize
+const scales_loss: bool = false; // specialize
+const growth_steps: u32 = 2000u; // specialize
+
+const least_factor = 0x1p-14;
+const largest_factor = 0x1p24;
 
 @group(0) @binding(0) var<storage, read_write> state: TrainingState;
 @group(0) @binding(1) var<storage, read> loss: array<u32>;
@@ -128,6 +153,7 @@ const is_cosine: bool = false; // specialize
 @group(0) @binding(3) var<storage, read> decay: array<f32>;
 @group(0) @binding(4) var<storage, read_write> history: array<StepRecord>;
 @group(0) @binding(5) var<uniform> rule: LearningRate;
+@group(0) @binding(6) var<storage, read_write> loss_scale: LossScale;
 
 var<workgroup> sums: array<NormPart, threads>;
 
@@ -139,7 +165,7 @@ fn main(@builtin(local_invocation_index) lane: u32) {
   }
   sums[lane] = part;
   workgroupBarrier();
-  if (lane == 0u && state.halted == 0u) {
+  if (lane == 0u && state.halted != training_halted) {
     var total = NormPart();
     for (var index = 0u; index < threads; index++) {
       total = join_parts(total, sums[index]);
@@ -154,23 +180,49 @@ fn join_parts(a: NormPart, b: NormPart) -> NormPart {
 
 fn finish(total: NormPart) {
   // sqrt(sum + 2^192·large), without overflow: beside any large element the others do not count.
-  let norm = select(sqrt(total.sum), sqrt(total.large) * 0x1p96, total.large > 0.0);
+  var norm = select(sqrt(total.sum), sqrt(total.large) * 0x1p96, total.large > 0.0);
+  var scale = 1.0;
+  if (scales_loss) { // static
+    scale = 1.0 / loss_scale.factor;
+    norm *= scale;
+  }
   let loss_bits = loss[0];
   let norm_bits = select(bitcast<u32>(norm), 0x7f800000u, total.not_finite != 0u);
-  let flags = select(0u, loss_not_finite, is_not_finite(loss_bits)) |
+  var flags = select(0u, loss_not_finite, is_not_finite(loss_bits)) |
     select(0u, gradient_not_finite, is_not_finite(norm_bits));
+  if (scales_loss) { // static
+    if (flags == gradient_not_finite && loss_scale.factor > least_factor) {
+      flags |= step_was_skipped;
+    }
+  }
   let rate = learning_rate_at(state.step) * state.learning_rate_scale;
   history[(state.step - state.history_origin) % capacity] =
     StepRecord(bitcast<f32>(loss_bits), bitcast<f32>(norm_bits), rate, flags);
   state.learning_rate = rate;
+  if (scales_loss) { // static
+    if ((flags & step_was_skipped) != 0u) {
+      loss_scale = LossScale(0.5 * loss_scale.factor, 0u);
+      state.halted = update_skipped;
+      state.gradient_scale = 0.0;
+      state.skipped_steps += 1u;
+      state.step += 1u;
+      return;
+    }
+  }
   if (flags != 0u) {
-    state.halted = 1u;
+    state.halted = training_halted;
     state.gradient_scale = 0.0;
     return;
   }
-  var scale = 1.0;
+  if (scales_loss) { // static
+    state.halted = 0u;
+    loss_scale.good_steps += 1u;
+    if (loss_scale.good_steps >= growth_steps) {
+      loss_scale = LossScale(min(2.0 * loss_scale.factor, largest_factor), 0u);
+    }
+  }
   if (rule.clip_norm > 0.0) {
-    scale = min(1.0, rule.clip_norm / (norm + 1e-6));
+    scale *= min(1.0, rule.clip_norm / (norm + 1e-6));
   }
   state.gradient_scale = scale;
   state.step += 1u;

@@ -36,7 +36,7 @@ export const gatherBatch = {
           learning_rate: { offsetBytes: 16, sizeBytes: 4, type: 'f32' },
           learning_rate_scale: { offsetBytes: 20, sizeBytes: 4, type: 'f32' },
           history_origin: { offsetBytes: 24, sizeBytes: 4, type: 'u32' },
-          padding: { offsetBytes: 28, sizeBytes: 4, type: 'u32' },
+          skipped_steps: { offsetBytes: 28, sizeBytes: 4, type: 'u32' },
         },
       },
     },

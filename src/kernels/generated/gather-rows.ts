@@ -11,6 +11,8 @@ export const gatherRows = {
     table_rows: 'u32',
     width: 'u32',
     has_bias: 'bool',
+    table_is_half: 'bool',
+    output_is_half: 'bool',
   },
   bindings: {
     indices: {
@@ -25,7 +27,7 @@ export const gatherRows = {
       binding: 1,
       kind: 'storage',
       access: 'read',
-      type: 'array<f32>',
+      type: 'array<table_number>',
     },
     bias: {
       group: 0,
@@ -39,7 +41,7 @@ export const gatherRows = {
       binding: 3,
       kind: 'storage',
       access: 'read_write',
-      type: 'array<u32>',
+      type: 'array<output_number>',
     },
   },
   source: `// Rows of a table by index, with an optional bias: an embedding, or a matmul with one-hot rows.
@@ -54,13 +56,17 @@ const row_count: u32 = 4u; // specialize
 const table_rows: u32 = 4u; // specialize
 const width: u32 = 8u; // specialize
 const has_bias: bool = false; // specialize
+const table_is_half: bool = false; // specialize
+alias table_number = f32; // f16: table_is_half
+const output_is_half: bool = false; // specialize
+alias output_number = f32; // f16: output_is_half
 
 const groups_across: u32 = (width + 3u) / 4u;
 
 @group(0) @binding(0) var<storage, read> indices: array<i32>;
-@group(0) @binding(1) var<storage, read> table: array<f32>;
+@group(0) @binding(1) var<storage, read> table: array<table_number>;
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
-@group(0) @binding(3) var<storage, read_write> output: array<u32>;
+@group(0) @binding(3) var<storage, read_write> output: array<output_number>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
@@ -75,11 +81,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let exists = token >= 0i && u32(token) < table_rows;
   let table_row = u32(clamp(token, 0i, i32(table_rows) - 1i));
   for (var column = first; column < width; column += groups_across) {
-    var value = table[table_row * width + column];
+    var value = f32(table[table_row * width + column]);
     if (has_bias) {
       value += bias[column];
     }
-    output[row * width + column] = select(0x7fc00000u, bitcast<u32>(value), exists);
+    output[row * width + column] = output_number(bitcast<f32>(select(0x7fc00000u, bitcast<u32>(value), exists)));
   }
 }
 `,

@@ -27,6 +27,7 @@ import { softmaxGradient } from './softmax-gradient.ts';
 import { sumColumns } from './sum-columns.ts';
 import { sumRowsByToken } from './sum-rows-by-token.ts';
 import { unary } from './unary.ts';
+import { widen } from './widen.ts';
 
 export { cellParts, parts } from './parts.ts';
 export {
@@ -58,6 +59,7 @@ export {
   sumColumns,
   sumRowsByToken,
   unary,
+  widen,
 };
 
 /** Every kernel by name. */
@@ -90,6 +92,7 @@ export const kernels = {
   'sum-columns': sumColumns,
   'sum-rows-by-token': sumRowsByToken,
   unary,
+  widen,
 } as const;
 
 export type KernelName = keyof typeof kernels;

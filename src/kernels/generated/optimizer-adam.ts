@@ -29,7 +29,7 @@ export const optimizerAdam = {
           learning_rate: { offsetBytes: 16, sizeBytes: 4, type: 'f32' },
           learning_rate_scale: { offsetBytes: 20, sizeBytes: 4, type: 'f32' },
           history_origin: { offsetBytes: 24, sizeBytes: 4, type: 'u32' },
-          padding: { offsetBytes: 28, sizeBytes: 4, type: 'u32' },
+          skipped_steps: { offsetBytes: 28, sizeBytes: 4, type: 'u32' },
         },
       },
     },
@@ -119,8 +119,8 @@ fn main(@builtin(global_invocation_id) thread: vec3u, @builtin(num_workgroups) g
     return;
   }
   let rate = state.learning_rate;
-  let step_size = rate / missing_weight(f32(state.step) * options.mean_log_decay);
-  let correction = inverseSqrt(missing_weight(f32(state.step) * options.variance_log_decay));
+  let step_size = rate / missing_weight(f32(state.step - state.skipped_steps) * options.mean_log_decay);
+  let correction = inverseSqrt(missing_weight(f32(state.step - state.skipped_steps) * options.variance_log_decay));
   for (var index = thread.x; index < vector_count; index += groups.x * threads) {
     var value = parameters[index];
     var gradient = gradients[index] * state.gradient_scale;

@@ -30,7 +30,7 @@ export const optimizerSgd = {
           learning_rate: { offsetBytes: 16, sizeBytes: 4, type: 'f32' },
           learning_rate_scale: { offsetBytes: 20, sizeBytes: 4, type: 'f32' },
           history_origin: { offsetBytes: 24, sizeBytes: 4, type: 'u32' },
-          padding: { offsetBytes: 28, sizeBytes: 4, type: 'u32' },
+          skipped_steps: { offsetBytes: 28, sizeBytes: 4, type: 'u32' },
         },
       },
     },
@@ -113,7 +113,7 @@ fn main(@builtin(global_invocation_id) thread: vec3u, @builtin(num_workgroups) g
     gradient += options.weight_decay * value;
     if (has_momentum) {
       var buffer = gradient;
-      if (state.step > 1u) {
+      if (state.step - state.skipped_steps > 1u) {
         buffer = options.momentum * momentum_buffer[index] + options.kept * gradient;
       }
       momentum_buffer[index] = buffer;

@@ -9,6 +9,7 @@ export const packMatrices = {
   constants: {
     matrix_count: 'u32',
     group_count: 'u32',
+    target_is_half: 'bool',
   },
   bindings: {
     matrices: {
@@ -47,7 +48,7 @@ export const packMatrices = {
       binding: 2,
       kind: 'storage',
       access: 'read_write',
-      type: 'array<f32>',
+      type: 'array<target_number>',
     },
   },
   source: `// Copies matrices into the layouts that kernels read, all weights of a model in one dispatch.
@@ -82,12 +83,14 @@ struct Matrix {
 
 const matrix_count: u32 = 1u; // specialize
 const group_count: u32 = 1u; // specialize
+const target_is_half: bool = false; // specialize
+alias target_number = f32; // f16: target_is_half
 
 const group_size: u32 = 1024u;
 
 @group(0) @binding(0) var<storage, read> matrices: array<Matrix>;
 @group(0) @binding(1) var<storage, read> source_matrix: array<f32>;
-@group(0) @binding(2) var<storage, read_write> target_matrix: array<f32>;
+@group(0) @binding(2) var<storage, read_write> target_matrix: array<target_number>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
@@ -132,7 +135,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     if (exists) {
       value = source_matrix[matrix.source_offset + row * matrix.columns + column];
     }
-    target_matrix[matrix.target_offset + at] = value;
+    target_matrix[matrix.target_offset + at] = target_number(value);
   }
 }
 `,

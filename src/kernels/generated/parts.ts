@@ -54,6 +54,20 @@ struct CellGradient {
 `,
     constants: {},
   },
+  'lib/half': {
+    name: 'lib/half',
+    source: `// Numbers on their way into half precision. WGSL lets a conversion of what f16 does not hold give an infinity or
+// the largest f16; a training step must see the overflow, so it is made an infinity here.
+
+// The number, or an infinity of its sign where it would round to more than 65504.
+fn to_half_range(value: f32) -> f32 {
+  let bits = bitcast<u32>(value);
+  let overflows = (bits & 0x7fffffffu) >= 0x477ff000u;
+  return bitcast<f32>(select(bits, (bits & 0x80000000u) | 0x7f800000u, overflows));
+}
+`,
+    constants: {},
+  },
   'lib/log-sum-exp': {
     name: 'lib/log-sum-exp',
     source: `// log(Σ eˣ) in one pass without overflow: a pair of the largest x so far and Σ e^(x - largest).
@@ -151,6 +165,11 @@ fn uniform_at(seed: u32, stream: u32, step: u32, index: u32) -> f32 {
 //
 // A track is one recurrence of those that share a dispatch: a direction, or a layer. The grid's z says which
 // of the span's tracks a workgroup works on; sizes and cell are the same for all.
+//
+// In half precision weights, states, saved values and gate gradients are stored as f16. h, the first state, takes
+// one number; the states behind it add up over time, where rounding would swallow small changes, and take two:
+// the value and what rounding it has left.
+//! join lib/half
 
 const steps: u32 = 16u; // specialize
 const batch: u32 = 4u; // specialize
@@ -164,6 +183,9 @@ const stages: bool = false; // specialize
 const y_origin: u32 = 64u; // specialize
 const section_size: u32 = 576u; // specialize
 const tracks: u32 = 1u; // specialize
+const is_half: bool = false; // specialize
+alias number = f32; // f16: is_half
+alias quad = vec4f; // f16: is_half
 
 const row_size: u32 = batch * hidden_size;
 // Weights are packed by tiles of units, so that every index but the tile's is known to be in bounds:
@@ -177,6 +199,40 @@ const has_tail: bool = hidden_size % 4u != 0u;
 // What a track has of four; chosen without an index, for which a compiler would copy the uniform.
 fn of_track(track: u32, first: vec4u, second: vec4u, third: vec4u, fourth: vec4u) -> vec4u {
   return select(select(first, second, track == 1u), select(third, fourth, track == 3u), track > 1u);
+}
+
+// Where number \`at\` of a state's section lies in the history of a track that begins at \`origin\`.
+fn state_place(origin: u32, s: u32, at: u32) -> u32 {
+  if (is_half) { // static
+    return origin + select((2u * s - 1u) * section_size + 2u * at, at, s == 0u);
+  } else {
+    return origin + s * section_size + at;
+  }
+}
+
+// Where the section of the vector behind a phase begins.
+fn vector_begin_of(phase: u32) -> u32 {
+  return (select(states, 2u * states - 1u, is_half) + phase) * section_size;
+}
+
+fn to_number(value: f32) -> number {
+  if (is_half) { // static
+    return number(to_half_range(value));
+  } else {
+    return number(value);
+  }
+}
+
+// A number of a state out of the history.
+fn state_of(origin: u32, s: u32, at: u32) -> f32 {
+  let place = state_place(origin, s, at);
+  if (is_half) { // static
+    // Behind a number of h lies the next one, not its rest.
+    if (s > 0u) {
+      return f32(history[place]) + f32(history[place + 1u]);
+    }
+  }
+  return f32(history[place]);
 }
 
 // Time of a position in processing order.
@@ -202,6 +258,7 @@ fn slot(position: u32, runs_reverse: bool) -> u32 {
       y_origin: 'u32',
       section_size: 'u32',
       tracks: 'u32',
+      is_half: 'bool',
     },
   },
   'lib/sampling': {
@@ -253,12 +310,23 @@ fn gumbel(seed: u32, stream: u32, position: u32, index: u32) -> f32 {
 struct TrainingState {
   seed: u32,                // seed of the counter-based random numbers
   step: u32,                // training steps finished; random counter and data cursor
-  halted: u32,              // 1 once a loss or gradient was not finite: nothing is updated any more
+  halted: u32,              // training_halted, or update_skipped until the next step has ended
   gradient_scale: f32,      // factor of this step's gradients: clipping by global norm
   learning_rate: f32,       // of this step
   learning_rate_scale: f32, // written by the host: reduce-on-plateau
   history_origin: u32,      // step whose record lies in slot 0 of the history
-  padding: u32,
+  skipped_steps: u32,       // finished steps that changed nothing: their scaled gradients left the range of f16
+}
+
+// \`halted\` where a loss or gradient was not finite: nothing is updated any more.
+const training_halted: u32 = 1u;
+// \`halted\` where only this step updates nothing.
+const update_skipped: u32 = 2u;
+
+// Scaling of the loss's gradient in f16 training. Packed and read by src/training/loss-scale.ts.
+struct LossScale {
+  factor: f32,              // a power of two
+  good_steps: u32,          // since the last overflow or doubling
 }
 
 // One step in the history, a ring of \`capacity\` records.
@@ -266,7 +334,7 @@ struct StepRecord {
   loss: f32,                // before the update
   gradient_norm: f32,       // of all gradients, before clipping; 0 where no gradient was reduced
   learning_rate: f32,
-  flags: u32,               // 0, or the sum of loss_not_finite and gradient_not_finite
+  flags: u32,               // 0, or a sum of loss_not_finite, gradient_not_finite and step_was_skipped
 }
 
 // What one thread of the gradient norm found. Two sums of squares, so that neither over- nor
@@ -280,6 +348,7 @@ struct NormPart {
 
 const loss_not_finite: u32 = 1u;
 const gradient_not_finite: u32 = 2u;
+const step_was_skipped: u32 = 4u;
 
 // Whether the bits of a float are those of a NaN or an infinity. Asked of bits, because compilers may
 // assume that floats are neither.

@@ -4,7 +4,7 @@ import type { KernelDescription } from '../description.ts';
 export const recurrenceBackward = {
   name: 'recurrence-backward',
   entryPoint: 'main',
-  joins: ['lib/cell-step', 'lib/quads', 'lib/recurrence'],
+  joins: ['lib/cell-step', 'lib/quads', 'lib/half', 'lib/recurrence'],
   cell: true,
   constants: {
     steps: 'u32',
@@ -19,7 +19,9 @@ export const recurrenceBackward = {
     y_origin: 'u32',
     section_size: 'u32',
     tracks: 'u32',
+    is_half: 'bool',
     has_output_gradient: 'bool',
+    d_output_is_half: 'bool',
   },
   bindings: {
     span: {
@@ -53,7 +55,7 @@ export const recurrenceBackward = {
       binding: 1,
       kind: 'storage',
       access: 'read',
-      type: 'array<f32>',
+      type: 'array<d_output_number>',
     },
     d_final: {
       group: 0,
@@ -67,35 +69,35 @@ export const recurrenceBackward = {
       binding: 3,
       kind: 'storage',
       access: 'read',
-      type: 'array<array<array<array<array<vec4f, lanes>, units>, hidden_quads>, gates>, all_tiles>',
+      type: 'array<array<array<array<array<quad, lanes>, units>, hidden_quads>, gates>, all_tiles>',
     },
     history: {
       group: 0,
       binding: 4,
       kind: 'storage',
       access: 'read',
-      type: 'array<f32>',
+      type: 'array<number>',
     },
     saved: {
       group: 0,
       binding: 5,
       kind: 'storage',
       access: 'read',
-      type: 'array<f32>',
+      type: 'array<number>',
     },
     d_recurrent: {
       group: 0,
       binding: 6,
       kind: 'storage',
       access: 'read_write',
-      type: 'array<f32>',
+      type: 'array<number>',
     },
     d_projected: {
       group: 0,
       binding: 7,
       kind: 'storage',
       access: 'read_write',
-      type: 'array<f32>',
+      type: 'array<number>',
     },
     carry: {
       group: 0,
@@ -136,17 +138,19 @@ struct BackwardSpan {
 }
 
 const has_output_gradient: bool = true; // specialize
+const d_output_is_half: bool = false; // specialize
+alias d_output_number = f32; // f16: d_output_is_half
 
 const gate_size: u32 = gates * hidden_size;
 
 @group(0) @binding(0) var<uniform> span: BackwardSpan;
-@group(0) @binding(1) var<storage, read> d_output: array<f32>;
+@group(0) @binding(1) var<storage, read> d_output: array<d_output_number>;
 @group(0) @binding(2) var<storage, read> d_final: array<f32>;
-@group(0) @binding(3) var<storage, read> weight: array<array<array<array<array<vec4f, lanes>, units>, hidden_quads>, gates>, all_tiles>;
-@group(0) @binding(4) var<storage, read> history: array<f32>;
-@group(0) @binding(5) var<storage, read> saved: array<f32>;
-@group(0) @binding(6) var<storage, read_write> d_recurrent: array<f32>;
-@group(0) @binding(7) var<storage, read_write> d_projected: array<f32>;
+@group(0) @binding(3) var<storage, read> weight: array<array<array<array<array<quad, lanes>, units>, hidden_quads>, gates>, all_tiles>;
+@group(0) @binding(4) var<storage, read> history: array<number>;
+@group(0) @binding(5) var<storage, read> saved: array<number>;
+@group(0) @binding(6) var<storage, read_write> d_recurrent: array<number>;
+@group(0) @binding(7) var<storage, read_write> d_projected: array<number>;
 @group(0) @binding(8) var<storage, read_write> carry: array<f32>;
 
 var<workgroup> staged: array<vec4f, rows * hidden_quads>;
@@ -154,9 +158,9 @@ var<workgroup> staged: array<vec4f, rows * hidden_quads>;
 // A gate's gradient in a unit; zero behind the last unit, where weights are padded.
 fn gradient_at(begin: u32, k: u32) -> f32 {
   if (has_tail) { // static
-    return select(0.0, d_recurrent[begin + k], k < hidden_size);
+    return select(0.0, f32(d_recurrent[begin + k]), k < hidden_size);
   } else {
-    return d_recurrent[begin + k];
+    return f32(d_recurrent[begin + k]);
   }
 }
 
@@ -237,7 +241,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
                   }
                 }
                 for (var n = 0u; n < units; n++) { // unroll
-                  let w = weight[tile][g][k4][n][lane];
+                  let w = vec4f(weight[tile][g][k4][n][lane]);
                   for (var r = 0u; r < rows; r++) { // unroll
                     acc[r * units + n] += dot(v[r], w);
                   }
@@ -261,14 +265,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
                 let gate_at = place.x + (t * batch + row) * gate_size + unit;
                 var gradient: CellGradient;
                 for (var v = 0u; v < saved_values; v++) { // unroll
-                  gradient.saved[v] = saved[source.w + ((t * batch + row) * saved_values + v) * hidden_size + unit];
+                  gradient.saved[v] = f32(saved[source.w + ((t * batch + row) * saved_values + v) * hidden_size + unit]);
                 }
                 for (var s = 0u; s < states; s++) { // unroll
                   if (backward_reads_state[s]) { // static
-                    gradient.state[s] = history[source.z + s * section_size + slot(position, runs_reverse) + at];
+                    gradient.state[s] = state_of(source.z, s, slot(position, runs_reverse) + at);
                   }
                   if (backward_reads_next[s]) { // static
-                    gradient.next[s] = history[source.z + s * section_size + slot(position + 1u, runs_reverse) + at];
+                    gradient.next[s] = state_of(source.z, s, slot(position + 1u, runs_reverse) + at);
                   }
                   if (down == 0u) {
                     gradient.d_next[s] = carry[place.y + s * row_size + at];
@@ -279,7 +283,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
                 if (down == 0u) {
                   gradient.d_next[0] += sums[i];
                   if (has_output_gradient) {
-                    gradient.d_next[0] += d_output[source.x + t * row_size + at];
+                    gradient.d_next[0] += f32(d_output[source.x + t * row_size + at]);
                   }
                 } else {
                   gradient.d_vector = sums[i];
@@ -287,9 +291,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
                 gradient = cell_backward(phases - 1u - down, gradient);
                 for (var g = 0u; g < gates; g++) { // unroll
                   if (gradient_phase[g] == phases - 1u - down) {
-                    d_recurrent[gate_at + g * hidden_size] = gradient.du[g];
+                    d_recurrent[gate_at + g * hidden_size] = to_number(gradient.du[g]);
                     if (gradients_apart) {
-                      d_projected[gate_at + g * hidden_size] = gradient.dx[g];
+                      d_projected[gate_at + g * hidden_size] = to_number(gradient.dx[g]);
                     }
                   }
                 }

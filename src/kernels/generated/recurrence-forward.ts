@@ -4,7 +4,7 @@ import type { KernelDescription } from '../description.ts';
 export const recurrenceForward = {
   name: 'recurrence-forward',
   entryPoint: 'main',
-  joins: ['lib/cell-step', 'lib/quads', 'lib/recurrence'],
+  joins: ['lib/cell-step', 'lib/quads', 'lib/half', 'lib/recurrence'],
   cell: true,
   constants: {
     steps: 'u32',
@@ -19,9 +19,11 @@ export const recurrenceForward = {
     y_origin: 'u32',
     section_size: 'u32',
     tracks: 'u32',
+    is_half: 'bool',
     keeps_saved: 'bool',
     gathers: 'bool',
     table_rows: 'u32',
+    projected_is_half: 'bool',
   },
   bindings: {
     span: {
@@ -55,14 +57,14 @@ export const recurrenceForward = {
       binding: 1,
       kind: 'storage',
       access: 'read',
-      type: 'array<f32>',
+      type: 'array<projected_number>',
     },
     weight: {
       group: 0,
       binding: 2,
       kind: 'storage',
       access: 'read',
-      type: 'array<array<array<array<array<vec4f, lanes>, units>, gates>, hidden_quads>, all_tiles>',
+      type: 'array<array<array<array<array<quad, lanes>, units>, gates>, hidden_quads>, all_tiles>',
     },
     bias: {
       group: 0,
@@ -83,14 +85,14 @@ export const recurrenceForward = {
       binding: 5,
       kind: 'storage',
       access: 'read_write',
-      type: 'array<f32>',
+      type: 'array<number>',
     },
     saved: {
       group: 0,
       binding: 6,
       kind: 'storage',
       access: 'read_write',
-      type: 'array<f32>',
+      type: 'array<number>',
     },
     tokens: {
       group: 0,
@@ -147,6 +149,8 @@ struct Span {
 const keeps_saved: bool = true; // specialize
 const gathers: bool = false; // specialize
 const table_rows: u32 = 1u; // specialize
+const projected_is_half: bool = false; // specialize
+alias projected_number = f32; // f16: projected_is_half
 
 // A single step reads its state where it is given: workgroups that share its units need not wait until it has
 // been copied into the history.
@@ -154,12 +158,12 @@ const starts_alone: bool = steps == 1u;
 const saved_size: u32 = batch * saved_values * hidden_size;
 
 @group(0) @binding(0) var<uniform> span: Span;
-@group(0) @binding(1) var<storage, read> projected: array<f32>;
-@group(0) @binding(2) var<storage, read> weight: array<array<array<array<array<vec4f, lanes>, units>, gates>, hidden_quads>, all_tiles>;
+@group(0) @binding(1) var<storage, read> projected: array<projected_number>;
+@group(0) @binding(2) var<storage, read> weight: array<array<array<array<array<quad, lanes>, units>, gates>, hidden_quads>, all_tiles>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read> initial: array<f32>;
-@group(0) @binding(5) var<storage, read_write> history: array<f32>;
-@group(0) @binding(6) var<storage, read_write> saved: array<f32>;
+@group(0) @binding(5) var<storage, read_write> history: array<number>;
+@group(0) @binding(6) var<storage, read_write> saved: array<number>;
 @group(0) @binding(7) var<storage, read> tokens: array<i32>;
 @group(0) @binding(8) var<storage, read> input_bias: array<f32>;
 
@@ -171,9 +175,20 @@ fn state_at(phase: u32, begin: u32, k: u32) -> f32 {
     return select(0.0, initial[begin + k], !has_tail || k < hidden_size);
   }
   if (has_tail) { // static
-    return select(0.0, history[begin + k], k < hidden_size);
+    return select(0.0, f32(history[begin + k]), k < hidden_size);
   } else {
-    return history[begin + k];
+    return f32(history[begin + k]);
+  }
+}
+
+fn keep_state(origin: u32, s: u32, at: u32, value: f32) {
+  let begin = state_place(origin, s, at);
+  let kept = to_number(value);
+  history[begin] = kept;
+  if (is_half) { // static
+    if (s > 0u) {
+      history[begin + 1u] = to_number(value - f32(kept));
+    }
   }
 }
 
@@ -202,7 +217,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         if (first_row + r < batch) {
           let at = (first_row + r) * hidden_size + unit;
           for (var s = 0u; s < states; s++) {
-            history[place.x + s * section_size + slot(0u, runs_reverse) + at] = initial[source.y + s * row_size + at];
+            keep_state(place.x, s, slot(0u, runs_reverse) + at, initial[source.y + s * row_size + at]);
           }
         }
       }
@@ -213,14 +228,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   for (var index = 0u; index < walk.y; index++) {
     let position = walk.x + index;
     let t = time_of(position, runs_reverse);
-    let before = place.x + slot(position, runs_reverse);
-    let after = place.x + slot(position + 1u, runs_reverse);
+    let before = slot(position, runs_reverse);
+    let after = slot(position + 1u, runs_reverse);
     let saved_begin = place.y + select(0u, t * saved_size, keeps_saved);
     for (var phase = 0u; phase < phases; phase++) { // unroll
       if (phase >= span.first_phase && phase < span.end_phase) {
         // Phase 0 multiplies the old state, later phases the vector the phase before has made.
-        let old_begin = select(before, source.y, starts_alone);
-        let vector_begin = select((states + phase - 1u) * section_size + after, old_begin, phase == 0u);
+        let old_begin = select(place.x + before, source.y, starts_alone);
+        let vector_begin = select(place.x + vector_begin_of(phase) - section_size + after, old_begin, phase == 0u);
         if (stages) { // static
           for (var i = lane; i < rows * hidden_quads; i += lanes) {
             let begin = vector_begin + min(first_row + i / hidden_quads, batch - 1u) * hidden_size;
@@ -263,7 +278,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
             }
             for (var n = 0u; n < units; n++) { // unroll
               for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
-                let w = weight[tile][k4][g][n][lane];
+                let w = vec4f(weight[tile][k4][g][n][lane]);
                 for (var r = 0u; r < rows; r++) { // unroll
                   acc[(r * units + n) * gates + g] += dot(v[r], w);
                 }
@@ -291,7 +306,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
               let saved_at = saved_begin + row * saved_values * hidden_size + unit;
               var step: CellStep;
               for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
-                step.x[g] = projected[projected_at + g * hidden_size];
+                step.x[g] = f32(projected[projected_at + g * hidden_size]);
                 if (gathers && gradients_apart) { // static
                   step.x[g] += input_bias[source.w + g * hidden_size + unit];
                 }
@@ -305,27 +320,27 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
                   if (starts_alone) { // static
                     step.state[s] = initial[source.y + s * row_size + at];
                   } else {
-                    step.state[s] = history[s * section_size + before + at];
+                    step.state[s] = state_of(place.x, s, before + at);
                   }
                 }
               }
               for (var v = 0u; v < saved_values; v++) { // unroll
                 if (saved_phase[v] < phase) {
-                  step.saved[v] = saved[saved_at + v * hidden_size];
+                  step.saved[v] = f32(saved[saved_at + v * hidden_size]);
                 }
               }
               step = cell_forward(phase, step);
               for (var v = 0u; v < saved_values; v++) { // unroll
                 if (saved_phase[v] == phase) {
-                  saved[saved_at + v * hidden_size] = step.saved[v];
+                  saved[saved_at + v * hidden_size] = to_number(step.saved[v]);
                 }
               }
               if (phase + 1u == phases) {
                 for (var s = 0u; s < states; s++) { // unroll
-                  history[s * section_size + after + at] = step.next[s];
+                  keep_state(place.x, s, after + at, step.next[s]);
                 }
               } else {
-                history[(states + phase) * section_size + after + at] = step.vector;
+                history[place.x + vector_begin_of(phase) + after + at] = to_number(step.vector);
               }
             }
           }

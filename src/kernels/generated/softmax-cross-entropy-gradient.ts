@@ -4,12 +4,13 @@ import type { KernelDescription } from '../description.ts';
 export const softmaxCrossEntropyGradient = {
   name: 'softmax-cross-entropy-gradient',
   entryPoint: 'main',
-  joins: [],
+  joins: ['lib/half'],
   cell: false,
   constants: {
     row_count: 'u32',
     width: 'u32',
     ignore_index: 'i32',
+    d_logits_is_half: 'bool',
   },
   bindings: {
     logits: {
@@ -52,7 +53,7 @@ export const softmaxCrossEntropyGradient = {
       binding: 5,
       kind: 'storage',
       access: 'read_write',
-      type: 'array<f32>',
+      type: 'array<d_logits_number>',
     },
   },
   source: `// Gradient of the mean cross-entropy: (softmax - one-hot)·d_loss / counted, zero for ignored rows.
@@ -61,10 +62,13 @@ export const softmaxCrossEntropyGradient = {
 // read neighbours; 64 threads a workgroup, x·y workgroups.
 // Layouts: logits, d_logits [row_count, width]; targets, log_sums [row_count]; counted, d_loss [1].
 // FLOPs 4 per logit; bytes 8 per logit.
+//! join lib/half
 
 const row_count: u32 = 4u; // specialize
 const width: u32 = 4u; // specialize
 const ignore_index: i32 = -100; // specialize
+const d_logits_is_half: bool = false; // specialize
+alias d_logits_number = f32; // f16: d_logits_is_half
 
 const groups_across: u32 = (width + 3u) / 4u;
 
@@ -73,7 +77,7 @@ const groups_across: u32 = (width + 3u) / 4u;
 @group(0) @binding(2) var<storage, read> log_sums: array<f32>;
 @group(0) @binding(3) var<storage, read> counted: array<u32>;
 @group(0) @binding(4) var<storage, read> d_loss: array<f32>;
-@group(0) @binding(5) var<storage, read_write> d_logits: array<f32>;
+@group(0) @binding(5) var<storage, read_write> d_logits: array<d_logits_number>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
@@ -90,7 +94,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   for (var column = first; column < width; column += groups_across) {
     let probability = exp(logits[row * width + column] - log_sum);
     let hit = select(0.0, 1.0, label == i32(column));
-    d_logits[row * width + column] = (probability - hit) * scale;
+    var gradient = (probability - hit) * scale;
+    if (d_logits_is_half) { // static
+      gradient = to_half_range(gradient);
+    }
+    d_logits[row * width + column] = d_logits_number(gradient);
   }
 }
 `,

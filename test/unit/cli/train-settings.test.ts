@@ -68,6 +68,12 @@ describe('settings', () => {
     });
   });
 
+  it('name the precision only where it is asked for', () => {
+    expect(parse().settings).not.toHaveProperty('precision');
+    expect(parse('--precision', 'f16').settings.precision).toBe('f16');
+    expect(listGivenSettings(parse('--precision', 'f16').command)).toEqual(['precision']);
+  });
+
   it('have another name for the length of a sequence', () => {
     expect(parse('--bptt', '32').settings.sequence).toBe(32);
     expect(parse('--sequence', '32').settings.sequence).toBe(32);

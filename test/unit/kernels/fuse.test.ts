@@ -12,7 +12,14 @@ function copy(label: string, from: number, to: number): Launch {
   const view = (offsetBytes: number) => ({ buffer: 0, offsetBytes, bytes: 256 });
   const bindings = { copy: uniform, source_words: view(from), target_words: view(to) };
   const workgroups = [1, 1, 1] as const;
-  return { label, kernel: 'copy-strided', constants: { threads: 4 }, bindings, workgroups, cost };
+  return {
+    label,
+    kernel: 'copy-strided',
+    constants: { threads: 4, is_half: false },
+    bindings,
+    workgroups,
+    cost,
+  };
 }
 
 function fuse(launches: readonly Launch[]) {
@@ -56,7 +63,14 @@ describe('fusing launches', () => {
     const view = { buffer: 0, offsetBytes: 0, bytes: 256 };
     const names = Object.keys(finishStep.bindings);
     const bindings = Object.fromEntries(names.map((name) => [name, view]));
-    const constants = { part_count: 1, capacity: 1, is_cosine: false, threads: 64 };
+    const constants = {
+      part_count: 1,
+      capacity: 1,
+      is_cosine: false,
+      threads: 64,
+      scales_loss: false,
+      growth_steps: 0,
+    };
     const kernel = 'finish-step';
     const launch: Launch = {
       label: 'finish',

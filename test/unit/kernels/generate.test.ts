@@ -175,6 +175,8 @@ describe('the generated modules', () => {
       y_origin: 0,
       section_size: 180,
       tracks: 1,
+      is_half: true,
+      projected_is_half: false,
       keeps_saved: false,
     };
     for (const cell of Object.values(cellParts)) {
@@ -187,6 +189,8 @@ describe('the generated modules', () => {
         constants: { ...own, ...constants },
       });
       expect(code).toContain('const hidden_size: u32 = 12u;');
+      expect(code).toMatch(/^enable f16;\n[\s\S]*history: array<f16>;/);
+      expect(code).toContain('projected: array<f32>;');
       expect(code).not.toMatch(/\b(acc|v|column)\[/);
     }
   });

@@ -79,6 +79,28 @@ fn main() {
     expect(joinKernel({ kernel, constants: { ...constants, rows: 4 }, parts }).code).not.toBe(code);
   });
 
+  it('puts types of 32 bits in place of marked ones, or of 16 where their constant holds', () => {
+    const parts = {
+      'lib/a': {
+        name: 'lib/a',
+        source:
+          'const is_half: bool = false; // specialize\nalias number = f32; // f16: is_half\n' +
+          'alias quad = vec4f; // f16: is_half\n' +
+          'fn twice(x: f32) -> f32 { return f32(quad(number(x + x)).x); }',
+      },
+    };
+    const join = (constants: Record<string, boolean>, source = main) =>
+      assemble(`//! join lib/a\n${source}`, constants, { parts });
+    expect(join({ is_half: false })).toMatch(
+      /^fn twice\(x: f32\) -> f32 { return f32\(vec4f\(f32\(x \+ x\)\)\.x\); }\n/,
+    );
+    expect(join({ is_half: true })).toMatch(
+      /^enable f16;\nfn twice\(x: f32\) -> f32 { return f32\(vec4h\(f16\(x \+ x\)\)\.x\); }\n/,
+    );
+    // What nothing uses asks for no feature.
+    expect(join({ is_half: true }, kernelOf(''))).not.toContain('f16');
+  });
+
   const errors: [string, string, Parameters<typeof assemble>[2], string][] = [
     [
       'an unknown part',
@@ -127,6 +149,18 @@ fn main() {
       '@compute @workgroup_size(1) fn other() {}',
       {},
       'shaders/kernels/test.wgsl:1: kernel has entry points: other in shaders/kernels/test.wgsl, main in shaders/kernels/test.wgsl, expected one @compute function in this file.',
+    ],
+    [
+      'a type whose f16 hangs on no bool constant',
+      'const wide: u32 = 1u;\nalias twice = f32; // f16: wide\n',
+      {},
+      "shaders/kernels/test.wgsl:2: type 'twice' is f16 where 'wide' holds, which is no bool constant of the module. Write 'const is_half: bool = false; // specialize' and '// f16: is_half'.",
+    ],
+    [
+      'a marker of types behind something else',
+      'const twice: f32 = 1.0; // f16: wide\n',
+      {},
+      "shaders/kernels/test.wgsl:1: '// f16' stands in the wrong place, expected 'alias name = f32; // f16: constant'.",
     ],
     [
       'text that is no declaration',

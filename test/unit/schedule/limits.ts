@@ -14,6 +14,7 @@ export const narrowLimits: PlanLimits = {
   laneWidth: 4,
   isSoftware: true,
   hasSubgroups: true,
+  hasF16: false,
 };
 
 /** A GPU's limits: 32 lanes. */

@@ -18,7 +18,10 @@ export function makeRecordingDevice(limits: PlanLimits): { device: Device; plans
   const device = {
     gpu: { adapterInfo: { subgroupMinSize: limits.laneWidth } },
     info: { software: limits.isSoftware },
-    features: new Set(limits.hasSubgroups ? ['subgroups'] : []),
+    features: new Set([
+      ...(limits.hasSubgroups ? ['subgroups'] : []),
+      ...(limits.hasF16 ? ['shader-f16'] : []),
+    ]),
     limits,
     createBuffer: ({ label, bytes }: { label: string; bytes: number }) => ({ label, size: bytes }),
     destroyBuffer: () => undefined,

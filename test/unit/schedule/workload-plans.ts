@@ -1,6 +1,6 @@
 import { learningRate, makeData, makeModel, seed } from '../../../bench/data.ts';
 import type { Workload } from '../../../bench/workloads.ts';
-import type { PlanLimits } from '../../../src/graph/operator.ts';
+import type { PlanLimits, Precision } from '../../../src/graph/operator.ts';
 import type { Plan } from '../../../src/schedule/plan.ts';
 import { sharedKeys } from '../../../src/schedule/program.ts';
 import { GpuStore } from '../../../src/training/gpu-store.ts';
@@ -33,14 +33,26 @@ export async function planTraining(
 }
 
 /** The plan of a workload of the bench: a training step, a forward pass, or one sampled token. */
-export async function planWorkload(workload: Workload, limits: PlanLimits): Promise<Plan> {
+export async function planWorkload(
+  workload: Workload,
+  limits: PlanLimits,
+  precision: Precision = 'f32',
+): Promise<Plan> {
   const [model, data] = [makeModel(workload), makeData(workload)];
-  if (workload.kind === 'training') return planTraining({ model, data, seed }, limits);
+  if (workload.kind === 'training') {
+    return planTraining({ model, data, seed, precision }, limits);
+  }
   const { device, plans } = makeRecordingDevice(limits);
   const store = new GpuStore(device);
   const layout = layoutOf(model.trace(inputTypes(data)));
   store.create(sharedKeys.parameters, 4 * layout.totalFloats);
-  const network = new Network(model, layout, undefined, { kind: 'gpu', store, ownsStore: true });
+  const network = new Network(
+    model,
+    layout,
+    undefined,
+    { kind: 'gpu', store, ownsStore: true },
+    precision,
+  );
   const { steps, batch, inputSize } = workload;
   const shape = [steps, batch, inputSize];
   const work =

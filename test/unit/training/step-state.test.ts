@@ -21,6 +21,7 @@ describe('the training state', () => {
       learningRate: 0,
       learningRateScale: 1,
       historyOrigin: 12,
+      skippedSteps: 0,
     });
   });
 
@@ -33,6 +34,7 @@ describe('the training state', () => {
       learningRate: 0.25,
       learningRateScale: 0.125,
       historyOrigin: 64,
+      skippedSteps: 7,
     };
     const bytes = encodeTrainingState(state);
     expect(decodeTrainingState(bytes)).toEqual(state);
@@ -50,7 +52,7 @@ describe('the history', () => {
       view.setFloat32(slot * stepRecordBytes, slot + 0.5, true);
       view.setFloat32(slot * stepRecordBytes + 4, 2, true);
       view.setFloat32(slot * stepRecordBytes + 8, 0.25, true);
-      view.setUint32(slot * stepRecordBytes + 12, slot, true);
+      view.setUint32(slot * stepRecordBytes + 12, slot === 2 ? 6 : slot, true);
     }
     const records = decodeHistory(bytes, { first: 13, end: 16, origin: 10 });
     expect(records.map(({ step, loss }) => [step, loss])).toEqual([
@@ -63,6 +65,9 @@ describe('the history', () => {
       [true, true],
       [false, true],
     ]);
+    expect(records.map(({ skipped }) => skipped)).toEqual([false, false, false]);
+    const [skipped] = decodeHistory(bytes, { first: 12, end: 13, origin: 10 });
+    expect(skipped).toMatchObject({ lossIsFinite: true, gradientsAreFinite: false, skipped: true });
     expect(records[0]).toMatchObject({ gradientNorm: 2, learningRate: 0.25 });
     expect(() => decodeHistory(bytes, { first: 10, end: 15, origin: 10 })).toThrow(RangeError);
     expect(() => decodeHistory(bytes, { first: 9, end: 10, origin: 10 })).toThrow(RangeError);

@@ -1,0 +1,105 @@
+import type { Device } from '../../src/device/device.ts';
+import { input, parameter } from '../../src/graph/sources.ts';
+import { embedding, lastStep, linear as linearLayer, oneHot } from '../../src/layers/basic.ts';
+import { model, sequential } from '../../src/layers/model.ts';
+import { lstm, recurrent } from '../../src/layers/recurrent.ts';
+import { multiply } from '../../src/ops/binary.ts';
+import { differentiate } from '../../src/ops/differentiate.ts';
+import { linear } from '../../src/ops/linear.ts';
+import { sum } from '../../src/ops/reduce.ts';
+import type { DeviceCase } from './case.ts';
+import { compareCore, forEachOf } from './core-rig.ts';
+import { checkModel } from './core-stacks.cases.ts';
+import { cellVariants } from './core-variants.ts';
+import { makeNoise } from './training-rig.ts';
+
+const needs = 'shader-f16';
+const VOCABULARY = 6;
+const strategies = ['persistent', 'stepwise'] as const;
+
+/** Two products in a row: what lies between them is f16, and so are its gradients. */
+async function checkLinear(device: Device, sizes: readonly [number, number, number, number]) {
+  const [rows, inputs, between, outputs] = sizes;
+  const own = (name: string, shape: readonly number[]) =>
+    parameter({ name, shape, initialize: () => new Float32Array() });
+  const x = input('x', [rows, inputs]);
+  const sources = {
+    x,
+    first: own('first', [between, inputs]),
+    firstBias: own('firstBias', [between]),
+    second: own('second', [outputs, between]),
+    bias: own('bias', [outputs]),
+  };
+  const hidden = linear(x, sources.first, sources.firstBias, 'hidden');
+  const y = linear(hidden, sources.second, sources.bias);
+  const loss = sum(multiply(y, input('of_y', y.shape)));
+  const gradients = differentiate(loss, Object.values(sources));
+  const named = Object.keys(sources).map((name, index) => [`d_${name}`, gradients[index]]);
+  await compareCore(
+    device,
+    { y, ...Object.fromEntries(named) },
+    {
+      kind: 'f16 linear',
+      inputs: { x: makeNoise(x.size, 1), of_y: makeNoise(y.size, 2) },
+      precision: 'f16',
+      steps: 1,
+      fanIn: Math.max(...sizes),
+    },
+  );
+}
+
+export const cases: readonly DeviceCase[] = [
+  {
+    name: 'two linear layers and their gradients at edge sizes',
+    needs,
+    run: (device) =>
+      forEachOf(
+        [
+          [1, 1, 1, 1],
+          [3, 5, 7, 2],
+          [17, 33, 130, 9],
+          [6, 300, 9, 65],
+        ] as const,
+        (sizes) => checkLinear(device, sizes),
+      ),
+  },
+  ...cellVariants.map(
+    (variant): DeviceCase => ({
+      name: `${variant.name}: loss and all gradients of two layers with both strategies`,
+      needs,
+      async run(device) {
+        await forEachOf([2, 5, 33], async (hidden) => {
+          const layer = recurrent(variant.kind as 'lstm', hidden, {
+            layers: 2,
+            ...variant.options,
+          });
+          const encode = hidden === 5 ? embedding(VOCABULARY, 7) : oneHot(VOCABULARY);
+          const network = sequential([encode, layer, linearLayer(VOCABULARY)]);
+          await checkModel(device, network, `f16 ${variant.kind}`, strategies, 'f16');
+        });
+      },
+    }),
+  ),
+  {
+    name: 'two bidirectional layers, many to one',
+    needs,
+    async run(device) {
+      const layer = lstm(5, { layers: 2, direction: 'bidirectional' });
+      const network = sequential([embedding(VOCABULARY, 3), layer, lastStep(), linearLayer(3)]);
+      await checkModel(device, network, 'f16 stack', strategies, 'f16');
+    },
+  },
+  {
+    name: 'an encoder that hands its state to a decoder',
+    needs,
+    async run(device) {
+      const [embed, head] = [embedding(VOCABULARY, 4), linearLayer(VOCABULARY)];
+      const [encoder, decoder] = [lstm(5, { layers: 2 }), lstm(5, { layers: 2 })];
+      const network = model(({ input: x, target }) => {
+        const { state } = encoder.run(embed(x as ReturnType<typeof input>));
+        return head(decoder.run(embed(target as ReturnType<typeof input>), state).output);
+      });
+      await checkModel(device, network, 'f16 stack', strategies, 'f16');
+    },
+  },
+];
