@@ -4,6 +4,7 @@ import { sampleToken } from '../kernels/generated/sample-token.ts';
 import { defineLaunch } from '../kernels/launch.ts';
 import { packStruct } from '../kernels/pack.ts';
 import { threadsFor } from '../ops/grid.ts';
+import { isNarrow } from '../ops/matmul-shape.ts';
 import { streamOf } from '../random.ts';
 import { checkNumber, positiveInteger, wholeNumber, withDefaults } from './options.ts';
 import type { Vocabulary } from './vocabulary.ts';
@@ -131,14 +132,18 @@ export interface SampleViews {
   readonly label: string;
 }
 
+/** Threads on an adapter that pays for each load: every one of them reads what all have found. */
+const NARROW_THREADS = 8;
+
 /** Emits the launch that chooses the next token of a sequence. */
 export function lowerSampleToken(lowering: Lowering, views: SampleViews): void {
   const { logits, tokens, nextToken, state, label } = views;
   const vocabulary = logits.bytes / 4;
+  const wanted = isNarrow(lowering.limits) ? NARROW_THREADS : vocabulary > 1024 ? 256 : 64;
   lowering.launch(
     defineLaunch(sampleToken, {
       label,
-      constants: { threads: threadsFor(lowering.limits, vocabulary > 1024 ? 256 : 64) },
+      constants: { threads: threadsFor(lowering.limits, wanted) },
       bindings: { state, logits, tokens, next_token: nextToken },
       workgroups: [1, 1, 1],
       cost: { flops: 40 * vocabulary, readBytes: 2 * logits.bytes, writtenBytes: 8 },
