@@ -95,11 +95,11 @@ export {
   lstm,
   type RecurrentLayer,
   type RecurrentOptions,
-  type RecurrentState,
   type RnnOptions,
   recurrent,
   rnn,
 } from './layers/recurrent.ts';
+export type { RecurrentState } from './layers/recurrent-state.ts';
 export type { CarriedState, TraceMode } from './layers/trace.ts';
 export * as ops from './ops/index.ts';
 export type { RandomCounter } from './random.ts';

@@ -1,19 +1,11 @@
-import type { Cell, CellOptions } from '../cells/cell.ts';
+import type { CellOptions } from '../cells/cell.ts';
 import { type CellName, cells } from '../cells/registry.ts';
-import { OptionError, ShapeError } from '../errors.ts';
-import { fill } from '../graph/sources.ts';
-import { formatShape, type SymbolicTensor } from '../graph/tensor.ts';
-import { concat } from '../ops/concat.ts';
-import { dropout as applyDropout } from '../ops/dropout.ts';
-import { project } from '../ops/project.ts';
-import { recurrence } from '../ops/recurrence.ts';
-import { reshape } from '../ops/reshape.ts';
-import { sliceTime } from '../ops/slice.ts';
-import { streamOf } from '../random.ts';
+import { OptionError } from '../errors.ts';
+import type { SymbolicTensor } from '../graph/tensor.ts';
 import type { NamedLayerOptions } from './basic.ts';
-import { orthogonalBlocks, uniform, withRows } from './initializers.ts';
-import { type Layer, type LayerConfig, refuseUnknown, requireAxes, requireSize } from './layer.ts';
-import { currentTrace, type Trace } from './trace.ts';
+import { type Layer, type LayerConfig, refuseUnknown, requireSize } from './layer.ts';
+import { runStack, type Stack } from './recurrent-stack.ts';
+import type { RecurrentState } from './recurrent-state.ts';
 
 /** Which way a recurrent layer reads time. */
 export type Direction = 'forward' | 'reverse' | 'bidirectional';
@@ -51,9 +43,6 @@ export interface GruOptions extends RecurrentOptions {
   /** Which side z weighs: `keep` the old state (PyTorch, default) or `replace` it. */
   readonly update?: 'keep' | 'replace';
 }
-
-/** States of all layers and directions by name, each [layers·directions, B, H]: `h`, and `c` for an LSTM. */
-export type RecurrentState = Readonly<Record<string, SymbolicTensor>>;
 
 /** A recurrent layer: called on [T, B, I] it gives [T, B, directions·H]. */
 export interface RecurrentLayer extends Layer {
@@ -133,16 +122,6 @@ export function recurrent(
   return layer;
 }
 
-interface Stack {
-  readonly cell: Cell;
-  readonly kind: CellName;
-  readonly hiddenSize: number;
-  readonly layers: number;
-  /** Whether each direction runs backwards. */
-  readonly directions: readonly boolean[];
-  readonly options: RecurrentOptions & { readonly forgetBias?: number };
-}
-
 function readDirections(layer: string, direction: string): readonly boolean[] {
   if (direction === 'forward') return [false];
   if (direction === 'reverse') return [true];
@@ -155,131 +134,4 @@ function readDirections(layer: string, direction: string): readonly boolean[] {
 function readRate(layer: string, rate: number): void {
   if (rate >= 0 && rate < 1) return;
   throw new OptionError(`${layer}: dropout is ${rate}, expected a number in [0, 1).`);
-}
-
-function runStack(
-  layer: RecurrentLayer,
-  stack: Stack,
-  x: SymbolicTensor,
-  given: RecurrentState,
-): { output: SymbolicTensor; state: RecurrentState } {
-  const trace = currentTrace(stack.kind);
-  const name = trace.names.nameOf(layer, stack.kind, stack.options.name);
-  const remedy =
-    x.dtype === 'i32'
-      ? 'Put an embedding or oneHot in front of it.'
-      : 'A single step is [1, B, I]; time comes first.';
-  requireAxes(name, x, ['T', 'B', 'I'], 'f32', remedy);
-  checkState(name, stack, x.shape[1] as number, given);
-  const finals: SymbolicTensor[] = [];
-  let output = x;
-  for (let index = 0; index < stack.layers; index++) {
-    const input = output;
-    const outputs = stack.directions.map((reverse, d) => {
-      const suffix = `l${index}${d === 1 ? '_reverse' : ''}`;
-      const row = index * stack.directions.length + d;
-      const initial = initialOf(trace, name, suffix, stack, input.shape[1] as number, given, row);
-      const result = runLayer(trace, name, suffix, stack, input, initial, reverse);
-      trace.finalState(`${name}.${suffix}`, initial, result.final);
-      finals.push(result.final);
-      return result.output;
-    });
-    output = outputs.length > 1 ? concat(outputs, `${name}/concat_l${index}`) : (outputs[0] ?? x);
-    const rate = stack.options.dropout ?? 0;
-    if (rate > 0 && index + 1 < stack.layers && trace.mode === 'training') {
-      const label = `${name}/dropout_l${index}`;
-      output = applyDropout(output, { rate, stream: streamOf(label) }, label);
-    }
-  }
-  return { output, state: collectStates(name, stack, finals) };
-}
-
-function runLayer(
-  trace: Trace,
-  name: string,
-  suffix: string,
-  { cell, hiddenSize, options }: Stack,
-  x: SymbolicTensor,
-  initial: SymbolicTensor,
-  reverse: boolean,
-): { output: SymbolicTensor; final: SymbolicTensor } {
-  const rows = cell.gates.length * hiddenSize;
-  const flat = uniform(1 / Math.sqrt(hiddenSize));
-  const recurrentValues = options.recurrentInitializer === 'orthogonal' ? orthogonalBlocks : flat;
-  const forget = cell.gates.indexOf('f') * hiddenSize;
-  const biasValues = (value: number | undefined) =>
-    value === undefined ? flat : withRows(flat, forget, forget + hiddenSize, value);
-  const make = (kind: string, shape: readonly number[], values = flat) =>
-    trace.parameter(`${name}.${kind}_${suffix}`, shape, values);
-  const weightIh = make('weight_ih', [rows, x.shape[2] as number]);
-  const weightHh = make('weight_hh', [rows, hiddenSize], recurrentValues);
-  const hasBias = options.bias ?? true;
-  const biasIh = hasBias ? make('bias_ih', [rows], biasValues(options.forgetBias)) : undefined;
-  const biasHh = hasBias
-    ? make('bias_hh', [rows], biasValues(options.forgetBias === undefined ? undefined : 0))
-    : undefined;
-  const projected = project(x, weightIh, biasIh, `${name}/project_${suffix}`);
-  const label = `${name}/recurrence_${suffix}`;
-  return recurrence(projected, weightHh, initial, biasHh, { cell, reverse }, label);
-}
-
-function checkState(name: string, stack: Stack, batch: number, given: RecurrentState): void {
-  const expected = [stack.layers * stack.directions.length, batch, stack.hiddenSize];
-  for (const [key, tensor] of Object.entries(given)) {
-    if (!stack.cell.states.includes(key)) {
-      throw new ShapeError(
-        `${name}: got a state '${key}', a ${stack.kind} has ${stack.cell.states.join(', ')}.`,
-      );
-    }
-    if (tensor.shape.join() !== expected.join()) {
-      throw new ShapeError(
-        `${name}: state ${key} is ${formatShape(tensor.shape)}, expected ${formatShape(expected)}: ` +
-          '[layers·directions, batch, hiddenSize].',
-      );
-    }
-  }
-}
-
-/** [states, B, H] that one layer and direction starts from. */
-function initialOf(
-  trace: Trace,
-  name: string,
-  suffix: string,
-  { cell, hiddenSize }: Stack,
-  batch: number,
-  given: RecurrentState,
-  row: number,
-): SymbolicTensor {
-  const shape = [cell.states.length, batch, hiddenSize];
-  if (Object.keys(given).length === 0) return trace.initialState(`${name}.${suffix}`, shape);
-  const label = `${name}/initial_${suffix}`;
-  const parts = cell.states.map((key) => {
-    const all = given[key];
-    if (!all) return fill([batch * hiddenSize], 0, `${label}.${key}.zero`);
-    const own = all.shape[0] === 1 ? all : sliceTime(all, row, row + 1, `${label}.${key}`);
-    return reshape(own, [batch * hiddenSize], `${label}.${key}.flat`);
-  });
-  const flat = parts.length > 1 ? concat(parts, label) : (parts[0] as SymbolicTensor);
-  return reshape(flat, shape, `${label}.states`);
-}
-
-/** Final states by name, [layers·directions, B, H], from each layer's [states, B, H]. */
-function collectStates(
-  name: string,
-  { cell, hiddenSize }: Stack,
-  finals: readonly SymbolicTensor[],
-): RecurrentState {
-  return Object.fromEntries(
-    cell.states.map((key, s) => {
-      const label = `${name}/final.${key}`;
-      const batch = finals[0]?.shape[1] as number;
-      const rows = finals.map((final, index) => {
-        const own =
-          cell.states.length === 1 ? final : sliceTime(final, s, s + 1, `${label}.slice_${index}`);
-        return reshape(own, [batch * hiddenSize], `${label}.flat_${index}`);
-      });
-      const flat = rows.length > 1 ? concat(rows, label) : (rows[0] as SymbolicTensor);
-      return [key, reshape(flat, [finals.length, batch, hiddenSize], `${label}.states`)];
-    }),
-  );
 }
