@@ -9,6 +9,7 @@ struct CellStep {
   saved: array<f32, saved_values + 1u>, // kept for backward
   next: array<f32, states>,            // after the step; set in the last phase
   vector: f32,                         // what the next phase multiplies
+  parameters: array<f32, parameters + 1u>, // the unit's own trained values
 }
 
 struct CellGradient {
@@ -20,4 +21,24 @@ struct CellGradient {
   dx: array<f32, gates>,               // gradient of W_ih·x + b_ih
   du: array<f32, gates>,               // gradient of W_hh·v + b_hh
   d_state: array<f32, states>,         // gradient of the state before, without the part through W_hh
+  parameters: array<f32, parameters + 1u>,
+  d_parameters: array<f32, parameters + 1u>,
+}
+
+// The step behind the end of a sequence: the state stays, nothing is saved.
+fn hold_state(given: CellStep) -> CellStep {
+  var step: CellStep;
+  step.state = given.state;
+  step.next = given.state;
+  return step;
+}
+
+// Its gradient: that of the state goes through, the gates get none.
+fn hold_gradient(given: CellGradient, is_last_phase: bool) -> CellGradient {
+  var gradient: CellGradient;
+  gradient.d_state = given.d_state;
+  if (is_last_phase) {
+    gradient.d_state = given.d_next;
+  }
+  return gradient;
 }

@@ -14,6 +14,7 @@
 const steps: u32 = 16u; // specialize
 const batch: u32 = 4u; // specialize
 const hidden_size: u32 = 8u; // specialize
+const state_size: u32 = 8u; // specialize: what of h is not zero: hidden_size, or that of a projection
 const rows: u32 = 2u; // specialize
 const units: u32 = 1u; // specialize
 const lanes: u32 = 8u; // specialize
@@ -24,16 +25,31 @@ const y_origin: u32 = 64u; // specialize
 const section_size: u32 = 576u; // specialize
 const tracks: u32 = 1u; // specialize
 const is_half: bool = false; // specialize
+const has_lengths: bool = false; // specialize
+const has_mask: bool = false; // specialize
+const has_zoneout: bool = false; // specialize
 alias number = f32; // f16: is_half
 alias quad = vec4f; // f16: is_half
 
 const row_size: u32 = batch * hidden_size;
+
+// What a recurrence may be given beside its states, from `extras` on in the buffer `given`, one behind the other:
+//   lengths [B], bit patterns of i32: steps at or behind a row's length leave its state as it is;
+//   mask [B, H]: a factor on the h that the recurrent matmul reads, the same at all steps (recurrent dropout).
+//     Masked h is kept in a section of its own, the last one, for the matmul and for the weights' gradient;
+//   zoneout [states, T, B, H]: the share of the new value in the state, the rest stays;
+//   backward only: the cell's parameters [parameters, H].
+const mask_begin: u32 = select(0u, batch, has_lengths);
+const zoneout_begin: u32 = mask_begin + select(0u, row_size, has_mask);
+const parameters_begin: u32 = zoneout_begin + select(0u, states * steps * row_size, has_zoneout);
+const needs_states: bool = has_lengths || has_zoneout;
 // Weights are packed by tiles of units, so that every index but the tile's is known to be in bounds:
 // compilers then leave out their checks.
 const tile_units: u32 = lanes * units;
 const tiles: u32 = (hidden_size + tile_units - 1u) / tile_units;
 const all_tiles: u32 = tracks * tiles;
 const hidden_quads: u32 = (hidden_size + 3u) / 4u;
+const state_quads: u32 = (state_size + 3u) / 4u;
 const has_tail: bool = hidden_size % 4u != 0u;
 
 // What a track has of four; chosen without an index, for which a compiler would copy the uniform.
@@ -50,10 +66,11 @@ fn state_place(origin: u32, s: u32, at: u32) -> u32 {
   }
 }
 
-// Where the section of the vector behind a phase begins.
+// Where the section of the vector behind a phase begins; masked h lies behind the last one.
 fn vector_begin_of(phase: u32) -> u32 {
   return (select(states, 2u * states - 1u, is_half) + phase) * section_size;
 }
+const masked_phase: u32 = phases - 1u;
 
 fn to_number(value: f32) -> number {
   if (is_half) { // static

@@ -11,10 +11,12 @@ export interface CellStep {
   readonly state: Float64Array;
   /** [saved] what backward needs; each entry is set in its phase and may be read in later ones. */
   readonly saved: Float64Array;
-  /** [states] state after this step; set in the last phase. */
+  /** [states] state after this step; set in the state's phase. */
   readonly next: Float64Array;
   /** What the next phase's recurrent matmul multiplies; set in every phase but the last. */
   vector: number;
+  /** [parameters] the unit's own trained values. */
+  readonly parameters: Float64Array;
 }
 
 /**
@@ -37,6 +39,10 @@ export interface CellGradient {
   readonly du: Float64Array;
   /** [states] gradient of the state before the step, without the part through W_hh. */
   readonly dState: Float64Array;
+  /** [parameters] the unit's own trained values. */
+  readonly parameters: Float64Array;
+  /** [parameters] their gradient at this step; set in phase 0. */
+  readonly dParameters: Float64Array;
 }
 
 /** Cell options that are chosen when a layer is built, checked by the cell's `parseOptions`. */
@@ -51,15 +57,30 @@ export type CellOptions = Readonly<Record<string, unknown>>;
 export interface Cell {
   /** Name of the WGSL file in `shaders/cells`, e.g. `lstm`. */
   readonly shader: string;
-  /** Gates in the row order of `weight_ih` and `weight_hh`. */
+  /** Gates in the row order of `weight_hh`, and of `weight_ih` as far as that has them. */
   readonly gates: readonly string[];
+  /** How many gates `weight_ih` feeds, from the first on. */
+  readonly inputGates: number;
+  /** Trained values of each unit beside the weights, a vector [H] each, e.g. peepholes. */
+  readonly parameters: readonly string[];
+  /** Name of the layer's tensor [parameters·H] that holds them; absent where there are none. */
+  readonly parameterTensor?: string;
   /** States carried through time, `h` first. */
   readonly states: readonly string[];
   /** Values per unit and step that backward needs beside the states. */
   readonly saved: readonly string[];
   /** Gate ranges [begin, end), one per recurrent matmul in a step. */
   readonly phases: readonly (readonly [begin: number, end: number])[];
-  /** Whether the gradients of W_ih·x and W_hh·v differ (reset-after GRU). */
+  /** The phase that sets each state. */
+  readonly statePhases: readonly number[];
+  /** Whether gates have recurrent weights; without them a phase multiplies nothing. */
+  readonly multiplies: boolean;
+  /** Whether a mask on h (recurrent dropout) covers the vectors between phases, too: they hold h. */
+  readonly masksVector: boolean;
+  /**
+   * Whether the gradients of W_ih·x and W_hh·v are kept apart: they differ (reset-after GRU), or their rows do
+   * (parameters, gates without an input).
+   */
   readonly gradientsApart: boolean;
   /** Values of the constants that the WGSL part specialises. */
   readonly constants: Readonly<Record<string, number | boolean>>;
@@ -78,6 +99,10 @@ export interface CellDefinition {
   readonly formulas: readonly string[];
   /** Names of the options that {@link create} accepts. */
   readonly optionNames: readonly string[];
+  /** Choices of options that make cells of their own, the default first: what every test runs through. */
+  readonly variants: readonly CellOptions[];
+  /** Further choices, one or more for every other option. */
+  readonly options: readonly CellOptions[];
   /** Builds the cell. @throws {OptionError} for a value it does not know. */
   create(options: CellOptions): Cell;
 }

@@ -1,10 +1,13 @@
-import { sigmoid } from './activations.ts';
 import type { Cell, CellDefinition } from './cell.ts';
 import { readChoice, refuseUnknownOptions } from './options.ts';
+import { type Roles, readRoles, roleOptions } from './roles.ts';
 
 const [R, Z, N] = [0, 1, 2] as const;
-/** In `saved`, after r, z, n: the recurrent part of the candidate before it is reset. */
+/** In `saved` of the reset-after form, behind r, z, n: the recurrent part of the candidate before it is reset. */
 const M = 3;
+/** Marks of clipped gates in `saved`: of the reset-after form; of the other, by phase. */
+const MARKS = 4;
+const [GATE_MARKS, CANDIDATE_MARKS] = [3, 4] as const;
 
 /**
  * The gated recurrent unit, gate order r, z, n. Two choices, never implicit:
@@ -13,6 +16,8 @@ const M = 3;
  *   `reset: 'before'` (Cho et al. 2014): n = tanh(W x + b_i + R (r ⊙ h) + b_h), two matmuls in a row.
  * - `update: 'keep'` (PyTorch): h' = (1 − z) ⊙ n + z ⊙ h;
  *   `update: 'replace'` (Chung et al. 2014): h' = (1 − z) ⊙ h + z ⊙ n.
+ *
+ * `activations`: [r and z, candidate]; `clip`: the bound on the input of every gate.
  *
  * @see Cho et al. 2014, "Learning phrase representations using RNN encoder-decoder".
  */
@@ -26,12 +31,27 @@ export const gru: CellDefinition = {
     "update 'keep':    h' = (1 - z) n + z h",
     "update 'replace': h' = (1 - z) h + z n",
   ],
-  optionNames: ['reset', 'update'],
+  optionNames: ['reset', 'update', ...roleOptions],
+  variants: [
+    { reset: 'after', update: 'keep' },
+    { reset: 'after', update: 'replace' },
+    { reset: 'before', update: 'keep' },
+    { reset: 'before', update: 'replace' },
+  ],
+  options: [
+    { clip: 0.5 },
+    { reset: 'before', clip: 0.5 },
+    { activations: ['hardsigmoid', 'softsign'] },
+    { reset: 'before', activations: ['sigmoid', 'relu'] },
+  ],
   create(options) {
     refuseUnknownOptions('gru', options, gru.optionNames);
     const reset = readChoice('gru', options, 'reset', ['after', 'before']);
     const replaces = readChoice('gru', options, 'update', ['keep', 'replace']) === 'replace';
-    return reset === 'after' ? createResetAfter(replaces) : createResetBefore(replaces);
+    const roles = readRoles('gru', options, ['gate', 'candidate']);
+    return reset === 'after'
+      ? createResetAfter(replaces, roles)
+      : createResetBefore(replaces, roles);
   },
 };
 
@@ -40,77 +60,101 @@ function blend(z: number, replaces: boolean): { keep: number; sign: number } {
   return replaces ? { keep: 1 - z, sign: -1 } : { keep: z, sign: 1 };
 }
 
-function createResetAfter(replaces: boolean): Cell {
+/** What both forms share. */
+function describeGates(replaces: boolean, { constants }: Roles) {
   return {
-    shader: 'gru-reset-after',
     gates: ['r', 'z', 'n'],
+    inputGates: 3,
     states: ['h'],
-    saved: ['r', 'z', 'n', 'm'],
+    parameters: [],
+    multiplies: true,
+    constants: { ...constants, update_replaces: replaces },
+  } as const;
+}
+
+function createResetAfter(replaces: boolean, roles: Roles): Cell {
+  const { gate, candidate, clipped, clipMark, unlessClipped } = roles;
+  return {
+    ...describeGates(replaces, roles),
+    shader: 'gru-reset-after',
+    saved: ['r', 'z', 'n', 'm', ...(roles.clips ? ['marks'] : [])],
     phases: [[0, 3]],
+    statePhases: [0],
+    masksVector: false,
     gradientsApart: true,
-    constants: { update_replaces: replaces },
     forward(_phase, { x, u, state, saved, next }) {
-      const r = sigmoid((x[R] as number) + (u[R] as number));
-      const z = sigmoid((x[Z] as number) + (u[Z] as number));
+      const rIn = (x[R] as number) + (u[R] as number);
+      const zIn = (x[Z] as number) + (u[Z] as number);
+      const [r, z] = [gate.value(clipped(rIn)), gate.value(clipped(zIn))];
       const m = u[N] as number;
-      const n = Math.tanh((x[N] as number) + r * m);
+      const nIn = (x[N] as number) + r * m;
+      const n = candidate.value(clipped(nIn));
       const { keep } = blend(z, replaces);
       saved.set([r, z, n, m]);
+      if (roles.clips) saved[MARKS] = clipMark(rIn, 1) + clipMark(zIn, 2) + clipMark(nIn, 4);
       next[0] = (1 - keep) * n + keep * (state[0] as number);
     },
     backward(_phase, { saved, state, dNext, dx, du, dState }) {
       const [r, z, n] = saved as unknown as [number, number, number];
+      const marks = saved[MARKS];
       const dh = dNext[0] as number;
       const { keep, sign } = blend(z, replaces);
-      dx[N] = dh * (1 - keep) * (1 - n * n);
-      du[N] = (dx[N] as number) * r;
-      dx[R] = (dx[N] as number) * (saved[M] as number) * r * (1 - r);
-      dx[Z] = dh * sign * ((state[0] as number) - n) * z * (1 - z);
-      du[R] = dx[R] as number;
-      du[Z] = dx[Z] as number;
+      const dn = unlessClipped(dh * (1 - keep) * candidate.slope(n), marks, 4);
+      const dr = unlessClipped(dn * (saved[M] as number) * gate.slope(r), marks, 1);
+      const dz = unlessClipped(dh * sign * ((state[0] as number) - n) * gate.slope(z), marks, 2);
+      dx.set([dr, dz, dn]);
+      du.set([dr, dz, dn * r]);
       dState[0] = dh * keep;
     },
   };
 }
 
-function createResetBefore(replaces: boolean): Cell {
+function createResetBefore(replaces: boolean, roles: Roles): Cell {
+  const { gate, candidate, clipped, clipMark, unlessClipped } = roles;
   return {
+    ...describeGates(replaces, roles),
     shader: 'gru-reset-before',
-    gates: ['r', 'z', 'n'],
-    states: ['h'],
-    saved: ['r', 'z', 'n'],
+    saved: ['r', 'z', 'n', ...(roles.clips ? ['gate marks', 'candidate marks'] : [])],
     phases: [
       [0, 2],
       [2, 3],
     ],
+    statePhases: [1],
+    masksVector: true,
     gradientsApart: false,
-    constants: { update_replaces: replaces },
     forward(phase, step) {
       const { x, u, state, saved, next } = step;
       if (phase === 0) {
-        saved[R] = sigmoid((x[R] as number) + (u[R] as number));
-        saved[Z] = sigmoid((x[Z] as number) + (u[Z] as number));
+        const rIn = (x[R] as number) + (u[R] as number);
+        const zIn = (x[Z] as number) + (u[Z] as number);
+        saved[R] = gate.value(clipped(rIn));
+        saved[Z] = gate.value(clipped(zIn));
+        if (roles.clips) saved[GATE_MARKS] = clipMark(rIn, 1) + clipMark(zIn, 2);
         step.vector = (saved[R] as number) * (state[0] as number);
         return;
       }
-      saved[N] = Math.tanh((x[N] as number) + (u[N] as number));
+      const nIn = (x[N] as number) + (u[N] as number);
+      saved[N] = candidate.value(clipped(nIn));
+      if (roles.clips) saved[CANDIDATE_MARKS] = clipMark(nIn, 4);
       const { keep } = blend(saved[Z] as number, replaces);
       next[0] = (1 - keep) * (saved[N] as number) + keep * (state[0] as number);
     },
     backward(phase, gradient) {
       const { saved, state, dNext, dx, du, dState } = gradient;
       const [r, z, n] = saved as unknown as [number, number, number];
+      const marks = (saved[GATE_MARKS] ?? 0) + (saved[CANDIDATE_MARKS] ?? 0);
       if (phase === 1) {
         const dh = dNext[0] as number;
         const { keep, sign } = blend(z, replaces);
-        dx[N] = dh * (1 - keep) * (1 - n * n);
-        dx[Z] = dh * sign * ((state[0] as number) - n) * z * (1 - z);
+        const dz = dh * sign * ((state[0] as number) - n) * gate.slope(z);
+        dx[N] = unlessClipped(dh * (1 - keep) * candidate.slope(n), marks, 4);
+        dx[Z] = unlessClipped(dz, marks, 2);
         du[N] = dx[N] as number;
         du[Z] = dx[Z] as number;
         dState[0] = dh * keep;
         return;
       }
-      dx[R] = gradient.dVector * (state[0] as number) * r * (1 - r);
+      dx[R] = unlessClipped(gradient.dVector * (state[0] as number) * gate.slope(r), marks, 1);
       du[R] = dx[R] as number;
       dState[0] = (dState[0] as number) + gradient.dVector * r;
     },

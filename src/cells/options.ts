@@ -23,6 +23,15 @@ export function readChoice<const T extends string>(
   return choice;
 }
 
+/** Reads one option of a cell that is on or off, off unless given. @throws {OptionError} if it is neither. */
+export function readFlag(cell: string, options: CellOptions, name: string): boolean {
+  const value = options[name] ?? false;
+  if (typeof value === 'boolean') return value;
+  throw new OptionError(
+    `${cell}: option ${name} is ${JSON.stringify(value)}, expected true or false.`,
+  );
+}
+
 /** @throws {OptionError} if `options` holds a name that the cell does not know. */
 export function refuseUnknownOptions(
   cell: string,

@@ -1,4 +1,3 @@
-import { type CellName, cells } from '../cells/registry.ts';
 import { FileFormatError } from '../errors.ts';
 import { CaseFields } from './case-fields.ts';
 import { listCaseSlots, requireInputs } from './case-tensors.ts';
@@ -16,7 +15,7 @@ export type {
 } from './case-types.ts';
 
 function readSettings(fields: CaseFields): RecurrenceSettings {
-  const op = fields.oneOf('op', Object.keys(cells) as CellName[]);
+  const op = fields.oneOf('op', ['rnn', 'lstm', 'gru']);
   const settings: RecurrenceSettings = {
     op,
     layers: fields.count('layers'),
@@ -35,17 +34,9 @@ function readSettings(fields: CaseFields): RecurrenceSettings {
     activations: fields.isAbsent('activations') ? null : fields.strings('activations'),
     sequenceLens: fields.boolean('sequence_lens', false),
   };
-  const expected = new Map<CellName, number>([
-    ['rnn', 1],
-    ['gru', 2],
-    ['lstm', 3],
-  ]).get(op);
+  const expected = { rnn: 1, gru: 2, lstm: 3 }[op];
   if (settings.activations !== null && settings.activations.length !== expected) {
-    fields.fail(
-      'activations',
-      settings.activations,
-      `${expected ?? 'no'} names for ${op}, or null`,
-    );
+    fields.fail('activations', settings.activations, `${expected} names for ${op}, or null`);
   }
   return settings;
 }

@@ -24,7 +24,7 @@ export function measureCase(settings: RecurrenceSettings): { directions: number;
 export function listRecurrentParameters(settings: RecurrenceSettings): TensorSlot[] {
   const { directions, width } = measureCase(settings);
   const { hiddenSize, projectionSize } = settings;
-  const rows = cells[settings.op].create({}).gates.length * hiddenSize;
+  const rows = cells[settings.op].create({}).inputGates * hiddenSize;
   const slots: TensorSlot[] = [];
   for (let layer = 0; layer < settings.layers; layer += 1) {
     const inputSize = layer === 0 ? settings.inputSize : directions * width;

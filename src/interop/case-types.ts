@@ -1,4 +1,3 @@
-import type { CellName } from '../cells/registry.ts';
 import type { CaseTraining } from './case-training.ts';
 import type { NamedTensor } from './safetensors.ts';
 
@@ -10,7 +9,7 @@ export interface CaseTolerance {
 
 /** Sizes and options of a case's recurrent layers. */
 export interface RecurrenceSettings {
-  readonly op: CellName;
+  readonly op: 'rnn' | 'lstm' | 'gru';
   readonly layers: number;
   readonly direction: 'forward' | 'reverse' | 'bidirectional';
   readonly inputSize: number;

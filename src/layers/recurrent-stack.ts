@@ -1,12 +1,15 @@
-import type { SymbolicTensor } from '../graph/tensor.ts';
+import { ShapeError } from '../errors.ts';
+import { formatShape, type SymbolicTensor } from '../graph/tensor.ts';
 import { concat } from '../ops/concat.ts';
 import { dropout as applyDropout } from '../ops/dropout.ts';
+import { maskTime } from '../ops/mask-time.ts';
 import { project } from '../ops/project.ts';
 import { recurrence } from '../ops/recurrence.ts';
+import { sliceColumns } from '../ops/slice.ts';
 import { streamOf } from '../random.ts';
-import { orthogonalBlocks, uniform, withRows } from './initializers.ts';
 import { requireAxes } from './layer.ts';
 import type { RecurrentOptions } from './recurrent.ts';
+import { drawExtras, type Regularization } from './recurrent-regularization.ts';
 import {
   checkState,
   collectStates,
@@ -14,10 +17,12 @@ import {
   type RecurrentState,
   type StatesOfStack,
 } from './recurrent-state.ts';
+import { makeWeights } from './recurrent-weights.ts';
 import { currentTrace, type Trace } from './trace.ts';
 
 /** A recurrent layer, ready to be applied. */
 export interface Stack extends StatesOfStack {
+  readonly regularization: Regularization;
   readonly options: RecurrentOptions & { readonly forgetBias?: number };
 }
 
@@ -27,6 +32,7 @@ export function runStack(
   stack: Stack,
   x: SymbolicTensor,
   given: RecurrentState,
+  lengths?: SymbolicTensor,
 ): { output: SymbolicTensor; state: RecurrentState } {
   const trace = currentTrace(stack.kind);
   const name = trace.names.nameOf(owner, stack.kind, stack.options.name);
@@ -36,6 +42,7 @@ export function runStack(
       : 'A single step is [1, B, I]; time comes first.';
   requireAxes(name, x, ['T', 'B', 'I'], 'f32', remedy);
   checkState(name, stack, x.shape[1] as number, given);
+  checkLengths(name, lengths, x.shape[1] as number);
   const finals: SymbolicTensor[] = [];
   let output = x;
   for (let index = 0; index < stack.layers; index++) {
@@ -44,7 +51,7 @@ export function runStack(
       const suffix = `l${index}${d === 1 ? '_reverse' : ''}`;
       const row = index * stack.directions.length + d;
       const initial = initialOf(trace, name, suffix, stack, input.shape[1] as number, given, row);
-      const result = runLayer(trace, name, suffix, stack, input, initial, reverse);
+      const result = runLayer(trace, name, suffix, stack, input, initial, reverse, lengths);
       trace.finalState(`${name}.${suffix}`, initial, result.final);
       finals.push(result.final);
       return result.output;
@@ -56,6 +63,8 @@ export function runStack(
       output = applyDropout(output, { rate, stream: streamOf(label) }, label);
     }
   }
+  // Between layers padding may hold states: the next layer does not look at it.
+  if (lengths) output = maskTime(output, lengths, `${name}/mask`);
   return { output, state: collectStates(name, stack, finals) };
 }
 
@@ -63,27 +72,34 @@ function runLayer(
   trace: Trace,
   name: string,
   suffix: string,
-  { cell, hiddenSize, options }: Stack,
+  stack: Stack,
   x: SymbolicTensor,
   initial: SymbolicTensor,
   reverse: boolean,
+  lengths: SymbolicTensor | undefined,
 ): { output: SymbolicTensor; final: SymbolicTensor } {
-  const rows = cell.gates.length * hiddenSize;
-  const flat = uniform(1 / Math.sqrt(hiddenSize));
-  const recurrentValues = options.recurrentInitializer === 'orthogonal' ? orthogonalBlocks : flat;
-  const forget = cell.gates.indexOf('f') * hiddenSize;
-  const biasValues = (value: number | undefined) =>
-    value === undefined ? flat : withRows(flat, forget, forget + hiddenSize, value);
-  const make = (kind: string, shape: readonly number[], values = flat) =>
-    trace.parameter(`${name}.${kind}_${suffix}`, shape, values);
-  const weightIh = make('weight_ih', [rows, x.shape[2] as number]);
-  const weightHh = make('weight_hh', [rows, hiddenSize], recurrentValues);
-  const hasBias = options.bias ?? true;
-  const biasIh = hasBias ? make('bias_ih', [rows], biasValues(options.forgetBias)) : undefined;
-  const biasHh = hasBias
-    ? make('bias_hh', [rows], biasValues(options.forgetBias === undefined ? undefined : 0))
-    : undefined;
+  const { cell, stateSize } = stack;
+  const weights = makeWeights(trace, name, suffix, stack, x.shape[2] as number);
+  const { weightIh, biasIh, weight, bias } = weights;
   const projected = project(x, weightIh, biasIh, `${name}/project_${suffix}`);
   const label = `${name}/recurrence_${suffix}`;
-  return recurrence(projected, weightHh, initial, biasHh, { cell, reverse }, label);
+  const extents = [x.shape[0] as number, x.shape[1] as number, stack.hiddenSize] as const;
+  const extras = {
+    ...(lengths && { lengths }),
+    ...drawExtras(stack.regularization, trace.mode, extents, label),
+  };
+  const given = { projected, weight, initial, bias, extras };
+  const result = recurrence(given, { cell, reverse, stateSize }, label);
+  if (stateSize === stack.hiddenSize) return result;
+  const output = sliceColumns(result.output, 0, stateSize, `${label}.projected`);
+  return { output, final: result.final };
+}
+
+/** @throws {ShapeError} unless there is a length for every row. */
+function checkLengths(name: string, lengths: SymbolicTensor | undefined, batch: number): void {
+  if (!lengths || (lengths.dtype === 'i32' && lengths.shape.join() === `${batch}`)) return;
+  throw new ShapeError(
+    `${name}: lengths are ${lengths.dtype} ${formatShape(lengths.shape)}, expected i32 [${batch}]: the steps of each ` +
+      'row that are not padding.',
+  );
 }

@@ -1,9 +1,15 @@
-import type { CellOptions } from '../cells/cell.ts';
+import type { ActivationChoice } from '../cells/activations.ts';
+import type { Cell, CellOptions } from '../cells/cell.ts';
 import { type CellName, cells } from '../cells/registry.ts';
 import { OptionError } from '../errors.ts';
 import type { SymbolicTensor } from '../graph/tensor.ts';
 import type { NamedLayerOptions } from './basic.ts';
 import { type Layer, type LayerConfig, refuseUnknown, requireSize } from './layer.ts';
+import {
+  type RegularizationOptions,
+  readRate,
+  readRegularization,
+} from './recurrent-regularization.ts';
 import { runStack, type Stack } from './recurrent-stack.ts';
 import type { RecurrentState } from './recurrent-state.ts';
 
@@ -11,7 +17,7 @@ import type { RecurrentState } from './recurrent-state.ts';
 export type Direction = 'forward' | 'reverse' | 'bidirectional';
 
 /** Options of every recurrent layer. */
-export interface RecurrentOptions extends NamedLayerOptions {
+export interface RecurrentOptions extends NamedLayerOptions, RegularizationOptions {
   /** Stacked layers, default 1. */
   readonly layers?: number;
   /** Default `forward`. `bidirectional` concatenates both directions' outputs. */
@@ -27,17 +33,41 @@ export interface RecurrentOptions extends NamedLayerOptions {
 /** Options of {@link rnn}. */
 export interface RnnOptions extends RecurrentOptions {
   /** Default `tanh`. */
-  readonly nonlinearity?: 'tanh' | 'relu';
+  readonly nonlinearity?: ActivationChoice;
+  /** Bound on the input of the nonlinearity. Default none. */
+  readonly clip?: number;
+}
+
+/** Options of {@link indRnn}. */
+export interface IndRnnOptions extends RecurrentOptions {
+  /** Default `relu`. */
+  readonly nonlinearity?: ActivationChoice;
+  /** Bound on the input of the nonlinearity. Default none. */
+  readonly clip?: number;
 }
 
 /** Options of {@link lstm}. */
 export interface LstmOptions extends RecurrentOptions {
   /** First value of the forget gate's bias; PyTorch's uniform values if absent, 1 is a common choice. */
   readonly forgetBias?: number;
+  /** Size P of h where it is projected, `weight_hr` [P, H]; c keeps the hidden size. Default 0: not. */
+  readonly projectionSize?: number;
+  /** Gates see the cell, `peephole` [3H] for i, f, o: i and f the old one, o the new one. Default false. */
+  readonly peepholes?: boolean;
+  /** f = 1 − i. Default false. */
+  readonly inputForget?: boolean;
+  /** Of the gates, the candidate and the cell's output. Default sigmoid, tanh, tanh. */
+  readonly activations?: readonly [ActivationChoice, ActivationChoice, ActivationChoice];
+  /** Bound on the input of every gate. Default none. */
+  readonly clip?: number;
 }
 
 /** Options of {@link gru}. */
 export interface GruOptions extends RecurrentOptions {
+  /** Of the gates r and z, and of the candidate. Default sigmoid, tanh. */
+  readonly activations?: readonly [ActivationChoice, ActivationChoice];
+  /** Bound on the input of every gate. Default none. */
+  readonly clip?: number;
   /** Whether the reset gate acts before or after the recurrent matmul. Default `after` (PyTorch, cuDNN). */
   readonly reset?: 'before' | 'after';
   /** Which side z weighs: `keep` the old state (PyTorch, default) or `replace` it. */
@@ -50,11 +80,14 @@ export interface RecurrentLayer extends Layer {
    * Like a call, with states in and out.
    *
    * @param state - states to start from; what is absent starts at zero.
+   * @param options - `lengths`, i32 [B]: the steps of each row that are no padding. Behind them outputs are zero and
+   *   states stay, a reverse direction starts at the last of them, and nothing in the padding matters as long as it is finite.
    * @returns output [T, B, directions·H] and the final states [layers·directions, B, H].
    */
   run(
     x: SymbolicTensor,
     state?: RecurrentState,
+    options?: { readonly lengths?: SymbolicTensor },
   ): { readonly output: SymbolicTensor; readonly state: RecurrentState };
 }
 
@@ -65,9 +98,16 @@ const COMMON_OPTIONS = [
   'bias',
   'dropout',
   'recurrentInitializer',
+  'recurrentDropout',
+  'zoneout',
 ] as const;
 
-/** The vanilla RNN, h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu. */
+/** The independent RNN, h' = relu(W_ih x + b_ih + u h): `weight_hh` [H], one recurrent weight per unit. */
+export function indRnn(hiddenSize: number, options: IndRnnOptions = {}): RecurrentLayer {
+  return recurrent('indRnn', hiddenSize, { ...options });
+}
+
+/** The vanilla RNN, h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or another nonlinearity. */
 export function rnn(hiddenSize: number, options: RnnOptions = {}): RecurrentLayer {
   return recurrent('rnn', hiddenSize, { ...options });
 }
@@ -107,12 +147,21 @@ export function recurrent(
     cell,
     kind: cellName,
     hiddenSize,
+    stateSize: readStateSize(cellName, cell, hiddenSize, cellOptions),
     layers: requireSize(cellName, 'layers', options.layers ?? 1),
     directions: readDirections(cellName, options.direction ?? 'forward'),
+    regularization: readRegularization(cellName, cell, options),
     options,
   };
-  readRate(cellName, options.dropout ?? 0);
-  const run: RecurrentLayer['run'] = (x, state = {}) => runStack(layer, stack, x, state);
+  readRate(cellName, 'dropout', options.dropout ?? 0);
+  const isSquare = cell.multiplies && stack.stateSize === hiddenSize;
+  if (options.recurrentInitializer === 'orthogonal' && !isSquare) {
+    throw new OptionError(
+      `${cellName}: recurrentInitializer is 'orthogonal', but weight_hh has no square blocks here, expected 'uniform'.`,
+    );
+  }
+  const run: RecurrentLayer['run'] = (x, state = {}, { lengths } = {}) =>
+    runStack(layer, stack, x, state, lengths);
   const config: LayerConfig = { kind: cellName, hiddenSize, ...options };
   const layer: RecurrentLayer = Object.assign((x: SymbolicTensor) => run(x).output, {
     kind: cellName,
@@ -122,6 +171,21 @@ export function recurrent(
   return layer;
 }
 
+/** The size of h: what a projection leaves of the hidden size. */
+function readStateSize(
+  layer: string,
+  cell: Cell,
+  hiddenSize: number,
+  { projectionSize }: CellOptions,
+): number {
+  if (cell.gates.length === cell.inputGates) return hiddenSize;
+  const size = projectionSize as number;
+  if (size < hiddenSize) return size;
+  throw new OptionError(
+    `${layer}: projectionSize is ${size}, expected less than hiddenSize ${hiddenSize}. Leave it out for none.`,
+  );
+}
+
 function readDirections(layer: string, direction: string): readonly boolean[] {
   if (direction === 'forward') return [false];
   if (direction === 'reverse') return [true];
@@ -129,9 +193,4 @@ function readDirections(layer: string, direction: string): readonly boolean[] {
   throw new OptionError(
     `${layer}: direction is '${direction}', expected 'forward', 'reverse' or 'bidirectional'.`,
   );
-}
-
-function readRate(layer: string, rate: number): void {
-  if (rate >= 0 && rate < 1) return;
-  throw new OptionError(`${layer}: dropout is ${rate}, expected a number in [0, 1).`);
 }

@@ -5,6 +5,7 @@ export { differentiate } from './differentiate.ts';
 export { type DropoutOptions, dropout } from './dropout.ts';
 export { embedding, oneHot } from './embedding.ts';
 export { linear, matmul, transpose } from './linear.ts';
+export { maskTime } from './mask-time.ts';
 export { meanSquaredError } from './mean-squared-error.ts';
 export { project } from './project.ts';
 export { type RecurrenceAttributes, type RecurrenceResult, recurrence } from './recurrence.ts';

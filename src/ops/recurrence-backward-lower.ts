@@ -1,10 +1,13 @@
 import { numberBytes } from '../graph/numbers.ts';
-import type { Lowering, View } from '../graph/operator.ts';
+import type { Lowering } from '../graph/operator.ts';
 import type { GraphNode, SymbolicTensor } from '../graph/tensor.ts';
 import { recurrenceBackward } from '../kernels/generated/recurrence-backward.ts';
 import { defineLaunch } from '../kernels/launch.ts';
 import { packStruct } from '../kernels/pack.ts';
+import { launchColumnSums } from './column-sums.ts';
 import { launchMatmul } from './matmul-launch.ts';
+import { biasRows, gradientInputsOf } from './recurrence-extras.ts';
+import { givenExtras, joinGiven } from './recurrence-given.ts';
 import {
   describeChoice,
   flopsOf,
@@ -24,6 +27,7 @@ import {
 } from './recurrence-shape.ts';
 import { planWaves, type Span } from './recurrence-spans.ts';
 import {
+  alignFloats,
   halvesTogether,
   type Joined,
   joinViews,
@@ -66,16 +70,20 @@ export function lowerBackward(
     ? halvesTogether(lowering, dProjected).view
     : unusedOutput(lowering, 'projected gradient');
   const reachesInitial = dInitial.some((tensor) => lowering.isUsed(tensor));
+  const projectedStride =
+    nodes.length > 1 ? alignFloats((dProjected[0] as SymbolicTensor).size) : 0;
   const carry = reachesInitial
     ? outputsTogether(lowering, dInitial)
     : scratchTogether(lowering, `${label}.carry`, nodes.length, stateFloats);
 
-  const { weights, histories, saved, dOutputs, dFinals, hasOutputGradient } = joinInputs(
+  const { weights, histories, saved, dOutputs, given, hasOutputGradient } = joinInputs(
     lowering,
     label,
     tracks,
   );
-  const weight = lowering.packed(weights, packedWeights('row-quads', cell, shape));
+  const weight = cell.multiplies
+    ? lowering.packed(weights, packedWeights('row-quads', cell, shape))
+    : unusedInput(lowering);
   const weightFloats = (weights[0] as SymbolicTensor).size;
   const bytes = unitBytes(attributes, lowering);
   const bytesRead =
@@ -94,6 +102,7 @@ export function lowerBackward(
         constants: {
           ...recurrenceConstants(attributes, shape, nodes.length, lowering),
           has_output_gradient: hasOutputGradient,
+          projected_stride: projectedStride,
           d_output_is_half: dOutputs.view.isHalf ?? false,
         },
         bindings: {
@@ -103,14 +112,15 @@ export function lowerBackward(
               end_phase: span.endPhase,
               first_phase: span.firstPhase,
               ...packTracks(span, nodes, {
-                sources: [dOutputs, dFinals, histories, saved],
+                sources: [dOutputs, given.states, histories, saved],
                 places: [dRecurrents, carry],
+                extras: given.extras,
                 tiles: tilesOf(attributes, shape),
               }),
             }),
           ),
           d_output: dOutputs.view,
-          d_final: dFinals.view,
+          given: given.states.view,
           weight,
           history: histories.view,
           saved: saved.view,
@@ -145,20 +155,24 @@ function joinInputs(
 ) {
   const [{ attributes }] = nodes as [GraphNode<RecurrenceGradientAttributes>];
   const { cell, steps, batch, hiddenSize } = attributes;
+  const zeros = (name: string, floats: number) =>
+    lowering.constant(`${label}.no ${name}`, new Uint8Array(4 * floats));
   const join = (
     name: string,
     floats: number,
     tensors: readonly (SymbolicTensor | undefined)[],
     target?: Joined,
-    read: (tensor: SymbolicTensor) => View = (tensor) => lowering.stored(tensor),
   ) => {
-    const zeros = () => lowering.constant(`${label}.no ${name}`, new Uint8Array(4 * floats));
-    const views = tensors.map((tensor) => (tensor ? read(tensor) : zeros()));
+    const views = tensors.map((tensor) => (tensor ? lowering.stored(tensor) : zeros(name, floats)));
     return joinViews(lowering, `${label}.${name}`, floats, views, target);
   };
-  const pick = (index: number) => nodes.map(({ inputs }) => inputs[index] as SymbolicTensor);
+  const inputs = nodes.map((node) => gradientInputsOf(node));
   const sizeOfAll = ([first]: readonly SymbolicTensor[]) => (first as SymbolicTensor).size;
-  const [weights, history, saved] = [pick(0), pick(1), pick(2)];
+  const [weights, history, saved] = [
+    inputs.map((own) => own.weight),
+    inputs.map((own) => own.history),
+    inputs.map((own) => own.saved),
+  ];
   const hasOutputGradient = nodes.some((node) => node.attributes.hasOutputGradient);
   const stateFloats = batch * hiddenSize;
   return {
@@ -170,22 +184,34 @@ function joinInputs(
       ? join(
           'output gradient',
           steps * stateFloats,
-          nodes.map(({ inputs, attributes: own }) =>
-            own.hasOutputGradient ? inputs[3] : undefined,
-          ),
+          inputs.map(({ dOutput }) => dOutput),
           fed,
         )
       : { view: unusedInput(lowering), begins: nodes.map(() => 0) },
-    dFinals: join(
-      'final gradient',
+    given: joinGiven(
+      lowering,
+      `${label}.final gradient`,
       cell.states.length * stateFloats,
-      nodes.map(({ inputs, attributes: own }) =>
-        own.hasFinalGradient ? inputs.at(-1) : undefined,
+      inputs.map(({ dFinal }) =>
+        dFinal ? lowering.view(dFinal) : zeros('final gradient', cell.states.length * stateFloats),
       ),
-      undefined,
-      (tensor) => lowering.view(tensor),
+      inputs.map(({ extras, bias }) => [
+        ...givenExtras(lowering, extras),
+        ...(bias ? [parametersOf(lowering, bias, attributes)] : []),
+      ]),
     ),
   };
+}
+
+/** The cell's parameters, which lie behind bias_hh. */
+function parametersOf(
+  lowering: Lowering,
+  bias: SymbolicTensor,
+  { cell, hiddenSize }: RecurrenceAttributes,
+) {
+  const offset = cell.gates.length * hiddenSize;
+  const view = lowering.view(bias);
+  return { name: 'parameters', view, offset, floats: cell.parameters.length * hiddenSize };
 }
 
 /** One matmul over all T·B rows for each phase: dWeight_hh = dRecurrentᵀ·(the phase's vectors). */
@@ -198,10 +224,18 @@ export function lowerWeightGradient(
   const [dWeight, dBias] = node.outputs as [SymbolicTensor, SymbolicTensor];
   const layout = layOutHistory(node.attributes, lowering.precision === 'f16');
   const row = batch * hiddenSize;
-  const columnSums = lowering.isUsed(dBias) ? lowering.output(dBias) : undefined;
+  const columns = biasRows(node.attributes) * hiddenSize;
+  let columnSums = lowering.isUsed(dBias) ? lowering.output(dBias) : undefined;
+  if (columnSums && (cell.parameters.length > 0 || !cell.multiplies)) {
+    // Columns that no matmul passes over.
+    const matrix = { view: lowering.stored(dRecurrent), rows: steps * batch, columns, factor: 1 };
+    launchColumnSums(lowering, `${node.label}.bias`, matrix, columnSums);
+    columnSums = undefined;
+  }
+  if (!cell.multiplies) return;
   const target = lowering.output(dWeight);
   for (const [phase, [firstGate, endGate]] of cell.phases.entries()) {
-    const section = phase === 0 ? 0 : layout.vectorBegin(phase - 1);
+    const section = phase === 0 ? layout.multipliedBegin : layout.vectorBegin(phase - 1);
     const shift = phase > 0 ? 0 : reverse ? row : -row;
     launchMatmul(lowering, {
       label: phase === 0 ? node.label : `${node.label}#${phase}`,
@@ -211,7 +245,7 @@ export function lowerWeightGradient(
       a: {
         view: lowering.stored(dRecurrent),
         offset: firstGate * hiddenSize,
-        stride: cell.gates.length * hiddenSize,
+        stride: columns,
       },
       transposesA: true,
       b: {

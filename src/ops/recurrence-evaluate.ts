@@ -1,22 +1,15 @@
 import type { CellGradient, CellStep } from '../cells/cell.ts';
+import type { Values } from '../graph/operator.ts';
+import {
+  biasRows,
+  ExtraValues,
+  type RecurrenceGradientInputs,
+  type RecurrenceInputs,
+} from './recurrence-extras.ts';
 import { layOutHistory, type RecurrenceAttributes } from './recurrence-shape.ts';
 
-/** Arguments of the reference's forward pass. */
-interface ForwardValues {
-  readonly projected: Float64Array;
-  readonly weight: Float64Array;
-  readonly initial: Float64Array;
-  readonly bias: Float64Array | undefined;
-}
-
 /** Sum over units k of matrix[row, k]·vector[begin + k]. */
-function dotRow(
-  matrix: Float64Array,
-  row: number,
-  vector: Float64Array,
-  begin: number,
-  size: number,
-): number {
+function dotRow(matrix: Values, row: number, vector: Values, begin: number, size: number): number {
   let sum = 0;
   for (let k = 0; k < size; k++) {
     sum += (matrix[row * size + k] as number) * (vector[begin + k] as number);
@@ -24,10 +17,23 @@ function dotRow(
   return sum;
 }
 
+/** The trained values of a unit, which lie behind bias_hh. */
+function readParameters(
+  bias: Values | undefined,
+  { cell, hiddenSize }: RecurrenceAttributes,
+  unit: number,
+): Float64Array {
+  const first = cell.gates.length * hiddenSize + unit;
+  return Float64Array.from(
+    cell.parameters,
+    (_name, index) => (bias as Values)[first + index * hiddenSize] as number,
+  );
+}
+
 /** The recurrence in float64, one unit at a time. Returns y, final, history, saved. */
 export function evaluateForward(
   attributes: RecurrenceAttributes,
-  { projected, weight, initial, bias }: ForwardValues,
+  { projected, weight, initial, bias, extras }: RecurrenceInputs<Values>,
 ): Float64Array[] {
   const { cell, steps, batch, hiddenSize: H, reverse } = attributes;
   const layout = layOutHistory(attributes);
@@ -36,16 +42,24 @@ export function evaluateForward(
   const history = new Float64Array(layout.sections * layout.sectionSize);
   const saved = new Float64Array(steps * batch * Math.max(1, savedCount) * H);
   const row = batch * H;
+  const extra = new ExtraValues(attributes, extras);
   for (const [s] of cell.states.entries()) {
     history.set(initial.subarray(s * row, (s + 1) * row), s * layout.sectionSize + layout.slot(0));
+  }
+  for (let at = 0; at < row && extras.mask; at++) {
+    const masked = layout.multipliedBegin + layout.slot(0) + at;
+    history[masked] = (initial[at] as number) * extra.factor(at);
   }
   for (let position = 0; position < steps; position++) {
     const t = reverse ? steps - 1 - position : position;
     const [before, after] = [layout.slot(position), layout.slot(position + 1)];
     for (const [phase, [firstGate, endGate]] of cell.phases.entries()) {
       const vector =
-        phase === 0 ? before : (cell.states.length + phase - 1) * layout.sectionSize + after;
+        phase === 0
+          ? layout.multipliedBegin + before
+          : (cell.states.length + phase - 1) * layout.sectionSize + after;
       for (let b = 0; b < batch; b++) {
+        const isPadding = extra.isPadding(t, b);
         for (let unit = 0; unit < H; unit++) {
           const at = b * H + unit;
           const step: CellStep = {
@@ -58,25 +72,41 @@ export function evaluateForward(
             saved: new Float64Array(savedCount),
             next: new Float64Array(cell.states.length),
             vector: 0,
+            parameters: readParameters(bias, attributes, unit),
           };
           const savedAt = (t * batch + b) * savedCount * H + unit;
           for (let i = 0; i < savedCount; i++) step.saved[i] = saved[savedAt + i * H] as number;
           for (let g = firstGate; g < endGate; g++) {
             const gateRow = g * H + unit;
-            step.x[g] = projected[(t * batch + b) * gates * H + gateRow] as number;
-            step.u[g] =
-              dotRow(weight, gateRow, history, vector + b * H, H) +
-              (bias ? (bias[gateRow] as number) : 0);
-          }
-          cell.forward(phase, step);
-          for (let i = 0; i < savedCount; i++) saved[savedAt + i * H] = step.saved[i] as number;
-          if (phase === cell.phases.length - 1) {
-            for (const [s] of cell.states.entries()) {
-              history[s * layout.sectionSize + after + at] = step.next[s] as number;
+            if (g < cell.inputGates) {
+              step.x[g] = projected[(t * batch + b) * cell.inputGates * H + gateRow] as number;
             }
+            const product = cell.multiplies
+              ? dotRow(weight, gateRow, history, vector + b * H, H)
+              : 0;
+            step.u[g] = product + (bias ? (bias[gateRow] as number) : 0);
+          }
+          if (isPadding) {
+            step.next.set(step.state);
           } else {
+            cell.forward(phase, step);
+            for (const [s, old] of step.state.entries()) {
+              const share = extra.share(s, t, at);
+              step.next[s] = old + share * ((step.next[s] as number) - old);
+            }
+          }
+          for (let i = 0; i < savedCount; i++) saved[savedAt + i * H] = step.saved[i] as number;
+          for (const [s, statePhase] of cell.statePhases.entries()) {
+            if (statePhase !== phase) continue;
+            history[s * layout.sectionSize + after + at] = step.next[s] as number;
+          }
+          const factor = extra.factor(at);
+          if (phase < cell.phases.length - 1) {
             const section = cell.states.length + phase;
-            history[section * layout.sectionSize + after + at] = step.vector;
+            history[section * layout.sectionSize + after + at] =
+              step.vector * (cell.masksVector ? factor : 1);
+          } else if (extras.mask) {
+            history[layout.multipliedBegin + after + at] = (step.next[0] as number) * factor;
           }
         }
       }
@@ -91,38 +121,32 @@ export function evaluateForward(
   return [y, final, history, saved];
 }
 
-/** Arguments of the reference's backward pass. */
-interface BackwardValues {
-  readonly weight: Float64Array;
-  readonly history: Float64Array;
-  readonly saved: Float64Array;
-  readonly dOutput: Float64Array | undefined;
-  readonly dFinal: Float64Array | undefined;
-}
-
 /** The recurrence's gradient in float64. Returns dProjected, dRecurrent, dInitial. */
 export function evaluateBackward(
   attributes: RecurrenceAttributes,
-  { weight, history, saved, dOutput, dFinal }: BackwardValues,
+  { weight, history, saved, dOutput, dFinal, bias, extras }: RecurrenceGradientInputs<Values>,
 ): Float64Array[] {
   const { cell, steps, batch, hiddenSize: H, reverse } = attributes;
   const layout = layOutHistory(attributes);
   const [gates, states, savedCount] = [cell.gates.length, cell.states.length, cell.saved.length];
   const row = batch * H;
-  const dProjected = new Float64Array(steps * row * gates);
-  const dRecurrent = new Float64Array(steps * row * gates);
+  const rows = biasRows(attributes);
+  const extra = new ExtraValues(attributes, extras);
+  const dProjected = new Float64Array(steps * row * cell.inputGates);
+  const dRecurrent = new Float64Array(steps * row * rows);
   const carry = new Float64Array(states * row);
   if (dFinal) carry.set(dFinal);
 
   /** Gradient that reaches unit `unit` of the vector a phase multiplies, from time step t's gates. */
   const throughWeights = (phase: number, t: number, b: number, unit: number): number => {
+    if (!cell.multiplies) return 0;
     const [firstGate, endGate] = cell.phases[phase] as readonly [number, number];
     let sum = 0;
     for (let j = firstGate * H; j < endGate * H; j++) {
-      const d = dRecurrent[(t * batch + b) * gates * H + j] as number;
+      const d = dRecurrent[(t * batch + b) * rows * H + j] as number;
       sum += d * (weight[j * H + unit] as number);
     }
-    return sum;
+    return phase === 0 || cell.masksVector ? sum * extra.factor(b * H + unit) : sum;
   };
 
   const timeOf = (position: number): number => (reverse ? steps - 1 - position : position);
@@ -134,8 +158,9 @@ export function evaluateBackward(
       for (let b = 0; b < batch; b++) {
         for (let unit = 0; unit < H; unit++) {
           const at = b * H + unit;
-          const gateAt = (t * batch + b) * gates * H + unit;
-          const read = (array: Float64Array, begin: number, stride: number, count: number) =>
+          const gateAt = (t * batch + b) * rows * H + unit;
+          const projectedAt = (t * batch + b) * cell.inputGates * H + unit;
+          const read = (array: Values, begin: number, stride: number, count: number) =>
             Float64Array.from({ length: count }, (_none, i) => array[begin + i * stride] as number);
           const gradient: CellGradient = {
             saved: read(saved, (t * batch + b) * savedCount * H + unit, H, savedCount),
@@ -143,20 +168,40 @@ export function evaluateBackward(
             next: read(history, after + at, layout.sectionSize, states),
             dNext: isLast ? read(carry, at, row, states) : new Float64Array(states),
             dVector: isLast ? 0 : throughWeights(phase + 1, t, b, unit),
-            dx: read(dProjected, gateAt, H, gates),
+            dx: new Float64Array(gates),
             du: read(dRecurrent, gateAt, H, gates),
             dState: isLast ? new Float64Array(states) : read(carry, at, row, states),
+            parameters: readParameters(bias, attributes, unit),
+            dParameters: new Float64Array(cell.parameters.length),
           };
+          gradient.dx.set(read(dProjected, projectedAt, H, cell.inputGates));
           if (isLast) {
             const through =
               position + 1 < steps ? throughWeights(0, timeOf(position + 1), b, unit) : 0;
             const direct = dOutput ? (dOutput[t * row + at] as number) : 0;
             gradient.dNext[0] = (gradient.dNext[0] as number) + through + direct;
           }
-          cell.backward(phase, gradient);
+          if (extra.isPadding(t, b)) {
+            if (isLast) gradient.dState.set(gradient.dNext);
+          } else {
+            const complete = gradient.dNext.slice();
+            for (let s = 0; s < states; s++) {
+              gradient.dNext[s] = (complete[s] as number) * extra.share(s, t, at);
+            }
+            const kept = complete.map((d, s) => d - (gradient.dNext[s] as number));
+            cell.backward(phase, gradient);
+            for (let s = 0; s < states; s++) {
+              gradient.dState[s] = (gradient.dState[s] as number) + (kept[s] as number);
+            }
+          }
           for (let g = 0; g < gates; g++) {
-            dProjected[gateAt + g * H] = gradient.dx[g] as number;
+            if (g < cell.inputGates) dProjected[projectedAt + g * H] = gradient.dx[g] as number;
             dRecurrent[gateAt + g * H] = gradient.du[g] as number;
+          }
+          if (phase === 0) {
+            for (const [index, d] of gradient.dParameters.entries()) {
+              dRecurrent[gateAt + (gates + index) * H] = d;
+            }
           }
           for (let s = 0; s < states; s++) carry[s * row + at] = gradient.dState[s] as number;
         }
@@ -172,7 +217,7 @@ export function evaluateBackward(
   return [dProjected, dRecurrent, carry];
 }
 
-/** dWeight [gates·H, H] and dBias [gates·H] of the recurrent weights in float64. */
+/** dWeight [gates·H, H] and dBias [(gates + parameters)·H] of the recurrent weights in float64. */
 export function evaluateWeightGradient(
   attributes: RecurrenceAttributes,
   dRecurrent: Float64Array,
@@ -180,20 +225,23 @@ export function evaluateWeightGradient(
 ): Float64Array[] {
   const { cell, steps, batch, hiddenSize: H, reverse } = attributes;
   const layout = layOutHistory(attributes);
-  const rows = cell.gates.length * H;
-  const dWeight = new Float64Array(rows * H);
+  const rows = biasRows(attributes) * H;
+  const dWeight = new Float64Array(cell.multiplies ? cell.gates.length * H * H : 1);
   const dBias = new Float64Array(rows);
+  for (const [index, d] of dRecurrent.entries()) {
+    dBias[index % rows] = (dBias[index % rows] as number) + d;
+  }
   for (const [phase, [firstGate, endGate]] of cell.phases.entries()) {
+    if (!cell.multiplies) continue;
     for (let position = 0; position < steps; position++) {
       const t = reverse ? steps - 1 - position : position;
       const vector =
         phase === 0
-          ? layout.slot(position)
+          ? layout.multipliedBegin + layout.slot(position)
           : (cell.states.length + phase - 1) * layout.sectionSize + layout.slot(position + 1);
       for (let b = 0; b < batch; b++) {
         for (let j = firstGate * H; j < endGate * H; j++) {
           const d = dRecurrent[(t * batch + b) * rows + j] as number;
-          dBias[j] = (dBias[j] as number) + d;
           for (let k = 0; k < H; k++) {
             const v = history[vector + b * H + k] as number;
             dWeight[j * H + k] = (dWeight[j * H + k] as number) + d * v;

@@ -5,6 +5,8 @@ import { recurrenceForward } from '../kernels/generated/recurrence-forward.ts';
 import { defineLaunch } from '../kernels/launch.ts';
 import { packStruct } from '../kernels/pack.ts';
 import { launchStridedCopy } from './copy-strided.ts';
+import { biasRows, inputsOf } from './recurrence-extras.ts';
+import { givenExtras, joinGiven } from './recurrence-given.ts';
 import {
   describeChoice,
   flopsOf,
@@ -64,21 +66,33 @@ export function lowerForward(tracks: Tracks<RecurrenceAttributes>, lowering: Low
     ? halvesTogether(lowering, kept)
     : scratchTogether(lowering, `${label}.saved`, nodes.length, Math.max(64, keptFloats / steps));
 
-  const biasFloats = cell.gates.length * hiddenSize;
+  const biasFloats = biasRows(attributes) * hiddenSize;
   const { gathered, projected, inputBias } = joinInputs(lowering, label, tracks);
-  const initial = joinInput(lowering, `${label}.initial`, nodes, 2);
+  const stateFloats = cell.states.length * batch * hiddenSize;
+  const given = joinGiven(
+    lowering,
+    `${label}.initial`,
+    stateFloats,
+    nodes.map((node) => lowering.view(inputsOf(node).initial)),
+    nodes.map((node) => givenExtras(lowering, inputsOf(node).extras)),
+  );
   const bias = joinViews(
     lowering,
     `${label}.bias`,
     biasFloats,
-    nodes.map(({ inputs }) => (inputs[3] ? lowering.view(inputs[3]) : zeros(lowering, biasFloats))),
+    nodes.map((node) => {
+      const { bias: own } = inputsOf(node);
+      return own ? lowering.view(own) : zeros(lowering, biasFloats);
+    }),
   );
-  const weights = nodes.map(({ inputs }) => inputs[1] as SymbolicTensor);
-  const weight = lowering.packed(weights, packedWeights('column-quads', cell, shape));
+  const weights = nodes.map((node) => inputsOf(node).weight);
+  const weight = cell.multiplies
+    ? lowering.packed(weights, packedWeights('column-quads', cell, shape))
+    : unusedInput(lowering);
   const weightFloats = weights[0]?.size as number;
   const units = batch * hiddenSize;
   const bytes = unitBytes(attributes, lowering);
-  const bytesRead = numberBytes(projected.view) * cell.gates.length + bytes.states;
+  const bytesRead = numberBytes(projected.view) * cell.inputGates + bytes.states;
   let count = 0;
   const launch = (span: Span) => {
     const name = count === 0 ? label : `${label}#${count}`;
@@ -102,8 +116,9 @@ export function lowerForward(tracks: Tracks<RecurrenceAttributes>, lowering: Low
               first_phase: span.firstPhase,
               end_phase: span.endPhase,
               ...packTracks(span, nodes, {
-                sources: [projected, initial, bias, inputBias],
+                sources: [projected, given.states, bias, inputBias],
                 places: [histories, saved],
+                extras: given.extras,
                 tiles: tilesOf(attributes, shape),
               }),
             }),
@@ -111,7 +126,7 @@ export function lowerForward(tracks: Tracks<RecurrenceAttributes>, lowering: Low
           projected: projected.view,
           weight,
           bias: bias.view,
-          initial: initial.view,
+          given: given.states.view,
           history: histories.view,
           saved: saved.view,
           tokens: gathered?.tokens ?? unusedInput(lowering),
@@ -181,17 +196,14 @@ function outputsOf(nodes: readonly GraphNode<RecurrenceAttributes>[], index: num
   return nodes.map(({ outputs }) => outputs[index] as SymbolicTensor);
 }
 
-function joinInput(
+function joinProjected(
   lowering: Lowering,
   label: string,
   nodes: readonly GraphNode<RecurrenceAttributes>[],
-  index: number,
   target?: Joined,
 ): Joined {
-  const tensors = nodes.map(({ inputs }) => inputs[index] as SymbolicTensor);
-  const views = tensors.map((tensor) =>
-    index === 0 ? lowering.stored(tensor) : lowering.view(tensor),
-  );
+  const tensors = nodes.map((node) => inputsOf(node).projected);
+  const views = tensors.map((tensor) => lowering.stored(tensor));
   return joinViews(lowering, label, (tensors[0] as SymbolicTensor).size, views, target);
 }
 
@@ -214,7 +226,7 @@ function joinInputs(
         tokens.offsetBytes === first.tokens.offsetBytes,
     );
   if (!gathers) {
-    const projected = joinInput(lowering, `${label}.projected`, nodes, 0, fed);
+    const projected = joinProjected(lowering, `${label}.projected`, nodes, fed);
     const none = { view: unusedInput(lowering), begins: nodes.map(() => 0) };
     return { gathered: undefined, projected, inputBias: none };
   }

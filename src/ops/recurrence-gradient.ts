@@ -1,43 +1,44 @@
 import type { Operator } from '../graph/operator.ts';
 import { lowerBackward, lowerWeightGradient } from './recurrence-backward-lower.ts';
 import { evaluateBackward, evaluateWeightGradient } from './recurrence-evaluate.ts';
+import { biasRows, readGradientInputs } from './recurrence-extras.ts';
 import type { RecurrenceAttributes, RecurrenceGradientAttributes } from './recurrence-shape.ts';
 
 /**
- * Gradient of a recurrence. Inputs: weight_hh, history, saved, then dOutput [T, B, H] and dFinal
- * [states, B, H] where given. Outputs: dProjected and dRecurrent [T, B, gates·H] (one tensor unless the cell
- * keeps them apart), dInitial [states, B, H].
+ * Gradient of a recurrence; see `readGradientInputs` for its inputs. Outputs: dProjected [T, B, inputGates·H],
+ * dRecurrent [T, B, (gates + parameters)·H] (one tensor unless the cell keeps them apart), dInitial [states, B, H].
  */
 export const recurrenceGradient: Operator<RecurrenceGradientAttributes> = {
   name: 'recurrence-gradient',
-  // All but the weight and the final gradient.
-  readsHalf: (input) => input > 0,
-  infer(_inputs, { cell, steps, batch, hiddenSize }) {
-    const gates = { shape: [steps, batch, cell.gates.length * hiddenSize], dtype: 'f32' } as const;
-    return [gates, gates, { shape: [cell.states.length, batch, hiddenSize], dtype: 'f32' }];
+  // History, saved and the output's gradient.
+  readsHalf: (input, { attributes }) => input > 0 && input < (attributes.hasOutputGradient ? 4 : 3),
+  infer(_inputs, attributes) {
+    const { cell, steps, batch, hiddenSize } = attributes;
+    const type = (...shape: number[]) => ({ shape, dtype: 'f32' }) as const;
+    return [
+      type(steps, batch, cell.inputGates * hiddenSize),
+      type(steps, batch, biasRows(attributes) * hiddenSize),
+      type(cell.states.length, batch, hiddenSize),
+    ];
   },
-  evaluate(inputs, attributes) {
-    const [weight, history, saved, ...rest] = inputs as Float64Array[];
-    return evaluateBackward(attributes, {
-      weight: weight as Float64Array,
-      history: history as Float64Array,
-      saved: saved as Float64Array,
-      dOutput: attributes.hasOutputGradient ? rest[0] : undefined,
-      dFinal: attributes.hasFinalGradient ? rest.at(-1) : undefined,
-    });
-  },
+  evaluate: (inputs, attributes) =>
+    evaluateBackward(attributes, readGradientInputs(inputs, attributes)),
   lower: (node, lowering) => lowerBackward({ nodes: [node] }, lowering),
 };
 
-/** dWeight_hh [gates·H, H] and dBias_hh [gates·H]. Inputs: dRecurrent, history. */
+/**
+ * dWeight_hh [gates·H, H], a number without meaning where the cell multiplies nothing, and dBias
+ * [(gates + parameters)·H]. Inputs: dRecurrent, history.
+ */
 export const recurrenceWeightGradient: Operator<RecurrenceAttributes> = {
   name: 'recurrence-weight-gradient',
   readsHalf: () => true,
-  infer(_inputs, { cell, hiddenSize }) {
-    const rows = cell.gates.length * hiddenSize;
+  infer(_inputs, attributes) {
+    const { cell, hiddenSize } = attributes;
+    const weight = cell.multiplies ? [cell.gates.length * hiddenSize, hiddenSize] : [1];
     return [
-      { shape: [rows, hiddenSize], dtype: 'f32' },
-      { shape: [rows], dtype: 'f32' },
+      { shape: weight, dtype: 'f32' },
+      { shape: [biasRows(attributes) * hiddenSize], dtype: 'f32' },
     ];
   },
   evaluate: ([dRecurrent, history], attributes) =>

@@ -1,6 +1,7 @@
 import type { Cell } from '../cells/cell.ts';
 import type { Lowering, PackedLayout } from '../graph/operator.ts';
 import type { GraphNode } from '../graph/tensor.ts';
+import { hasExtra } from './recurrence-extras.ts';
 import {
   layOutHistory,
   type RecurrenceAttributes,
@@ -41,6 +42,10 @@ export function recurrenceConstants(
     steps,
     batch,
     hidden_size: hiddenSize,
+    state_size: attributes.stateSize ?? hiddenSize,
+    has_lengths: hasExtra(attributes, 'lengths'),
+    has_mask: hasExtra(attributes, 'mask'),
+    has_zoneout: hasExtra(attributes, 'zoneout'),
     rows: shape.rows,
     units: shape.units,
     lanes: shape.lanes,
@@ -66,11 +71,15 @@ export function stepsOf(span: Span): number {
 }
 
 /** FLOPs of the recurrent matmuls that a dispatch carries. */
-export function flopsOf({ cell, batch, hiddenSize }: RecurrenceAttributes, span: Span): number {
+export function flopsOf(
+  { cell, batch, hiddenSize, stateSize = hiddenSize }: RecurrenceAttributes,
+  span: Span,
+): number {
+  if (!cell.multiplies) return 0;
   const gates = cell.phases
     .slice(span.firstPhase, span.endPhase)
     .reduce((sum, [first, end]) => sum + end - first, 0);
-  return 2 * stepsOf(span) * batch * gates * hiddenSize * hiddenSize;
+  return 2 * stepsOf(span) * batch * gates * hiddenSize * stateSize;
 }
 
 /** Workgroups over batch rows, units and tracks. */
@@ -119,6 +128,8 @@ export function packTracks(
     readonly places: readonly [Joined, Joined];
     /** Tiles of one track's weights. */
     readonly tiles: number;
+    /** Where each track's extras begin in what it is given. */
+    readonly extras: readonly number[];
   },
 ) {
   const beginOf = ({ begins }: Joined, track: number) => begins[track] as number;
@@ -132,7 +143,8 @@ export function packTracks(
   });
   const places = tracks.map(({ track }): Row => {
     const [a, b] = joined.places;
-    return [beginOf(a, track), beginOf(b, track), track * joined.tiles, 0];
+    const extras = joined.extras[track] as number;
+    return [beginOf(a, track), beginOf(b, track), track * joined.tiles, extras];
   });
   return {
     ...packRows('walk', walks),

@@ -1,6 +1,7 @@
 import type { Cell } from '../cells/cell.ts';
 import type { Lowering, PlanLimits, Walk } from '../graph/operator.ts';
 import { isNarrow } from './matmul-shape.ts';
+import type { RecurrenceExtra } from './recurrence-extras.ts';
 import {
   type RecurrenceDirection,
   stagedBytes,
@@ -16,6 +17,10 @@ export interface RecurrenceAttributes {
   readonly hiddenSize: number;
   /** Walks from the last time step to the first; outputs keep their time index. */
   readonly reverse: boolean;
+  /** Units of h that are not always zero: fewer than `hiddenSize` where the cell projects h. */
+  readonly stateSize?: number;
+  /** What it is given beside its states, in the order of `recurrenceExtras`. */
+  readonly extras?: readonly RecurrenceExtra[];
 }
 
 /** Which of a recurrence's outputs have a gradient. */
@@ -35,6 +40,8 @@ export interface HistoryLayout {
   stateBegin(state: number): number;
   /** Where the section of the vector that a phase hands to the next one begins. */
   vectorBegin(phase: number): number;
+  /** Where the section begins that the first phase multiplies: h, or masked h behind all others. */
+  readonly multipliedBegin: number;
   /** Where y[0] lies in a section: a multiple of 256 bytes, so that y can be bound on its own. */
   readonly yOrigin: number;
   /** Where the state after `position` steps of processing lies in a section; 0 is the initial state. */
@@ -58,9 +65,12 @@ export function layOutHistory(attributes: RecurrenceAttributes, isHalf = false):
   const yOrigin = reverse ? 0 : align(row);
   const sectionSize = align(row) + align(steps * row);
   const stateSections = 1 + wide * (cell.states.length - 1);
+  const sections = stateSections + cell.phases.length - 1;
+  const isMasked = attributes.extras?.includes('mask') ?? false;
   return {
     sectionSize,
-    sections: stateSections + cell.phases.length - 1,
+    sections: isMasked ? sections + 1 : sections,
+    multipliedBegin: isMasked ? sections * sectionSize : 0,
     parts: (state) => (state === 0 ? 1 : wide),
     stateBegin: (state) => (state === 0 ? 0 : (1 + wide * (state - 1)) * sectionSize),
     vectorBegin: (phase) => (stateSections + phase) * sectionSize,

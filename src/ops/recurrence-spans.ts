@@ -1,4 +1,5 @@
 import type { Walk } from '../graph/operator.ts';
+import { hasExtra } from './recurrence-extras.ts';
 import { cutSteps, type RecurrenceAttributes } from './recurrence-shape.ts';
 
 /** A range of steps of one track, counted in the order in which they are processed. */
@@ -86,12 +87,14 @@ function planManySteps(
 function planSingleSteps(
   ranges: readonly TrackRange[],
   isFirst: boolean,
-  { cell, steps }: RecurrenceAttributes,
+  attributes: RecurrenceAttributes,
   { walksBack, tracks, reachesInitial = false }: WalkOptions,
 ): Span[] {
+  const { cell, steps } = attributes;
   const phases = cell.phases.length;
   const spans: Span[] = [];
-  const startsAlone = steps === 1;
+  // A masked state is made before it is read.
+  const startsAlone = steps === 1 && !hasExtra(attributes, 'mask');
   if (!walksBack && isFirst && !startsAlone) {
     // Initial states must be in place before workgroups read each other's units of them.
     const all = Array.from({ length: tracks }, (_none, track) => track);

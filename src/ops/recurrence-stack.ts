@@ -77,8 +77,18 @@ function launchDropoutRows(
 
 /** Whether two recurrences can share a dispatch, whichever way each walks. */
 export function areAlike(a: RecurrenceNode, b: RecurrenceNode): boolean {
-  const keyOf = ({ attributes: { cell, steps, batch, hiddenSize } }: RecurrenceNode) =>
-    JSON.stringify([cell.shader, cell.constants, steps, batch, hiddenSize]);
+  const keyOf = ({ attributes }: RecurrenceNode) => {
+    const { cell, steps, batch, hiddenSize, stateSize = hiddenSize, extras = [] } = attributes;
+    return JSON.stringify([
+      cell.shader,
+      cell.constants,
+      steps,
+      batch,
+      hiddenSize,
+      stateSize,
+      extras,
+    ]);
+  };
   return keyOf(a) === keyOf(b);
 }
 

@@ -1,5 +1,6 @@
 import { OptionError, ShapeError } from '../errors.ts';
 import type { Operator } from '../graph/operator.ts';
+import { fill } from '../graph/sources.ts';
 import {
   applyOperator,
   formatShape,
@@ -8,6 +9,15 @@ import {
   type TensorType,
 } from '../graph/tensor.ts';
 import { evaluateForward } from './recurrence-evaluate.ts';
+import {
+  biasRows,
+  type ExtraInputs,
+  inputsOf,
+  listExtras,
+  type RecurrenceExtra,
+  readInputs,
+  recurrenceExtras,
+} from './recurrence-extras.ts';
 import { lowerForward } from './recurrence-forward-lower.ts';
 import { recurrenceGradient, recurrenceWeightGradient } from './recurrence-gradient.ts';
 import { layOutHistory, type RecurrenceAttributes } from './recurrence-shape.ts';
@@ -35,24 +45,26 @@ function requireShape(
 }
 
 /**
- * A cell over time. Inputs: projected [T, B, gates·H] (W_ih·x + b_ih of all steps), weight_hh [gates·H, H],
- * initial state [states, B, H], bias_hh [gates·H] (optional).
+ * A cell over time; see `readInputs` for its inputs.
  * Outputs: y [T, B, H], final state [states, B, H], history and saved activations for backward.
  */
 export const recurrenceOperator: Operator<RecurrenceAttributes> = {
   name: 'recurrence',
   readsHalf: (input) => input === 0,
-  infer([projected, weight, initial, bias], attributes, label) {
+  infer(inputs, attributes, label) {
+    const { projected, weight, initial, bias, extras } = readInputs(inputs, attributes);
     const { cell, steps, batch, hiddenSize } = attributes;
     const rows = cell.gates.length * hiddenSize;
     requireShape(
       label,
       'projected input',
       projected,
-      [steps, batch, rows],
+      [steps, batch, cell.inputGates * hiddenSize],
       'It holds one value per gate and unit: linear(x, weight_ih).',
     );
-    requireShape(label, 'weight_hh', weight, [rows, hiddenSize], 'Rows are gates times units.');
+    if (cell.multiplies) {
+      requireShape(label, 'weight_hh', weight, [rows, hiddenSize], 'Rows are gates times units.');
+    }
     requireShape(
       label,
       'initial state',
@@ -60,7 +72,19 @@ export const recurrenceOperator: Operator<RecurrenceAttributes> = {
       [cell.states.length, batch, hiddenSize],
       `States are ${cell.states.join(', ')}.`,
     );
-    if (bias) requireShape(label, 'bias_hh', bias, [rows], 'One per gate and unit.');
+    if (bias) {
+      const expected = [biasRows(attributes) * hiddenSize];
+      requireShape(label, 'bias_hh', bias, expected, 'One per gate and unit.');
+    }
+    const extraShapes = {
+      lengths: [batch],
+      mask: [batch, hiddenSize],
+      zoneout: [cell.states.length, steps, batch, hiddenSize],
+    };
+    for (const [name, shape] of Object.entries(extraShapes)) {
+      const extra = extras[name as RecurrenceExtra];
+      if (extra) requireShape(label, name, extra, shape, 'One value per row, or row and unit.');
+    }
     const layout = layOutHistory(attributes);
     return [
       { shape: [steps, batch, hiddenSize], dtype: 'f32' },
@@ -70,21 +94,19 @@ export const recurrenceOperator: Operator<RecurrenceAttributes> = {
     ];
   },
   differentiate(node, [dOutput, dFinal], needed) {
-    const [projected, weight, , bias] = node.inputs as [
-      SymbolicTensor,
-      SymbolicTensor,
-      SymbolicTensor,
-      SymbolicTensor?,
-    ];
+    const { projected, weight, bias, extras } = inputsOf(node);
     const [, , history, saved] = node.outputs as [
       SymbolicTensor,
       SymbolicTensor,
       SymbolicTensor,
       SymbolicTensor,
     ];
+    const { cell } = node.attributes;
     const inputs = [weight, history, saved];
     if (dOutput) inputs.push(dOutput);
     if (dFinal) inputs.push(dFinal);
+    if (bias && cell.parameters.length > 0) inputs.push(bias);
+    inputs.push(...listExtras(extras));
     const attributes = {
       ...node.attributes,
       hasOutputGradient: dOutput !== undefined,
@@ -105,16 +127,10 @@ export const recurrenceOperator: Operator<RecurrenceAttributes> = {
       `${node.label}.d_weight_hh`,
     ) as [SymbolicTensor, SymbolicTensor];
     // One tensor holds both gradients, and so do the sums of its columns: the input's bias needs no launch.
-    if (!node.attributes.cell.gradientsApart) provideColumnSums(dProjected, dBias);
+    if (!cell.gradientsApart) provideColumnSums(dProjected, dBias);
     return [dProjected, dWeight, dInitial, bias ? dBias : undefined];
   },
-  evaluate: ([projected, weight, initial, bias], attributes) =>
-    evaluateForward(attributes, {
-      projected: projected as Float64Array,
-      weight: weight as Float64Array,
-      initial: initial as Float64Array,
-      bias: bias as Float64Array | undefined,
-    }),
+  evaluate: (inputs, attributes) => evaluateForward(attributes, readInputs(inputs, attributes)),
   lower: (node, lowering) => lowerForward({ nodes: [node] }, lowering),
 };
 
@@ -126,33 +142,53 @@ export interface RecurrenceResult {
   readonly final: SymbolicTensor;
 }
 
+/** What a recurrence reads. */
+export interface RecurrenceArguments {
+  /** [T, B, inputGates·H] W_ih·x + b_ih of every time step. */
+  readonly projected: SymbolicTensor;
+  /** [gates·H, H] weight_hh; absent where the cell multiplies nothing. */
+  readonly weight?: SymbolicTensor | undefined;
+  /** [states, B, H]. */
+  readonly initial: SymbolicTensor;
+  /** [(gates + parameters)·H]: bias_hh, then the cell's parameters, which it must hold if there are any. */
+  readonly bias?: SymbolicTensor | undefined;
+  readonly extras?: ExtraInputs<SymbolicTensor>;
+}
+
 /**
  * Runs a cell over time.
  *
- * @param projected - [T, B, gates·H] W_ih·x + b_ih of every time step.
- * @param weight - [gates·H, H] weight_hh.
- * @param initial - [states, B, H].
- * @param bias - [gates·H] bias_hh.
  * @throws {ShapeError} if the shapes do not fit the cell.
  */
 export function recurrence(
-  projected: SymbolicTensor,
-  weight: SymbolicTensor,
-  initial: SymbolicTensor,
-  bias: SymbolicTensor | undefined,
-  attributes: Pick<RecurrenceAttributes, 'cell' | 'reverse'>,
+  { projected, weight, initial, bias, extras = {} }: RecurrenceArguments,
+  attributes: Pick<RecurrenceAttributes, 'cell' | 'reverse' | 'stateSize'>,
   label = 'recurrence',
 ): RecurrenceResult {
+  const { cell } = attributes;
   const [steps = 0, batch = 0, width = 0] = projected.shape;
-  const hiddenSize = width / attributes.cell.gates.length;
+  const hiddenSize = width / cell.inputGates;
   if (!Number.isInteger(hiddenSize) || sizeOf(projected.shape) === 0) {
     throw new OptionError(
       `${label}: projected input is ${formatShape(projected.shape)}, expected a last axis that is a ` +
-        `multiple of ${attributes.cell.gates.length} gates.`,
+        `multiple of ${cell.inputGates} gates.`,
     );
   }
-  const inputs = bias ? [projected, weight, initial, bias] : [projected, weight, initial];
-  const full = { ...attributes, steps, batch, hiddenSize };
+  const names = recurrenceExtras.filter((name) => extras[name] !== undefined);
+  const inputs = [projected, weight ?? fill([1], 0, `${label}/no weight`), initial];
+  // What comes behind the bias is found by its place.
+  if (bias) inputs.push(bias);
+  else if (names.length > 0 || cell.parameters.length > 0) {
+    inputs.push(fill([biasRows({ cell }) * hiddenSize], 0, `${label}/no bias`));
+  }
+  inputs.push(...listExtras(extras));
+  const full = {
+    ...attributes,
+    steps,
+    batch,
+    hiddenSize,
+    ...(names.length > 0 && { extras: names }),
+  };
   const [output, final] = applyOperator(recurrenceOperator, inputs, full, label) as [
     SymbolicTensor,
     SymbolicTensor,

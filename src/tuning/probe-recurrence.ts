@@ -1,6 +1,7 @@
 import { input, parameter } from '../graph/sources.ts';
 import { applyOperator, type SymbolicTensor } from '../graph/tensor.ts';
 import { recurrenceOperator } from '../ops/recurrence.ts';
+import { biasRows } from '../ops/recurrence-extras.ts';
 import { recurrenceGradient } from '../ops/recurrence-gradient.ts';
 import { layOutHistory, type RecurrenceAttributes } from '../ops/recurrence-shape.ts';
 import type { RecurrenceSubject } from '../ops/recurrence-tunable.ts';
@@ -9,16 +10,24 @@ import { drawUniform, takeRow } from './probe-data.ts';
 
 type Numbers = ReadonlyMap<string, Float32Array>;
 
-/** A recurrence on random numbers, forward or backward. */
-export function probeRecurrence({ attributes, direction, requested }: RecurrenceSubject): Probe {
+/**
+ * A recurrence on random numbers, forward or backward, without lengths, mask and zoneout: they change little of
+ * what a shape costs.
+ */
+export function probeRecurrence({
+  attributes: own,
+  direction,
+  requested,
+}: RecurrenceSubject): Probe {
+  const attributes: RecurrenceAttributes = { ...own, extras: [] };
   const { cell, steps, batch, hiddenSize } = attributes;
   const build = direction === 'forward' ? buildForward : buildBackward;
   const fanIn = cell.gates.length * hiddenSize;
   // States and gradients must not grow from step to step.
   const scale = 0.5 / Math.sqrt(hiddenSize);
   const parameters = new Map([
-    ['weight', drawUniform('weight', fanIn * hiddenSize, -scale, scale)],
-    ['bias', drawUniform('bias', fanIn, -0.5, 0.5)],
+    ['weight', drawUniform('weight', cell.multiplies ? fanIn * hiddenSize : 1, -scale, scale)],
+    ['bias', drawUniform('bias', biasRows(attributes) * hiddenSize, -0.5, 0.5)],
   ]);
   const inputs = direction === 'forward' ? drawForward(attributes) : drawBackward(attributes);
   const single = { ...attributes, batch: 1 };
@@ -45,7 +54,7 @@ export function probeRecurrence({ attributes, direction, requested }: Recurrence
 function drawForward({ cell, steps, batch, hiddenSize }: RecurrenceAttributes): Numbers {
   const row = batch * hiddenSize;
   return new Map([
-    ['projected', drawUniform('projected', steps * row * cell.gates.length, -1, 1)],
+    ['projected', drawUniform('projected', steps * row * cell.inputGates, -1, 1)],
     ['initial', drawUniform('initial', cell.states.length * row, -1, 1)],
   ]);
 }
@@ -84,18 +93,26 @@ function defineParameter(name: string, shape: readonly number[]): SymbolicTensor
   return parameter({ name, shape, initialize: (_shape) => new Float32Array() });
 }
 
+function defineWeight({ cell, hiddenSize }: RecurrenceAttributes): SymbolicTensor {
+  const shape = cell.multiplies ? [cell.gates.length * hiddenSize, hiddenSize] : [1];
+  return defineParameter('weight', shape);
+}
+
+function defineBias(attributes: RecurrenceAttributes): SymbolicTensor {
+  return defineParameter('bias', [biasRows(attributes) * attributes.hiddenSize]);
+}
+
 function buildForward(
   attributes: RecurrenceAttributes,
   inputs: Numbers,
   parameters: Numbers,
 ): ProbeGraph {
   const { cell, steps, batch, hiddenSize } = attributes;
-  const rows = cell.gates.length * hiddenSize;
   const sources = [
-    input('projected', [steps, batch, rows]),
-    defineParameter('weight', [rows, hiddenSize]),
+    input('projected', [steps, batch, cell.inputGates * hiddenSize]),
+    defineWeight(attributes),
     input('initial', [cell.states.length, batch, hiddenSize]),
-    defineParameter('bias', [rows]),
+    defineBias(attributes),
   ];
   const [y, , , saved] = applyOperator(recurrenceOperator, sources, attributes, 'recurrence');
   const outputs = new Map([['y', y as SymbolicTensor]]);
@@ -112,10 +129,11 @@ function buildBackward(
   const { cell, steps, batch, hiddenSize } = attributes;
   const { sections, sectionSize } = layOutHistory(attributes);
   const sources = [
-    defineParameter('weight', [cell.gates.length * hiddenSize, hiddenSize]),
+    defineWeight(attributes),
     input('history', [sections * sectionSize]),
     input('saved', [steps, batch, Math.max(1, cell.saved.length), hiddenSize]),
     input('d_output', [steps, batch, hiddenSize]),
+    ...(cell.parameters.length > 0 ? [defineBias(attributes)] : []),
   ];
   const [dProjected, dRecurrent] = applyOperator(
     recurrenceGradient,

@@ -15,15 +15,22 @@ const leaky: CellDefinition = {
   summary: 'leaky integrator of the tests',
   formulas: ["v' = λ v + (1 - λ) tanh(W_ih x + b_ih + W_hh h + b_hh)", "h' = v' v'"],
   optionNames: ['leak'],
+  variants: [{ leak: 'slow' }, { leak: 'fast' }],
+  options: [],
   create(options) {
     refuseUnknownOptions('leaky', options, leaky.optionNames);
     const rate = rates[readChoice('leaky', options, 'leak', ['slow', 'fast'])];
     return {
       shader: 'leaky',
       gates: ['a'],
+      inputGates: 1,
+      parameters: [],
       states: ['h', 'v'],
       saved: ['a'],
       phases: [[0, 1]],
+      statePhases: [0, 0],
+      multiplies: true,
+      masksVector: false,
       gradientsApart: false,
       constants: { rate },
       forward(_phase, { x, u, state, saved, next }) {
@@ -50,6 +57,11 @@ const wgsl = `
 const rate: f32 = 0.5; // specialize
 
 const gates: u32 = 1u;
+const input_gates: u32 = 1u;
+const parameters: u32 = 0u;
+const state_phase = array<u32, 2>(0u, 0u);
+const multiplies: bool = true;
+const masks_vector: bool = false;
 const states: u32 = 2u;
 const saved_values: u32 = 1u;
 const phases: u32 = 1u;

@@ -1,108 +1,12 @@
-import type { Cell } from '../../src/cells/cell.ts';
 import type { Device } from '../../src/device/device.ts';
-import type { PlanStrategy } from '../../src/graph/operator.ts';
-import { input, parameter } from '../../src/graph/sources.ts';
 import type { SymbolicTensor } from '../../src/graph/tensor.ts';
 import { kernels } from '../../src/kernels/generated/index.ts';
 import { packStruct, unpackStruct } from '../../src/kernels/pack.ts';
-import { add, multiply } from '../../src/ops/binary.ts';
-import { differentiate } from '../../src/ops/differentiate.ts';
-import { recurrence } from '../../src/ops/recurrence.ts';
-import { sum } from '../../src/ops/reduce.ts';
 import type { BufferView, Launch, Plan, PlanBuffer } from '../../src/schedule/plan.ts';
-import { assertTrue, type DeviceCase } from './case.ts';
-import { type CoreRun, compareCore, forEachOf } from './core-rig.ts';
-import { type CellVariant, cellVariants } from './core-variants.ts';
-import { makeNoise } from './training-rig.ts';
-
-type Consumed = 'output' | 'final' | 'both';
-
-interface Form {
-  readonly steps: number;
-  readonly batch: number;
-  readonly hiddenSize: number;
-  readonly reverse: boolean;
-  readonly bias: boolean;
-  readonly consumed: Consumed;
-  /** Whether to compare the gradients of weight and bias too: products, slow to compile where large. */
-  readonly weights: boolean;
-}
-
-function buildRecurrence(cell: Cell, form: Form) {
-  const { steps, batch, hiddenSize, reverse, consumed } = form;
-  const rows = cell.gates.length * hiddenSize;
-  const draw = (shape: readonly number[]) => new Float32Array(shape.reduce((a, b) => a * b, 1));
-  const own = (name: string, shape: readonly number[]) =>
-    parameter({ name, shape, initialize: draw });
-  const sources: Record<string, SymbolicTensor> = {
-    projected: input('projected', [steps, batch, rows]),
-    weight: own('weight', [rows, hiddenSize]),
-    initial: input('initial', [cell.states.length, batch, hiddenSize]),
-    ...(form.bias && { bias: own('bias', [rows]) }),
-  };
-  const { output, final } = recurrence(
-    sources.projected as SymbolicTensor,
-    sources.weight as SymbolicTensor,
-    sources.initial as SymbolicTensor,
-    sources.bias,
-    { cell, reverse },
-  );
-  const weigh = (tensor: SymbolicTensor, name: string) =>
-    sum(multiply(tensor, input(name, tensor.shape)));
-  const [ofOutput, ofFinal] = [weigh(output, 'of_output'), weigh(final, 'of_final')];
-  const loss =
-    consumed === 'output' ? ofOutput : consumed === 'final' ? ofFinal : add(ofOutput, ofFinal);
-  const gradients = differentiate(loss, Object.values(sources));
-  const outputs: Record<string, SymbolicTensor> = { output, final };
-  for (const [index, name] of Object.keys(sources).entries()) {
-    if (!form.weights && (name === 'weight' || name === 'bias')) continue;
-    outputs[`d_${name}`] = gradients[index] as SymbolicTensor;
-  }
-  const inputs = {
-    projected: makeNoise(steps * batch * rows, 1, 2),
-    initial: makeNoise(final.size, 2),
-    of_output: makeNoise(output.size, 3),
-    of_final: makeNoise(final.size, 4),
-  };
-  return { outputs, inputs };
-}
-
-/** weight and bias within ±1/√H, as initialised, so that the state neither explodes nor dies. */
-function drawWeights(cell: Cell, hiddenSize: number): Map<string, Float32Array> {
-  const rows = cell.gates.length * hiddenSize;
-  const scale = 1 / Math.sqrt(hiddenSize);
-  return new Map([
-    ['weight', makeNoise(rows * hiddenSize, 5, scale)],
-    ['bias', makeNoise(rows, 6, scale)],
-  ]);
-}
-
-async function check(
-  device: Device,
-  { cell, name }: CellVariant,
-  form: Form,
-  strategy: PlanStrategy,
-  choices: Pick<CoreRun, 'laneWidth' | 'editPlan'> = {},
-): Promise<void> {
-  const { outputs, inputs } = buildRecurrence(cell, form);
-  const parameters = drawWeights(cell, form.hiddenSize);
-  const { plan } = await compareCore(device, outputs, {
-    kind: name.replaceAll(/ \w+=/g, ' '),
-    inputs,
-    parameters,
-    strategy,
-    ...choices,
-    steps: form.steps,
-    fanIn: cell.gates.length * form.hiddenSize,
-  });
-  if (strategy === 'resident') {
-    assertTrue(plan.resident !== undefined, 'the plan is not resident');
-    return;
-  }
-  for (const { node, choice } of plan.decisions) {
-    assertTrue(choice.startsWith(strategy), `${node} is ${choice}`);
-  }
-}
+import type { DeviceCase } from './case.ts';
+import { compareCore, forEachOf } from './core-rig.ts';
+import { cellVariants } from './core-variants.ts';
+import { buildRecurrence, check, drawWeights, type Form } from './recurrence-rig.ts';
 
 /** The plan with every recurrence dispatch cut in two: the first three steps, and the others. */
 function cutRecurrences(plan: Plan): Plan {
@@ -197,6 +101,7 @@ export const cases: readonly DeviceCase[] = [
             {
               kind: 'inference',
               inputs,
+              parameters: drawWeights(variant.cell, form.hiddenSize),
               strategy,
               steps: form.steps,
               fanIn: variant.cell.gates.length * form.hiddenSize,

@@ -10,36 +10,27 @@ export interface CellVariant {
   readonly cell: Cell;
 }
 
-/** The words that an option takes, read from the error for a word it does not take. */
-export function choicesOf(definition: CellDefinition, option: string): string[] {
-  try {
-    definition.create({ [option]: '?' });
-  } catch (error) {
-    const [, list = ''] = String((error as Error).message).split('expected one of ');
-    const choices = [...list.matchAll(/'([^']+)'/g)].map(([, word]) => word as string);
-    if (choices.length > 0) return choices;
-  }
-  throw new Error(
-    `${definition.name}: option '${option}' refuses '?' without naming its choices. Extend choicesOf().`,
-  );
-}
-
-/** Every combination of a cell's options. */
-export function variantsOf(definition: CellDefinition): CellVariant[] {
-  let combinations: CellOptions[] = [{}];
-  for (const option of definition.optionNames) {
-    const choices = choicesOf(definition, option);
-    combinations = combinations.flatMap((options) =>
-      choices.map((choice) => ({ ...options, [option]: choice })),
-    );
-  }
-  return combinations.map((options) => ({
-    name: [definition.name, ...Object.entries(options).map((pair) => pair.join('='))].join(' '),
+function build(definition: CellDefinition, options: CellOptions): CellVariant {
+  const words = Object.entries(options).map(([name, value]) => {
+    return `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`;
+  });
+  return {
+    name: [definition.name, ...words].join(' '),
     kind: definition.name,
     options,
     cell: definition.create(options),
-  }));
+  };
 }
 
-/** Every registered cell with every combination of its options. */
+/** A cell's own kinds: what every test of cells runs through. */
+export function variantsOf(definition: CellDefinition): CellVariant[] {
+  return definition.variants.map((options) => build(definition, options));
+}
+
+/** Every registered cell in each of its kinds. */
 export const cellVariants: readonly CellVariant[] = Object.values(cells).flatMap(variantsOf);
+
+/** Every registered cell with its further options. */
+export const cellOptionVariants: readonly CellVariant[] = Object.values(cells).flatMap(
+  (definition) => definition.options.map((options) => build(definition, options)),
+);

@@ -1,22 +1,23 @@
 import { cells } from '../../cells/registry.ts';
-import type { CaseOptionName } from '../../interop/case-options.ts';
 import type { RecurrenceSettings } from '../../interop/case-types.ts';
 import { type RecurrentLayer, recurrent } from '../../layers/recurrent.ts';
 
-/** Case options that {@link buildRecurrentLayer} honours; a case with any other is unsupported. */
-export const supportedOptions: ReadonlySet<CaseOptionName> = new Set(['direction']);
-
 /** The recurrent layers that a case describes; their parameters are called `rnn.weight_ih_l0` and so on. */
 export function buildRecurrentLayer(settings: RecurrenceSettings): RecurrentLayer {
-  const { op, layers, direction, bias, hiddenSize, nonlinearity, gruReset } = settings;
-  const cellOptions = Object.entries({ nonlinearity, reset: gruReset }).filter(([name]) =>
-    (cells[op].optionNames as readonly string[]).includes(name),
+  const { op, layers, direction, bias, hiddenSize, activations } = settings;
+  const all = {
+    nonlinearity: activations?.[0] ?? settings.nonlinearity,
+    reset: settings.gruReset,
+    activations: activations ?? undefined,
+    clip: settings.clip ?? undefined,
+    peepholes: settings.peepholes,
+    inputForget: settings.inputForget,
+    projectionSize: settings.projectionSize,
+  };
+  const known: readonly string[] = cells[op].optionNames;
+  const used = Object.entries(all).filter(
+    ([name, value]) => known.includes(name) && value !== undefined,
   );
-  return recurrent(op, hiddenSize, {
-    name: 'rnn',
-    layers,
-    direction,
-    bias,
-    ...Object.fromEntries(cellOptions),
-  });
+  const common = { name: 'rnn', layers, direction, bias };
+  return recurrent(op, hiddenSize, { ...common, ...Object.fromEntries(used) });
 }

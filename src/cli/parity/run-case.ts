@@ -2,7 +2,6 @@ import type { Device } from '../../device/device.ts';
 import { DeviceLostError } from '../../errors.ts';
 import { explainUnsupported } from '../../interop/case-options.ts';
 import type { ParityCase } from '../../interop/case-types.ts';
-import { supportedOptions } from './build-layer.ts';
 import type { CaseRun } from './results.ts';
 import { runOperatorCase } from './run-operator.ts';
 import { runTrainingCase } from './run-training.ts';
@@ -16,7 +15,7 @@ import { runTrainingCase } from './run-training.ts';
  */
 export async function runCase(device: Device | 'reference', given: ParityCase): Promise<CaseRun> {
   const parsed: ParityCase = { ...given, expected: new Map() };
-  const reason = explainUnsupported(parsed, supportedOptions);
+  const reason = explainUnsupported(parsed);
   if (reason !== null) return { status: 'unsupported', reason };
   try {
     const tensors =

@@ -64,12 +64,17 @@ function traceCase(
     const { output, state } = layer.run(
       tensors.x as SymbolicTensor,
       Object.fromEntries(initial) as NamedTensors,
+      parsed.sequenceLens ? { lengths: tensors.sequence_lens as SymbolicTensor } : {},
     );
     const final = Object.entries(state).map(([name, tensor]) => [`${name}_n`, tensor]);
     return { y: output, ...Object.fromEntries(final) };
   });
   return operator.trace(
-    Object.fromEntries(inputs.map(([name, { shape }]) => [name, { shape, dtype: 'f32' }])),
+    Object.fromEntries(
+      inputs.map(([name, { shape, dtype }]) => {
+        return [name, { shape, dtype: dtype === 'I32' ? 'i32' : 'f32' }];
+      }),
+    ),
   );
 }
 

@@ -8,6 +8,7 @@ import { gatherBatch } from './gather-batch.ts';
 import { gatherRows } from './gather-rows.ts';
 import { gradientNorm } from './gradient-norm.ts';
 import { indexTokens } from './index-tokens.ts';
+import { maskTime } from './mask-time.ts';
 import { matmul } from './matmul.ts';
 import { meanSquaredErrorGradient } from './mean-squared-error-gradient.ts';
 import { oneHot } from './one-hot.ts';
@@ -40,6 +41,7 @@ export {
   gatherRows,
   gradientNorm,
   indexTokens,
+  maskTime,
   matmul,
   meanSquaredErrorGradient,
   oneHot,
@@ -73,6 +75,7 @@ export const kernels = {
   'gather-rows': gatherRows,
   'gradient-norm': gradientNorm,
   'index-tokens': indexTokens,
+  'mask-time': maskTime,
   matmul,
   'mean-squared-error-gradient': meanSquaredErrorGradient,
   'one-hot': oneHot,

@@ -3,6 +3,104 @@ import type { PartDescription } from '../description.ts';
 
 /** Library parts by the name that `//! join` uses. */
 export const parts: Record<string, PartDescription> = {
+  'lib/activation-choice': {
+    name: 'lib/activation-choice',
+    source: `// The activations of a cell's roles, chosen by number, and the bound on what goes into them. Gradients come
+// from the value alone, so that nothing else has to be kept. The mirror of src/cells/activations.ts.
+//! join lib/activations
+
+const gate_activation: u32 = 1u; // specialize
+const gate_alpha: f32 = 1.0; // specialize
+const gate_beta: f32 = 0.0; // specialize
+const candidate_activation: u32 = 0u; // specialize
+const candidate_alpha: f32 = 1.0; // specialize
+const candidate_beta: f32 = 0.0; // specialize
+const output_activation: u32 = 0u; // specialize
+const output_alpha: f32 = 1.0; // specialize
+const output_beta: f32 = 0.0; // specialize
+const clips: bool = false; // specialize
+const clip_bound: f32 = 1.0; // specialize
+
+const TANH: u32 = 0u;
+const SIGMOID: u32 = 1u;
+const RELU: u32 = 2u;
+const HARD_SIGMOID: u32 = 3u;
+const AFFINE: u32 = 4u;
+const LEAKY_RELU: u32 = 5u;
+const THRESHOLDED_RELU: u32 = 6u;
+const ELU: u32 = 7u;
+const SOFTSIGN: u32 = 8u;
+const SOFTPLUS: u32 = 9u;
+
+// What is left is the scaled tanh. Compilers know the kind and keep one line.
+fn activate(kind: u32, alpha: f32, beta: f32, x: f32) -> f32 {
+  if (kind == TANH) { return tanh_stable(x); }
+  if (kind == SIGMOID) { return sigmoid(x); }
+  if (kind == RELU) { return max(x, 0.0); }
+  if (kind == HARD_SIGMOID) { return clamp(alpha * x + beta, 0.0, 1.0); }
+  if (kind == AFFINE) { return alpha * x + beta; }
+  if (kind == LEAKY_RELU) { return select(alpha * x, x, x >= 0.0); }
+  if (kind == THRESHOLDED_RELU) { return select(0.0, x, x >= alpha); }
+  if (kind == ELU) { return select(alpha * (exp(min(x, 0.0)) - 1.0), x, x >= 0.0); }
+  if (kind == SOFTSIGN) { return x / (1.0 + abs(x)); }
+  if (kind == SOFTPLUS) { return max(x, 0.0) + log(1.0 + exp(-abs(x))); }
+  return alpha * tanh_stable(beta * x);
+}
+
+// The derivative where the activation has the value y.
+fn slope_of(kind: u32, alpha: f32, beta: f32, y: f32) -> f32 {
+  if (kind == TANH) { return 1.0 - y * y; }
+  if (kind == SIGMOID) { return y * (1.0 - y); }
+  if (kind == RELU) { return select(0.0, 1.0, y > 0.0); }
+  if (kind == HARD_SIGMOID) { return select(0.0, alpha, y > 0.0 && y < 1.0); }
+  if (kind == AFFINE) { return alpha; }
+  if (kind == LEAKY_RELU) { return select(alpha, 1.0, y >= 0.0); }
+  if (kind == THRESHOLDED_RELU) { return select(0.0, 1.0, y != 0.0); }
+  if (kind == ELU) { return select(y + alpha, 1.0, y >= 0.0); }
+  if (kind == SOFTSIGN) { return (1.0 - abs(y)) * (1.0 - abs(y)); }
+  if (kind == SOFTPLUS) {
+    // 1 - e^-y, which cancels near zero.
+    return select(1.0 - exp(-y), y * (1.0 - y * (0.5 - y * (1.0 / 6.0 - y / 24.0))), y < 0.125);
+  }
+  return beta * (alpha - y * y / alpha);
+}
+
+fn gate_value(x: f32) -> f32 { return activate(gate_activation, gate_alpha, gate_beta, x); }
+fn gate_slope(y: f32) -> f32 { return slope_of(gate_activation, gate_alpha, gate_beta, y); }
+fn candidate_value(x: f32) -> f32 { return activate(candidate_activation, candidate_alpha, candidate_beta, x); }
+fn candidate_slope(y: f32) -> f32 { return slope_of(candidate_activation, candidate_alpha, candidate_beta, y); }
+fn output_value(x: f32) -> f32 { return activate(output_activation, output_alpha, output_beta, x); }
+fn output_slope(y: f32) -> f32 { return slope_of(output_activation, output_alpha, output_beta, y); }
+
+// What goes into an activation: within the bound where there is one.
+fn clipped(x: f32) -> f32 {
+  return select(x, clamp(x, -clip_bound, clip_bound), clips);
+}
+
+// \`bit\` where x is outside the bound: the gradient ends there. Bits of several gates add up to one saved value.
+fn clip_mark(x: f32, bit: u32) -> f32 {
+  return select(0.0, f32(bit), abs(x) > clip_bound);
+}
+
+// The gradient, or 0 where \`marks\` say that the input was outside the bound.
+fn unless_clipped(gradient: f32, marks: f32, bit: u32) -> f32 {
+  return select(gradient, 0.0, clips && (u32(marks) & bit) != 0u);
+}
+`,
+    constants: {
+      gate_activation: 'u32',
+      gate_alpha: 'f32',
+      gate_beta: 'f32',
+      candidate_activation: 'u32',
+      candidate_alpha: 'f32',
+      candidate_beta: 'f32',
+      output_activation: 'u32',
+      output_alpha: 'f32',
+      output_beta: 'f32',
+      clips: 'bool',
+      clip_bound: 'f32',
+    },
+  },
   'lib/activations': {
     name: 'lib/activations',
     source: `// Activations that are exact enough for training in float32 and never overflow.
@@ -39,6 +137,7 @@ struct CellStep {
   saved: array<f32, saved_values + 1u>, // kept for backward
   next: array<f32, states>,            // after the step; set in the last phase
   vector: f32,                         // what the next phase multiplies
+  parameters: array<f32, parameters + 1u>, // the unit's own trained values
 }
 
 struct CellGradient {
@@ -50,6 +149,26 @@ struct CellGradient {
   dx: array<f32, gates>,               // gradient of W_ih·x + b_ih
   du: array<f32, gates>,               // gradient of W_hh·v + b_hh
   d_state: array<f32, states>,         // gradient of the state before, without the part through W_hh
+  parameters: array<f32, parameters + 1u>,
+  d_parameters: array<f32, parameters + 1u>,
+}
+
+// The step behind the end of a sequence: the state stays, nothing is saved.
+fn hold_state(given: CellStep) -> CellStep {
+  var step: CellStep;
+  step.state = given.state;
+  step.next = given.state;
+  return step;
+}
+
+// Its gradient: that of the state goes through, the gates get none.
+fn hold_gradient(given: CellGradient, is_last_phase: bool) -> CellGradient {
+  var gradient: CellGradient;
+  gradient.d_state = given.d_state;
+  if (is_last_phase) {
+    gradient.d_state = given.d_next;
+  }
+  return gradient;
 }
 `,
     constants: {},
@@ -91,6 +210,120 @@ fn merge_exponents(a: vec2f, b: vec2f) -> vec2f {
 }
 `,
     constants: {},
+  },
+  'lib/lstm': {
+    name: 'lib/lstm',
+    source: `// The gates of an LSTM, forward and backward: i, f, o = gate(·), g = candidate(·), c' = f c + i g. What becomes of
+// o output(c') is left to the cell: it is h', or what a projection multiplies.
+// Peepholes: i and f see the old cell, o the new one (ONNX). \`input_forget\`: f = 1 - i.
+// Saved: i f g o, then the marks of clipped gates. c' is computed again, not read: zoneout may have kept the old one.
+// Source: Hochreiter & Schmidhuber 1997; Gers, Schmidhuber & Cummins 2000; peepholes Gers & Schmidhuber 2000.
+//! join lib/activation-choice
+
+const peepholes: bool = false; // specialize
+const input_forget: bool = false; // specialize
+
+const I: u32 = 0u;
+const F: u32 = 1u;
+const G: u32 = 2u;
+const O: u32 = 3u;
+const MARKS: u32 = 4u;
+const H: u32 = 0u;
+const C: u32 = 1u;
+// Peepholes among the cell's parameters.
+const P_I: u32 = 0u;
+const P_F: u32 = 1u;
+const P_O: u32 = 2u;
+
+fn lstm_forward(given: CellStep) -> CellStep {
+  var step = given;
+  let old = step.state[C];
+  var i_in = step.x[I] + step.u[I];
+  var f_in = step.x[F] + step.u[F];
+  let g_in = step.x[G] + step.u[G];
+  var o_in = step.x[O] + step.u[O];
+  if (peepholes) { // static
+    i_in += step.parameters[P_I] * old;
+    f_in += step.parameters[P_F] * old;
+  }
+  let i = gate_value(clipped(i_in));
+  var f = gate_value(clipped(f_in));
+  if (input_forget) { // static
+    f = 1.0 - i;
+  }
+  let g = candidate_value(clipped(g_in));
+  let c = f * old + i * g;
+  if (peepholes) { // static
+    o_in += step.parameters[P_O] * c;
+  }
+  let o = gate_value(clipped(o_in));
+  step.saved[I] = i;
+  step.saved[F] = f;
+  step.saved[G] = g;
+  step.saved[O] = o;
+  if (clips) { // static
+    step.saved[MARKS] = clip_mark(i_in, 1u) + clip_mark(f_in, 2u) + clip_mark(g_in, 4u) + clip_mark(o_in, 8u);
+  }
+  step.next[C] = c;
+  step.vector = o * output_value(c);
+  return step;
+}
+
+// From the gradients of o output(c') and of c' to those of the gates and of the old cell.
+fn lstm_backward(given: CellGradient, d_vector: f32, d_cell: f32) -> CellGradient {
+  var gradient = given;
+  let old = gradient.state[C];
+  let i = gradient.saved[I];
+  let f = gradient.saved[F];
+  let g = gradient.saved[G];
+  let o = gradient.saved[O];
+  var marks = 0.0;
+  if (clips) { // static
+    marks = gradient.saved[MARKS];
+  }
+  let c = f * old + i * g;
+  let seen = output_value(c);
+  let d_o = unless_clipped(d_vector * seen * gate_slope(o), marks, 8u);
+  var dc = d_cell + d_vector * o * output_slope(seen);
+  if (peepholes) { // static
+    dc += d_o * gradient.parameters[P_O];
+  }
+  var d_i = dc * g;
+  var d_f = unless_clipped(dc * old * gate_slope(f), marks, 2u);
+  if (input_forget) { // static
+    d_i -= dc * old;
+    d_f = 0.0;
+  }
+  d_i = unless_clipped(d_i * gate_slope(i), marks, 1u);
+  gradient.dx[I] = d_i;
+  gradient.dx[F] = d_f;
+  gradient.dx[G] = unless_clipped(dc * i * candidate_slope(g), marks, 4u);
+  gradient.dx[O] = d_o;
+  gradient.d_state[C] = dc * f;
+  if (peepholes) { // static
+    gradient.d_state[C] += d_i * gradient.parameters[P_I] + d_f * gradient.parameters[P_F];
+    gradient.d_parameters[P_I] = d_i * old;
+    gradient.d_parameters[P_F] = d_f * old;
+    gradient.d_parameters[P_O] = d_o * c;
+  }
+  return gradient;
+}
+`,
+    constants: {
+      gate_activation: 'u32',
+      gate_alpha: 'f32',
+      gate_beta: 'f32',
+      candidate_activation: 'u32',
+      candidate_alpha: 'f32',
+      candidate_beta: 'f32',
+      output_activation: 'u32',
+      output_alpha: 'f32',
+      output_beta: 'f32',
+      clips: 'bool',
+      clip_bound: 'f32',
+      peepholes: 'bool',
+      input_forget: 'bool',
+    },
   },
   'lib/quads': {
     name: 'lib/quads',
@@ -174,6 +407,7 @@ fn uniform_at(seed: u32, stream: u32, step: u32, index: u32) -> f32 {
 const steps: u32 = 16u; // specialize
 const batch: u32 = 4u; // specialize
 const hidden_size: u32 = 8u; // specialize
+const state_size: u32 = 8u; // specialize: what of h is not zero: hidden_size, or that of a projection
 const rows: u32 = 2u; // specialize
 const units: u32 = 1u; // specialize
 const lanes: u32 = 8u; // specialize
@@ -184,16 +418,31 @@ const y_origin: u32 = 64u; // specialize
 const section_size: u32 = 576u; // specialize
 const tracks: u32 = 1u; // specialize
 const is_half: bool = false; // specialize
+const has_lengths: bool = false; // specialize
+const has_mask: bool = false; // specialize
+const has_zoneout: bool = false; // specialize
 alias number = f32; // f16: is_half
 alias quad = vec4f; // f16: is_half
 
 const row_size: u32 = batch * hidden_size;
+
+// What a recurrence may be given beside its states, from \`extras\` on in the buffer \`given\`, one behind the other:
+//   lengths [B], bit patterns of i32: steps at or behind a row's length leave its state as it is;
+//   mask [B, H]: a factor on the h that the recurrent matmul reads, the same at all steps (recurrent dropout).
+//     Masked h is kept in a section of its own, the last one, for the matmul and for the weights' gradient;
+//   zoneout [states, T, B, H]: the share of the new value in the state, the rest stays;
+//   backward only: the cell's parameters [parameters, H].
+const mask_begin: u32 = select(0u, batch, has_lengths);
+const zoneout_begin: u32 = mask_begin + select(0u, row_size, has_mask);
+const parameters_begin: u32 = zoneout_begin + select(0u, states * steps * row_size, has_zoneout);
+const needs_states: bool = has_lengths || has_zoneout;
 // Weights are packed by tiles of units, so that every index but the tile's is known to be in bounds:
 // compilers then leave out their checks.
 const tile_units: u32 = lanes * units;
 const tiles: u32 = (hidden_size + tile_units - 1u) / tile_units;
 const all_tiles: u32 = tracks * tiles;
 const hidden_quads: u32 = (hidden_size + 3u) / 4u;
+const state_quads: u32 = (state_size + 3u) / 4u;
 const has_tail: bool = hidden_size % 4u != 0u;
 
 // What a track has of four; chosen without an index, for which a compiler would copy the uniform.
@@ -210,10 +459,11 @@ fn state_place(origin: u32, s: u32, at: u32) -> u32 {
   }
 }
 
-// Where the section of the vector behind a phase begins.
+// Where the section of the vector behind a phase begins; masked h lies behind the last one.
 fn vector_begin_of(phase: u32) -> u32 {
   return (select(states, 2u * states - 1u, is_half) + phase) * section_size;
 }
+const masked_phase: u32 = phases - 1u;
 
 fn to_number(value: f32) -> number {
   if (is_half) { // static
@@ -249,6 +499,7 @@ fn slot(position: u32, runs_reverse: bool) -> u32 {
       steps: 'u32',
       batch: 'u32',
       hidden_size: 'u32',
+      state_size: 'u32',
       rows: 'u32',
       units: 'u32',
       lanes: 'u32',
@@ -259,6 +510,9 @@ fn slot(position: u32, runs_reverse: bool) -> u32 {
       section_size: 'u32',
       tracks: 'u32',
       is_half: 'bool',
+      has_lengths: 'bool',
+      has_mask: 'bool',
+      has_zoneout: 'bool',
     },
   },
   'lib/sampling': {
@@ -364,20 +618,25 @@ fn is_not_finite(bits: u32) -> bool {
 export const cellParts: Record<string, PartDescription> = {
   'gru-reset-after': {
     name: 'cells/gru-reset-after',
-    source: `// The GRU of cuDNN, PyTorch and Keras: r, z = sigmoid(·), n = tanh(x_n + r u_n).
-// keep = z (PyTorch) or 1 - z (update_replaces); h' = (1 - keep) n + keep h. Saved: r z n u_n.
-// The candidate's two parts have different gradients, so dx and du are kept apart.
-//! join lib/activations
+    source: `// The GRU of cuDNN, PyTorch and Keras: r, z = gate(·), n = candidate(x_n + r u_n).
+// keep = z (PyTorch) or 1 - z (update_replaces); h' = (1 - keep) n + keep h. Saved: r z n u_n, then the marks of
+// clipped gates. The candidate's two parts have different gradients, so dx and du are kept apart.
+//! join lib/activation-choice
 
 const update_replaces: bool = false; // specialize
 
 const gates: u32 = 3u;
+const input_gates: u32 = 3u;
 const states: u32 = 1u;
-const saved_values: u32 = 4u;
+const saved_values: u32 = select(4u, 5u, clips);
+const parameters: u32 = 0u;
 const phases: u32 = 1u;
 const phase_gates = array<u32, 2>(0u, 3u);
-const saved_phase = array<u32, 4>(0u, 0u, 0u, 0u);
+const saved_phase = array<u32, 5>(0u, 0u, 0u, 0u, 0u);
 const gradient_phase = array<u32, 3>(0u, 0u, 0u);
+const state_phase = array<u32, 1>(0u);
+const multiplies: bool = true;
+const masks_vector: bool = false;
 const gradients_apart: bool = true;
 const forward_reads_state = array<bool, 1>(true);
 const backward_reads_state = array<bool, 1>(true);
@@ -387,18 +646,25 @@ const R: u32 = 0u;
 const Z: u32 = 1u;
 const N: u32 = 2u;
 const M: u32 = 3u;
+const MARKS: u32 = 4u;
 
 fn cell_forward(phase: u32, given: CellStep) -> CellStep {
   var step = given;
-  let r = sigmoid(step.x[R] + step.u[R]);
-  let z = sigmoid(step.x[Z] + step.u[Z]);
+  let r_in = step.x[R] + step.u[R];
+  let z_in = step.x[Z] + step.u[Z];
+  let r = gate_value(clipped(r_in));
+  let z = gate_value(clipped(z_in));
   let m = step.u[N];
-  let n = tanh_stable(step.x[N] + r * m);
+  let n_in = step.x[N] + r * m;
+  let n = candidate_value(clipped(n_in));
   let keep = select(z, 1.0 - z, update_replaces);
   step.saved[R] = r;
   step.saved[Z] = z;
   step.saved[N] = n;
   step.saved[M] = m;
+  if (clips) { // static
+    step.saved[MARKS] = clip_mark(r_in, 1u) + clip_mark(z_in, 2u) + clip_mark(n_in, 4u);
+  }
   step.next[0] = (1.0 - keep) * n + keep * step.state[0];
   return step;
 }
@@ -408,12 +674,16 @@ fn cell_backward(phase: u32, given: CellGradient) -> CellGradient {
   let r = gradient.saved[R];
   let z = gradient.saved[Z];
   let n = gradient.saved[N];
+  var marks = 0.0;
+  if (clips) { // static
+    marks = gradient.saved[MARKS];
+  }
   let keep = select(z, 1.0 - z, update_replaces);
   let direction = select(1.0, -1.0, update_replaces);
   let dh = gradient.d_next[0];
-  let dn = dh * (1.0 - keep) * (1.0 - n * n);
-  let dr = dn * gradient.saved[M] * r * (1.0 - r);
-  let dz = dh * direction * (gradient.state[0] - n) * z * (1.0 - z);
+  let dn = unless_clipped(dh * (1.0 - keep) * candidate_slope(n), marks, 4u);
+  let dr = unless_clipped(dn * gradient.saved[M] * gate_slope(r), marks, 1u);
+  let dz = unless_clipped(dh * direction * (gradient.state[0] - n) * gate_slope(z), marks, 2u);
   gradient.dx[R] = dr;
   gradient.dx[Z] = dz;
   gradient.dx[N] = dn;
@@ -425,25 +695,42 @@ fn cell_backward(phase: u32, given: CellGradient) -> CellGradient {
 }
 `,
     constants: {
+      gate_activation: 'u32',
+      gate_alpha: 'f32',
+      gate_beta: 'f32',
+      candidate_activation: 'u32',
+      candidate_alpha: 'f32',
+      candidate_beta: 'f32',
+      output_activation: 'u32',
+      output_alpha: 'f32',
+      output_beta: 'f32',
+      clips: 'bool',
+      clip_bound: 'f32',
       update_replaces: 'bool',
     },
   },
   'gru-reset-before': {
     name: 'cells/gru-reset-before',
-    source: `// The original GRU: r, z = sigmoid(·), then n = tanh(x_n + W_hn (r ⊙ h)): two recurrent matmuls.
-// keep = z (PyTorch) or 1 - z (update_replaces); h' = (1 - keep) n + keep h. Saved: r z, then n.
+    source: `// The original GRU: r, z = gate(·), then n = candidate(x_n + W_hn (r ⊙ h)): two recurrent matmuls.
+// keep = z (PyTorch) or 1 - z (update_replaces); h' = (1 - keep) n + keep h. Saved: r z, then n; and behind them the
+// marks of clipped gates, of r and z and of n.
 // Source: Cho et al. 2014.
-//! join lib/activations
+//! join lib/activation-choice
 
 const update_replaces: bool = false; // specialize
 
 const gates: u32 = 3u;
+const input_gates: u32 = 3u;
 const states: u32 = 1u;
-const saved_values: u32 = 3u;
+const saved_values: u32 = select(3u, 5u, clips);
+const parameters: u32 = 0u;
 const phases: u32 = 2u;
 const phase_gates = array<u32, 3>(0u, 2u, 3u);
-const saved_phase = array<u32, 3>(0u, 0u, 1u);
+const saved_phase = array<u32, 5>(0u, 0u, 1u, 0u, 1u);
 const gradient_phase = array<u32, 3>(0u, 1u, 1u);
+const state_phase = array<u32, 1>(1u);
+const multiplies: bool = true;
+const masks_vector: bool = true;
 const gradients_apart: bool = false;
 const forward_reads_state = array<bool, 1>(true);
 const backward_reads_state = array<bool, 1>(true);
@@ -452,18 +739,29 @@ const backward_reads_next = array<bool, 1>(false);
 const R: u32 = 0u;
 const Z: u32 = 1u;
 const N: u32 = 2u;
+const GATE_MARKS: u32 = 3u;
+const CANDIDATE_MARKS: u32 = 4u;
 
 fn cell_forward(phase: u32, given: CellStep) -> CellStep {
   var step = given;
   if (phase == 0u) {
-    step.saved[R] = sigmoid(step.x[R] + step.u[R]);
-    step.saved[Z] = sigmoid(step.x[Z] + step.u[Z]);
+    let r_in = step.x[R] + step.u[R];
+    let z_in = step.x[Z] + step.u[Z];
+    step.saved[R] = gate_value(clipped(r_in));
+    step.saved[Z] = gate_value(clipped(z_in));
+    if (clips) { // static
+      step.saved[GATE_MARKS] = clip_mark(r_in, 1u) + clip_mark(z_in, 2u);
+    }
     step.vector = step.saved[R] * step.state[0];
   } else {
-    let n = tanh_stable(step.x[N] + step.u[N]);
+    let n_in = step.x[N] + step.u[N];
+    let n = candidate_value(clipped(n_in));
     let z = step.saved[Z];
     let keep = select(z, 1.0 - z, update_replaces);
     step.saved[N] = n;
+    if (clips) { // static
+      step.saved[CANDIDATE_MARKS] = clip_mark(n_in, 4u);
+    }
     step.next[0] = (1.0 - keep) * n + keep * step.state[0];
   }
   return step;
@@ -474,17 +772,21 @@ fn cell_backward(phase: u32, given: CellGradient) -> CellGradient {
   let r = gradient.saved[R];
   let z = gradient.saved[Z];
   let n = gradient.saved[N];
+  var marks = 0.0;
+  if (clips) { // static
+    marks = gradient.saved[GATE_MARKS] + gradient.saved[CANDIDATE_MARKS];
+  }
   if (phase == 1u) {
     let keep = select(z, 1.0 - z, update_replaces);
     let direction = select(1.0, -1.0, update_replaces);
     let dh = gradient.d_next[0];
-    gradient.dx[N] = dh * (1.0 - keep) * (1.0 - n * n);
-    gradient.dx[Z] = dh * direction * (gradient.state[0] - n) * z * (1.0 - z);
+    gradient.dx[N] = unless_clipped(dh * (1.0 - keep) * candidate_slope(n), marks, 4u);
+    gradient.dx[Z] = unless_clipped(dh * direction * (gradient.state[0] - n) * gate_slope(z), marks, 2u);
     gradient.du[N] = gradient.dx[N];
     gradient.du[Z] = gradient.dx[Z];
     gradient.d_state[0] = dh * keep;
   } else {
-    gradient.dx[R] = gradient.d_vector * gradient.state[0] * r * (1.0 - r);
+    gradient.dx[R] = unless_clipped(gradient.d_vector * gradient.state[0] * gate_slope(r), marks, 1u);
     gradient.du[R] = gradient.dx[R];
     gradient.d_state[0] += gradient.d_vector * r;
   }
@@ -492,85 +794,216 @@ fn cell_backward(phase: u32, given: CellGradient) -> CellGradient {
 }
 `,
     constants: {
+      gate_activation: 'u32',
+      gate_alpha: 'f32',
+      gate_beta: 'f32',
+      candidate_activation: 'u32',
+      candidate_alpha: 'f32',
+      candidate_beta: 'f32',
+      output_activation: 'u32',
+      output_alpha: 'f32',
+      output_beta: 'f32',
+      clips: 'bool',
+      clip_bound: 'f32',
       update_replaces: 'bool',
     },
   },
-  lstm: {
-    name: 'cells/lstm',
-    source: `// The LSTM: i, f, o = sigmoid(·), g = tanh(·), c' = f c + i g, h' = o tanh(c'). Saved: i f g o.
-// Source: Hochreiter & Schmidhuber 1997; Gers, Schmidhuber & Cummins 2000.
-//! join lib/activations
+  'ind-rnn': {
+    name: 'cells/ind-rnn',
+    source: `// The independent RNN: h' = candidate(x + u h + b), each unit with one recurrent weight u of its own and no matmul.
+// Parameter: u. The recurrent bias b is added as that of a gate.
+// Source: Li, Li, Cook, Zhu & Gao 2018.
+//! join lib/activation-choice
 
-const gates: u32 = 4u;
-const states: u32 = 2u;
-const saved_values: u32 = 4u;
+const gates: u32 = 1u;
+const input_gates: u32 = 1u;
+const states: u32 = 1u;
+const saved_values: u32 = select(0u, 1u, clips);
+const parameters: u32 = 1u;
 const phases: u32 = 1u;
-const phase_gates = array<u32, 2>(0u, 4u);
-const saved_phase = array<u32, 4>(0u, 0u, 0u, 0u);
-const gradient_phase = array<u32, 4>(0u, 0u, 0u, 0u);
-const gradients_apart: bool = false;
-const forward_reads_state = array<bool, 2>(false, true);
-const backward_reads_state = array<bool, 2>(false, true);
-const backward_reads_next = array<bool, 2>(false, true);
-
-const I: u32 = 0u;
-const F: u32 = 1u;
-const G: u32 = 2u;
-const O: u32 = 3u;
-const H: u32 = 0u;
-const C: u32 = 1u;
+const phase_gates = array<u32, 2>(0u, 1u);
+const saved_phase = array<u32, 1>(0u);
+const gradient_phase = array<u32, 1>(0u);
+const state_phase = array<u32, 1>(0u);
+const multiplies: bool = false;
+const masks_vector: bool = false;
+const gradients_apart: bool = true;
+const forward_reads_state = array<bool, 1>(true);
+const backward_reads_state = array<bool, 1>(true);
+const backward_reads_next = array<bool, 1>(true);
 
 fn cell_forward(phase: u32, given: CellStep) -> CellStep {
   var step = given;
-  let i = sigmoid(step.x[I] + step.u[I]);
-  let f = sigmoid(step.x[F] + step.u[F]);
-  let g = tanh_stable(step.x[G] + step.u[G]);
-  let o = sigmoid(step.x[O] + step.u[O]);
-  let c = f * step.state[C] + i * g;
-  step.saved[I] = i;
-  step.saved[F] = f;
-  step.saved[G] = g;
-  step.saved[O] = o;
-  step.next[C] = c;
-  step.next[H] = o * tanh_stable(c);
+  let a = step.x[0] + step.u[0] + step.parameters[0] * step.state[0];
+  step.next[0] = candidate_value(clipped(a));
+  if (clips) { // static
+    step.saved[0] = clip_mark(a, 1u);
+  }
   return step;
 }
 
 fn cell_backward(phase: u32, given: CellGradient) -> CellGradient {
   var gradient = given;
-  let i = gradient.saved[I];
-  let f = gradient.saved[F];
-  let g = gradient.saved[G];
-  let o = gradient.saved[O];
-  let tanh_c = tanh_stable(gradient.next[C]);
-  let dh = gradient.d_next[H];
-  let dc = gradient.d_next[C] + dh * o * (1.0 - tanh_c * tanh_c);
-  gradient.dx[I] = dc * g * i * (1.0 - i);
-  gradient.dx[F] = dc * gradient.state[C] * f * (1.0 - f);
-  gradient.dx[G] = dc * i * (1.0 - g * g);
-  gradient.dx[O] = dh * tanh_c * o * (1.0 - o);
-  gradient.du = gradient.dx;
-  gradient.d_state[H] = 0.0;
-  gradient.d_state[C] = dc * f;
+  var marks = 0.0;
+  if (clips) { // static
+    marks = gradient.saved[0];
+  }
+  let da = unless_clipped(gradient.d_next[0] * candidate_slope(gradient.next[0]), marks, 1u);
+  gradient.dx[0] = da;
+  gradient.du[0] = da;
+  gradient.d_state[0] = da * gradient.parameters[0];
+  gradient.d_parameters[0] = da * gradient.state[0];
   return gradient;
 }
 `,
-    constants: {},
+    constants: {
+      gate_activation: 'u32',
+      gate_alpha: 'f32',
+      gate_beta: 'f32',
+      candidate_activation: 'u32',
+      candidate_alpha: 'f32',
+      candidate_beta: 'f32',
+      output_activation: 'u32',
+      output_alpha: 'f32',
+      output_beta: 'f32',
+      clips: 'bool',
+      clip_bound: 'f32',
+    },
+  },
+  lstm: {
+    name: 'cells/lstm',
+    source: `// The LSTM of lib/lstm: h' = o output(c').
+//! join lib/lstm
+
+const gates: u32 = 4u;
+const input_gates: u32 = 4u;
+const states: u32 = 2u;
+const saved_values: u32 = select(4u, 5u, clips);
+const parameters: u32 = select(0u, 3u, peepholes);
+const phases: u32 = 1u;
+const phase_gates = array<u32, 2>(0u, 4u);
+const saved_phase = array<u32, 5>(0u, 0u, 0u, 0u, 0u);
+const gradient_phase = array<u32, 4>(0u, 0u, 0u, 0u);
+const state_phase = array<u32, 2>(0u, 0u);
+const multiplies: bool = true;
+const masks_vector: bool = false;
+const gradients_apart: bool = peepholes;
+const forward_reads_state = array<bool, 2>(false, true);
+const backward_reads_state = array<bool, 2>(false, true);
+const backward_reads_next = array<bool, 2>(false, false);
+
+fn cell_forward(phase: u32, given: CellStep) -> CellStep {
+  var step = lstm_forward(given);
+  step.next[H] = step.vector;
+  return step;
+}
+
+fn cell_backward(phase: u32, given: CellGradient) -> CellGradient {
+  var gradient = lstm_backward(given, given.d_next[H], given.d_next[C]);
+  gradient.du = gradient.dx;
+  gradient.d_state[H] = 0.0;
+  return gradient;
+}
+`,
+    constants: {
+      gate_activation: 'u32',
+      gate_alpha: 'f32',
+      gate_beta: 'f32',
+      candidate_activation: 'u32',
+      candidate_alpha: 'f32',
+      candidate_beta: 'f32',
+      output_activation: 'u32',
+      output_alpha: 'f32',
+      output_beta: 'f32',
+      clips: 'bool',
+      clip_bound: 'f32',
+      peepholes: 'bool',
+      input_forget: 'bool',
+    },
+  },
+  'lstm-projected': {
+    name: 'cells/lstm-projected',
+    source: `// The LSTM of lib/lstm with a projected output: h' = W_hr (o output(c')), the second recurrent matmul of a step,
+// whose rows are the gate p.
+// Source: Sak, Senior & Beaufays 2014.
+//! join lib/lstm
+
+const gates: u32 = 5u;
+const input_gates: u32 = 4u;
+const states: u32 = 2u;
+const saved_values: u32 = select(4u, 5u, clips);
+const parameters: u32 = select(0u, 3u, peepholes);
+const phases: u32 = 2u;
+const phase_gates = array<u32, 3>(0u, 4u, 5u);
+const saved_phase = array<u32, 5>(0u, 0u, 0u, 0u, 0u);
+const gradient_phase = array<u32, 5>(0u, 0u, 0u, 0u, 1u);
+const state_phase = array<u32, 2>(1u, 0u);
+const multiplies: bool = true;
+const masks_vector: bool = false;
+const gradients_apart: bool = true;
+const forward_reads_state = array<bool, 2>(false, true);
+const backward_reads_state = array<bool, 2>(false, true);
+const backward_reads_next = array<bool, 2>(false, false);
+
+const P: u32 = 4u;
+
+fn cell_forward(phase: u32, given: CellStep) -> CellStep {
+  if (phase == 0u) {
+    return lstm_forward(given);
+  }
+  var step = given;
+  step.next[H] = step.u[P];
+  return step;
+}
+
+fn cell_backward(phase: u32, given: CellGradient) -> CellGradient {
+  var gradient = given;
+  if (phase == 1u) {
+    gradient.du[P] = gradient.d_next[H];
+    gradient.d_state[H] = 0.0;
+    gradient.d_state[C] = gradient.d_next[C];
+    return gradient;
+  }
+  gradient = lstm_backward(given, given.d_vector, given.d_state[C]);
+  for (var gate = 0u; gate < input_gates; gate++) {
+    gradient.du[gate] = gradient.dx[gate];
+  }
+  return gradient;
+}
+`,
+    constants: {
+      gate_activation: 'u32',
+      gate_alpha: 'f32',
+      gate_beta: 'f32',
+      candidate_activation: 'u32',
+      candidate_alpha: 'f32',
+      candidate_beta: 'f32',
+      output_activation: 'u32',
+      output_alpha: 'f32',
+      output_beta: 'f32',
+      clips: 'bool',
+      clip_bound: 'f32',
+      peepholes: 'bool',
+      input_forget: 'bool',
+    },
   },
   rnn: {
     name: 'cells/rnn',
-    source: `// The vanilla RNN: h' = f(x + u), f = tanh or relu. Nothing is saved: backward reads h'.
-//! join lib/activations
-
-const rectified: bool = false; // specialize
+    source: `// The vanilla RNN: h' = candidate(x + u). Nothing is saved but the mark of a clipped input: backward reads h'.
+//! join lib/activation-choice
 
 const gates: u32 = 1u;
+const input_gates: u32 = 1u;
 const states: u32 = 1u;
-const saved_values: u32 = 0u;
+const saved_values: u32 = select(0u, 1u, clips);
+const parameters: u32 = 0u;
 const phases: u32 = 1u;
 const phase_gates = array<u32, 2>(0u, 1u);
 const saved_phase = array<u32, 1>(0u);
 const gradient_phase = array<u32, 1>(0u);
+const state_phase = array<u32, 1>(0u);
+const multiplies: bool = true;
+const masks_vector: bool = false;
 const gradients_apart: bool = false;
 const forward_reads_state = array<bool, 1>(false);
 const backward_reads_state = array<bool, 1>(false);
@@ -579,22 +1012,20 @@ const backward_reads_next = array<bool, 1>(true);
 fn cell_forward(phase: u32, given: CellStep) -> CellStep {
   var step = given;
   let a = step.x[0] + step.u[0];
-  if (rectified) {
-    step.next[0] = max(a, 0.0);
-  } else {
-    step.next[0] = tanh_stable(a);
+  step.next[0] = candidate_value(clipped(a));
+  if (clips) { // static
+    step.saved[0] = clip_mark(a, 1u);
   }
   return step;
 }
 
 fn cell_backward(phase: u32, given: CellGradient) -> CellGradient {
   var gradient = given;
-  let h = gradient.next[0];
-  var slope = 1.0 - h * h;
-  if (rectified) {
-    slope = select(0.0, 1.0, h > 0.0);
+  var marks = 0.0;
+  if (clips) { // static
+    marks = gradient.saved[0];
   }
-  let da = gradient.d_next[0] * slope;
+  let da = unless_clipped(gradient.d_next[0] * candidate_slope(gradient.next[0]), marks, 1u);
   gradient.dx[0] = da;
   gradient.du[0] = da;
   gradient.d_state[0] = 0.0;
@@ -602,7 +1033,17 @@ fn cell_backward(phase: u32, given: CellGradient) -> CellGradient {
 }
 `,
     constants: {
-      rectified: 'bool',
+      gate_activation: 'u32',
+      gate_alpha: 'f32',
+      gate_beta: 'f32',
+      candidate_activation: 'u32',
+      candidate_alpha: 'f32',
+      candidate_beta: 'f32',
+      output_activation: 'u32',
+      output_alpha: 'f32',
+      output_beta: 'f32',
+      clips: 'bool',
+      clip_bound: 'f32',
     },
   },
 };

@@ -10,6 +10,7 @@ export const recurrenceBackward = {
     steps: 'u32',
     batch: 'u32',
     hidden_size: 'u32',
+    state_size: 'u32',
     rows: 'u32',
     units: 'u32',
     lanes: 'u32',
@@ -20,8 +21,12 @@ export const recurrenceBackward = {
     section_size: 'u32',
     tracks: 'u32',
     is_half: 'bool',
+    has_lengths: 'bool',
+    has_mask: 'bool',
+    has_zoneout: 'bool',
     has_output_gradient: 'bool',
     d_output_is_half: 'bool',
+    projected_stride: 'u32',
   },
   bindings: {
     span: {
@@ -57,7 +62,7 @@ export const recurrenceBackward = {
       access: 'read',
       type: 'array<d_output_number>',
     },
-    d_final: {
+    given: {
       group: 0,
       binding: 2,
       kind: 'storage',
@@ -115,9 +120,10 @@ export const recurrenceBackward = {
 // \`span\` counts positions backwards: index i stands for position \`steps - 1 - i\`; the last index,
 // \`steps\`, has no cell step and only carries the gradient through the weights into the initial state.
 //
-// Layouts: d_output [T, B, H]; d_final [states, B, H]; weight [tiles, gates, H/4, units, lanes, 4]
-//   (weight_hh in row quads); history and saved as in recurrence-forward; d_recurrent, d_projected [T, B, gates, H]; carry [states, B, H], which ends as
-//   the gradient of the initial state.
+// Layouts: d_output [T, B, H]; given: the gradient of the final state [states, B, H], and the extras of
+//   lib/recurrence; weight [tiles, gates, H/4, units, lanes, 4] (weight_hh in row quads); history and saved as in
+//   recurrence-forward; d_recurrent [T, B, gates + parameters, H]; d_projected [T, B, input_gates, H]; carry
+//   [states, B, H], which ends as the gradient of the initial state.
 // FLOPs 2·T·B·gates·H², bytes 4·T·B·H·(1 + saved_values + 2·states + 2·gates) beside the weights.
 // Right for the same devices and reasons as recurrence-forward.
 //! join lib/cell-step
@@ -128,12 +134,12 @@ export const recurrenceBackward = {
 struct BackwardSpan {
   end_phase: u32,   // phases run downwards from end_phase - 1 …
   first_phase: u32, // … to first_phase
-  // Of each of four tracks: first index, counted from the last position, number of steps, 1: copy d_final
-  // into carry first, 1: the forward pass has walked back in time.
+  // Of each of four tracks: first index, counted from the last position, number of steps, 1: copy the final
+  // state's gradient into carry first, 1: the forward pass has walked back in time.
   walk_0: vec4u, walk_1: vec4u, walk_2: vec4u, walk_3: vec4u,
-  // Where it begins in d_output, d_final, history, saved.
+  // Where it begins in d_output, given, history, saved.
   source_0: vec4u, source_1: vec4u, source_2: vec4u, source_3: vec4u,
-  // … in d_recurrent and d_projected, carry, weight (in tiles); the last is not used.
+  // … in d_recurrent, carry, weight (in tiles), and its extras in given.
   place_0: vec4u, place_1: vec4u, place_2: vec4u, place_3: vec4u,
 }
 
@@ -141,11 +147,12 @@ const has_output_gradient: bool = true; // specialize
 const d_output_is_half: bool = false; // specialize
 alias d_output_number = f32; // f16: d_output_is_half
 
-const gate_size: u32 = gates * hidden_size;
+const gate_size: u32 = (gates + parameters) * hidden_size;
+const projected_stride: u32 = 0u; // specialize: from one track's d_projected to the next one's
 
 @group(0) @binding(0) var<uniform> span: BackwardSpan;
 @group(0) @binding(1) var<storage, read> d_output: array<d_output_number>;
-@group(0) @binding(2) var<storage, read> d_final: array<f32>;
+@group(0) @binding(2) var<storage, read> given: array<f32>;
 @group(0) @binding(3) var<storage, read> weight: array<array<array<array<array<quad, lanes>, units>, hidden_quads>, gates>, all_tiles>;
 @group(0) @binding(4) var<storage, read> history: array<number>;
 @group(0) @binding(5) var<storage, read> saved: array<number>;
@@ -182,6 +189,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     place = of_track(group.z, place, span.place_1, span.place_2, span.place_3);
   }
   let runs_reverse = walk.w == 1u;
+  let projected_begin = place.z / tiles * projected_stride;
+  var longest = steps;
+  if (has_lengths) { // static: behind the end of all rows there is nothing to multiply
+    longest = 0u;
+    for (var r = 0u; r < rows; r++) {
+      longest = max(longest, bitcast<u32>(given[place.w + min(first_row + r, batch - 1u)]));
+    }
+  }
 
   if (walk.z == 1u) {
     for (var unit = unit_begin + lane; unit < unit_end; unit += lanes) {
@@ -189,7 +204,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         if (first_row + r < batch) {
           let at = (first_row + r) * hidden_size + unit;
           for (var s = 0u; s < states; s++) {
-            carry[place.y + s * row_size + at] = d_final[source.y + s * row_size + at];
+            carry[place.y + s * row_size + at] = given[source.y + s * row_size + at];
           }
         }
       }
@@ -216,34 +231,36 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
           for (var r = 0u; r < rows; r++) { // unroll
             row_begin[r] = source_begin + min(first_row + r, batch - 1u) * gate_size;
           }
-          if (has_source) {
-            for (var g = phase_gates[(phases - down) % phases]; g < phase_gates[(phases - down) % phases + 1u]; g++) {
-              if (stages) { // static
-                workgroupBarrier();
-                for (var i = lane; i < rows * hidden_quads; i += lanes) {
-                  let begin = source_begin + min(first_row + i / hidden_quads, batch - 1u) * gate_size + g * hidden_size;
-                  let k = i % hidden_quads * 4u;
-                  staged[i] = vec4f(gradient_at(begin, k), gradient_at(begin, k + 1u), gradient_at(begin, k + 2u), gradient_at(begin, k + 3u));
-                }
-                workgroupBarrier();
-              }
-              for (var k4 = 0u; k4 < hidden_quads; k4++) {
-                var v: array<vec4f, rows>; // registers
-                for (var r = 0u; r < rows; r++) { // unroll
-                  let begin = row_begin[r] + g * hidden_size;
-                  if (stages) { // static
-                    v[r] = staged[r * hidden_quads + k4];
-                  } else if (spreads) { // static
-                    v[r] = gather_quad(gradient_at(begin, 4u * k4 + own_lane));
-                  } else {
-                    v[r] = vec4f(gradient_at(begin, 4u * k4), gradient_at(begin, 4u * k4 + 1u),
-                      gradient_at(begin, 4u * k4 + 2u), gradient_at(begin, 4u * k4 + 3u));
+          if (multiplies) { // static
+            if (has_source && time_of(source_position, runs_reverse) < longest) {
+              for (var g = phase_gates[(phases - down) % phases]; g < phase_gates[(phases - down) % phases + 1u]; g++) {
+                if (stages) { // static
+                  workgroupBarrier();
+                  for (var i = lane; i < rows * hidden_quads; i += lanes) {
+                    let begin = source_begin + min(first_row + i / hidden_quads, batch - 1u) * gate_size + g * hidden_size;
+                    let k = i % hidden_quads * 4u;
+                    staged[i] = vec4f(gradient_at(begin, k), gradient_at(begin, k + 1u), gradient_at(begin, k + 2u), gradient_at(begin, k + 3u));
                   }
+                  workgroupBarrier();
                 }
-                for (var n = 0u; n < units; n++) { // unroll
-                  let w = vec4f(weight[tile][g][k4][n][lane]);
+                for (var k4 = 0u; k4 < hidden_quads; k4++) {
+                  var v: array<vec4f, rows>; // registers
                   for (var r = 0u; r < rows; r++) { // unroll
-                    acc[r * units + n] += dot(v[r], w);
+                    let begin = row_begin[r] + g * hidden_size;
+                    if (stages) { // static
+                      v[r] = staged[r * hidden_quads + k4];
+                    } else if (spreads) { // static
+                      v[r] = gather_quad(gradient_at(begin, 4u * k4 + own_lane));
+                    } else {
+                      v[r] = vec4f(gradient_at(begin, 4u * k4), gradient_at(begin, 4u * k4 + 1u),
+                        gradient_at(begin, 4u * k4 + 2u), gradient_at(begin, 4u * k4 + 3u));
+                    }
+                  }
+                  for (var n = 0u; n < units; n++) { // unroll
+                    let w = vec4f(weight[tile][g][k4][n][lane]);
+                    for (var r = 0u; r < rows; r++) { // unroll
+                      acc[r * units + n] += dot(v[r], w);
+                    }
                   }
                 }
               }
@@ -259,10 +276,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
             let unit = base + i % units * lanes + lane;
             if (row < batch && unit < unit_end) {
               let at = row * hidden_size + unit;
+              if (has_mask && (masks_vector || down == 0u)) { // static
+                sums[i] *= given[place.w + mask_begin + at];
+              }
               if (!is_step) {
                 carry[place.y + at] += sums[i];
               } else {
                 let gate_at = place.x + (t * batch + row) * gate_size + unit;
+                let projected_at = projected_begin + (t * batch + row) * input_gates * hidden_size + unit;
                 var gradient: CellGradient;
                 for (var v = 0u; v < saved_values; v++) { // unroll
                   gradient.saved[v] = f32(saved[source.w + ((t * batch + row) * saved_values + v) * hidden_size + unit]);
@@ -288,13 +309,40 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
                 } else {
                   gradient.d_vector = sums[i];
                 }
+                for (var p = 0u; p < parameters; p++) { // unroll
+                  gradient.parameters[p] = given[place.w + parameters_begin + p * hidden_size + unit];
+                }
+                var complete: CellGradient;
+                if (needs_states) { // static
+                  complete = gradient;
+                }
+                if (has_zoneout && down == 0u) { // static
+                  for (var s = 0u; s < states; s++) { // unroll
+                    gradient.d_next[s] *= given[place.w + zoneout_begin + (s * steps + t) * row_size + at];
+                  }
+                }
                 gradient = cell_backward(phases - 1u - down, gradient);
+                if (has_zoneout && down == 0u) { // static
+                  for (var s = 0u; s < states; s++) { // unroll
+                    gradient.d_state[s] += complete.d_next[s] - gradient.d_next[s];
+                  }
+                }
+                if (has_lengths) { // static
+                  if (t >= bitcast<u32>(given[place.w + row])) {
+                    gradient = hold_gradient(complete, down == 0u);
+                  }
+                }
                 for (var g = 0u; g < gates; g++) { // unroll
                   if (gradient_phase[g] == phases - 1u - down) {
                     d_recurrent[gate_at + g * hidden_size] = to_number(gradient.du[g]);
-                    if (gradients_apart) {
-                      d_projected[gate_at + g * hidden_size] = to_number(gradient.dx[g]);
+                    if (gradients_apart && g < input_gates) { // static
+                      d_projected[projected_at + g * hidden_size] = to_number(gradient.dx[g]);
                     }
+                  }
+                }
+                for (var p = 0u; p < parameters; p++) { // unroll
+                  if (down + 1u == phases) {
+                    d_recurrent[gate_at + (gates + p) * hidden_size] = to_number(gradient.d_parameters[p]);
                   }
                 }
                 for (var s = 0u; s < states; s++) { // unroll

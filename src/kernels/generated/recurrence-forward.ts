@@ -10,6 +10,7 @@ export const recurrenceForward = {
     steps: 'u32',
     batch: 'u32',
     hidden_size: 'u32',
+    state_size: 'u32',
     rows: 'u32',
     units: 'u32',
     lanes: 'u32',
@@ -20,6 +21,9 @@ export const recurrenceForward = {
     section_size: 'u32',
     tracks: 'u32',
     is_half: 'bool',
+    has_lengths: 'bool',
+    has_mask: 'bool',
+    has_zoneout: 'bool',
     keeps_saved: 'bool',
     gathers: 'bool',
     table_rows: 'u32',
@@ -73,7 +77,7 @@ export const recurrenceForward = {
       access: 'read',
       type: 'array<f32>',
     },
-    initial: {
+    given: {
       group: 0,
       binding: 4,
       kind: 'storage',
@@ -119,10 +123,11 @@ export const recurrenceForward = {
 // A thread holds all gates of a unit for \`rows\` batch rows in registers, so the cell is the epilogue of
 // the recurrent matmul. Per k it loads rows + gates·units values for rows·gates·units multiply-adds.
 //
-// Layouts: projected [T, B, gates, H], or a table [table_rows, gates, H] with a row for each token where
-//   \`gathers\` (one-hot inputs: no projected input is ever built), tokens [T, B] i32, input_bias [gates, H]; weight [tiles, H/4, gates, units, lanes, 4]
-//   (weight_hh in column quads); bias [gates, H];
-//   initial [states, B, H]; saved [T or 1, B, saved_values, H];
+// Layouts: projected [T, B, input_gates, H], or a table [table_rows, input_gates, H] with a row for each token where
+//   \`gathers\` (one-hot inputs: no projected input is ever built), tokens [T, B] i32, input_bias [input_gates, H];
+//   weight [tiles, H/4, gates, units, lanes, 4] (weight_hh in column quads; a cell that multiplies nothing has none);
+//   bias [gates + parameters, H]: bias_hh, then the cell's parameters;
+//   given: the initial state [states, B, H], and the extras of lib/recurrence; saved [T or 1, B, saved_values, H];
 //   history as in lib/recurrence.
 // FLOPs 2·T·B·gates·H², bytes 4·T·B·H·(gates + saved_values + states) beside the weights.
 //
@@ -140,9 +145,9 @@ struct Span {
   // Of each of four tracks: first position in processing order, number of steps, 1: copy the initial state
   // into the history first, 1: walk back in time.
   walk_0: vec4u, walk_1: vec4u, walk_2: vec4u, walk_3: vec4u,
-  // Where it begins in projected, initial, bias, input_bias.
+  // Where it begins in projected, given, bias, input_bias.
   source_0: vec4u, source_1: vec4u, source_2: vec4u, source_3: vec4u,
-  // … in history, saved, weight (in tiles); the last is not used.
+  // … in history, saved, weight (in tiles), and its extras in given.
   place_0: vec4u, place_1: vec4u, place_2: vec4u, place_3: vec4u,
 }
 
@@ -154,14 +159,14 @@ alias projected_number = f32; // f16: projected_is_half
 
 // A single step reads its state where it is given: workgroups that share its units need not wait until it has
 // been copied into the history.
-const starts_alone: bool = steps == 1u;
+const starts_alone: bool = steps == 1u && !has_mask;
 const saved_size: u32 = batch * saved_values * hidden_size;
 
 @group(0) @binding(0) var<uniform> span: Span;
 @group(0) @binding(1) var<storage, read> projected: array<projected_number>;
 @group(0) @binding(2) var<storage, read> weight: array<array<array<array<array<quad, lanes>, units>, gates>, hidden_quads>, all_tiles>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read> initial: array<f32>;
+@group(0) @binding(4) var<storage, read> given: array<f32>;
 @group(0) @binding(5) var<storage, read_write> history: array<number>;
 @group(0) @binding(6) var<storage, read_write> saved: array<number>;
 @group(0) @binding(7) var<storage, read> tokens: array<i32>;
@@ -172,7 +177,7 @@ var<workgroup> staged: array<vec4f, rows * hidden_quads>;
 // A number of a state; zero behind its end, where weights are padded.
 fn state_at(phase: u32, begin: u32, k: u32) -> f32 {
   if (starts_alone && phase == 0u) {
-    return select(0.0, initial[begin + k], !has_tail || k < hidden_size);
+    return select(0.0, given[begin + k], !has_tail || k < hidden_size);
   }
   if (has_tail) { // static
     return select(0.0, f32(history[begin + k]), k < hidden_size);
@@ -190,6 +195,11 @@ fn keep_state(origin: u32, s: u32, at: u32, value: f32) {
       history[begin + 1u] = to_number(value - f32(kept));
     }
   }
+}
+
+// Keeps the h that the recurrent matmul is to read.
+fn keep_masked(origin: u32, at: u32, value: f32) {
+  history[origin + vector_begin_of(masked_phase) + at] = to_number(value);
 }
 
 @compute @workgroup_size(lanes)
@@ -210,6 +220,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     place = of_track(group.z, place, span.place_1, span.place_2, span.place_3);
   }
   let runs_reverse = walk.w == 1u;
+  var longest = steps;
+  if (has_lengths) { // static: behind the end of all rows there is nothing to multiply
+    longest = 0u;
+    for (var r = 0u; r < rows; r++) {
+      longest = max(longest, bitcast<u32>(given[place.w + min(first_row + r, batch - 1u)]));
+    }
+  }
 
   if (walk.z == 1u) {
     for (var unit = unit_begin + lane; unit < unit_end; unit += lanes) {
@@ -217,7 +234,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         if (first_row + r < batch) {
           let at = (first_row + r) * hidden_size + unit;
           for (var s = 0u; s < states; s++) {
-            keep_state(place.x, s, slot(0u, runs_reverse) + at, initial[source.y + s * row_size + at]);
+            keep_state(place.x, s, slot(0u, runs_reverse) + at, given[source.y + s * row_size + at]);
+          }
+          if (has_mask) { // static
+            keep_masked(place.x, slot(0u, runs_reverse) + at, given[source.y + at] * given[place.w + mask_begin + at]);
           }
         }
       }
@@ -234,7 +254,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var phase = 0u; phase < phases; phase++) { // unroll
       if (phase >= span.first_phase && phase < span.end_phase) {
         // Phase 0 multiplies the old state, later phases the vector the phase before has made.
-        let old_begin = select(place.x + before, source.y, starts_alone);
+        var old_begin = select(place.x + before, source.y, starts_alone);
+        if (has_mask) { // static
+          old_begin = place.x + vector_begin_of(masked_phase) + before;
+        }
         let vector_begin = select(place.x + vector_begin_of(phase) - section_size + after, old_begin, phase == 0u);
         if (stages) { // static
           for (var i = lane; i < rows * hidden_quads; i += lanes) {
@@ -264,23 +287,26 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
               }
             }
           }
-          for (var k4 = 0u; k4 < hidden_quads; k4++) {
-            var v: array<vec4f, rows>; // registers
-            for (var r = 0u; r < rows; r++) { // unroll
-              if (stages) { // static
-                v[r] = staged[r * hidden_quads + k4];
-              } else if (spreads) { // static
-                v[r] = gather_quad(state_at(phase, row_begin[r], 4u * k4 + own_lane));
-              } else {
-                v[r] = vec4f(state_at(phase, row_begin[r], 4u * k4), state_at(phase, row_begin[r], 4u * k4 + 1u),
-                  state_at(phase, row_begin[r], 4u * k4 + 2u), state_at(phase, row_begin[r], 4u * k4 + 3u));
+          if (multiplies) { // static
+            let quads = select(0u, select(hidden_quads, state_quads, phase == 0u), t < longest);
+            for (var k4 = 0u; k4 < quads; k4++) {
+              var v: array<vec4f, rows>; // registers
+              for (var r = 0u; r < rows; r++) { // unroll
+                if (stages) { // static
+                  v[r] = staged[r * hidden_quads + k4];
+                } else if (spreads) { // static
+                  v[r] = gather_quad(state_at(phase, row_begin[r], 4u * k4 + own_lane));
+                } else {
+                  v[r] = vec4f(state_at(phase, row_begin[r], 4u * k4), state_at(phase, row_begin[r], 4u * k4 + 1u),
+                    state_at(phase, row_begin[r], 4u * k4 + 2u), state_at(phase, row_begin[r], 4u * k4 + 3u));
+                }
               }
-            }
-            for (var n = 0u; n < units; n++) { // unroll
-              for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
-                let w = vec4f(weight[tile][k4][g][n][lane]);
-                for (var r = 0u; r < rows; r++) { // unroll
-                  acc[(r * units + n) * gates + g] += dot(v[r], w);
+              for (var n = 0u; n < units; n++) { // unroll
+                for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
+                  let w = vec4f(weight[tile][k4][g][n][lane]);
+                  for (var r = 0u; r < rows; r++) { // unroll
+                    acc[(r * units + n) * gates + g] += dot(v[r], w);
+                  }
                 }
               }
             }
@@ -302,23 +328,28 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
                 is_void = token >= table_rows;
                 source_row = min(token, table_rows - 1u);
               }
-              let projected_at = source.x + source_row * gates * hidden_size + unit;
+              let projected_at = source.x + source_row * input_gates * hidden_size + unit;
               let saved_at = saved_begin + row * saved_values * hidden_size + unit;
               var step: CellStep;
               for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
-                step.x[g] = f32(projected[projected_at + g * hidden_size]);
-                if (gathers && gradients_apart) { // static
-                  step.x[g] += input_bias[source.w + g * hidden_size + unit];
-                }
-                if (gathers) { // static
-                  step.x[g] = bitcast<f32>(select(bitcast<u32>(step.x[g]), 0x7fc00000u, is_void));
+                if (g < input_gates) { // static
+                  step.x[g] = f32(projected[projected_at + g * hidden_size]);
+                  if (gathers && gradients_apart) { // static
+                    step.x[g] += input_bias[source.w + g * hidden_size + unit];
+                  }
+                  if (gathers) { // static
+                    step.x[g] = bitcast<f32>(select(bitcast<u32>(step.x[g]), 0x7fc00000u, is_void));
+                  }
                 }
                 step.u[g] = sums[i * gates + g];
               }
+              for (var p = 0u; p < parameters; p++) { // unroll
+                step.parameters[p] = bias[source.z + (gates + p) * hidden_size + unit];
+              }
               for (var s = 0u; s < states; s++) { // unroll
-                if (forward_reads_state[s]) { // static
+                if (forward_reads_state[s] || needs_states) { // static
                   if (starts_alone) { // static
-                    step.state[s] = initial[source.y + s * row_size + at];
+                    step.state[s] = given[source.y + s * row_size + at];
                   } else {
                     step.state[s] = state_of(place.x, s, before + at);
                   }
@@ -330,16 +361,36 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
                 }
               }
               step = cell_forward(phase, step);
+              if (has_zoneout) { // static
+                for (var s = 0u; s < states; s++) { // unroll
+                  let share = given[place.w + zoneout_begin + (s * steps + t) * row_size + at];
+                  step.next[s] = select(mix(step.state[s], step.next[s], share), step.state[s], share == 0.0);
+                }
+              }
+              if (has_lengths) { // static
+                if (t >= bitcast<u32>(given[place.w + row])) {
+                  step = hold_state(step);
+                }
+              }
               for (var v = 0u; v < saved_values; v++) { // unroll
                 if (saved_phase[v] == phase) {
                   saved[saved_at + v * hidden_size] = to_number(step.saved[v]);
                 }
               }
-              if (phase + 1u == phases) {
-                for (var s = 0u; s < states; s++) { // unroll
+              for (var s = 0u; s < states; s++) { // unroll
+                if (state_phase[s] == phase) {
                   keep_state(place.x, s, after + at, step.next[s]);
                 }
-              } else {
+              }
+              if (has_mask) { // static
+                let factor = given[place.w + mask_begin + at];
+                if (phase + 1u == phases) {
+                  keep_masked(place.x, after + at, step.next[0] * factor);
+                } else if (masks_vector) {
+                  step.vector *= factor;
+                }
+              }
+              if (phase + 1u < phases) {
                 history[place.x + vector_begin_of(phase) + after + at] = to_number(step.vector);
               }
             }

@@ -1,14 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import type { Cell, CellGradient, CellStep } from '../../../src/cells/cell.ts';
 import { cells } from '../../../src/cells/registry.ts';
-import { cellParts } from '../../../src/kernels/generated/parts.ts';
+import { collectFiles } from '../../../src/kernels/assemble.ts';
+import { cellParts, parts } from '../../../src/kernels/generated/parts.ts';
+import { ShaderModule } from '../../../src/kernels/module.ts';
 import { Random } from '../../../src/random.ts';
-import { cellVariants, choicesOf } from '../../device-cases/core-variants.ts';
+import { cellOptionVariants, cellVariants } from '../../device-cases/core-variants.ts';
 
 interface Point {
   readonly x: Float64Array;
   readonly u: Float64Array;
   readonly state: Float64Array;
+  readonly parameters: Float64Array;
 }
 
 function drawPoint(cell: Cell, seed: number): Point {
@@ -19,6 +22,7 @@ function drawPoint(cell: Cell, seed: number): Point {
     x: draw(cell.gates.length),
     u: draw(cell.gates.length),
     state: draw(cell.states.length),
+    parameters: draw(cell.parameters.length),
   };
 }
 
@@ -58,6 +62,8 @@ function stepBackward(cell: Cell, point: Point): CellGradient {
     dx: new Float64Array(cell.gates.length),
     du: new Float64Array(cell.gates.length),
     dState: new Float64Array(states),
+    parameters: point.parameters,
+    dParameters: new Float64Array(cell.parameters.length),
   };
   for (let phase = cell.phases.length - 1; phase >= 0; phase--) {
     const isLast = phase === cell.phases.length - 1;
@@ -68,15 +74,16 @@ function stepBackward(cell: Cell, point: Point): CellGradient {
   return gradient;
 }
 
-describe.each(cellVariants)('$name', ({ cell }) => {
+describe.each([...cellVariants, ...cellOptionVariants])('$name', ({ cell }) => {
   it('has the gradient that central differences give', () => {
     for (let seed = 1; seed <= 20; seed++) {
       const point = drawPoint(cell, seed);
-      const { dx, du, dState } = stepBackward(cell, point);
+      const { dx, du, dState, dParameters } = stepBackward(cell, point);
       for (const [values, got] of [
-        [point.x, dx],
+        [point.x.subarray(0, cell.inputGates), dx],
         [point.u, du],
         [point.state, dState],
+        [point.parameters, dParameters],
       ] as const) {
         for (const [at, value] of values.entries()) {
           const delta = 1e-6;
@@ -94,12 +101,13 @@ describe.each(cellVariants)('$name', ({ cell }) => {
     }
   });
 
-  it('keeps the gradients of W·x and W·v apart exactly if they differ', () => {
+  it('keeps the gradients of W·x and W·v apart exactly if they, or their rows, differ', () => {
     const differs = Array.from({ length: 20 }, (_none, seed) => {
       const { dx, du } = stepBackward(cell, drawPoint(cell, seed));
-      return dx.some((value, gate) => value !== du[gate]);
+      return dx.subarray(0, cell.inputGates).some((value, gate) => value !== du[gate]);
     });
-    expect(differs.includes(true)).toBe(cell.gradientsApart);
+    const hasOtherRows = cell.parameters.length > 0 || cell.inputGates < cell.gates.length;
+    expect(differs.includes(true) || hasOtherRows).toBe(cell.gradientsApart);
   });
 
   it('sets every state, h first, in phases that cover its gates one after another', () => {
@@ -116,9 +124,10 @@ describe.each(cellVariants)('$name', ({ cell }) => {
   });
 
   it('declares which states its WGSL reads', () => {
-    const { source } = cellParts[cell.shader] as (typeof cellParts)[string];
-    const [forward = '', backward = ''] =
-      source.split('fn cell_forward')[1]?.split('fn cell_backward') ?? [];
+    const source = sourceOf(cell);
+    const bodies = (direction: string) =>
+      [...source.matchAll(new RegExp(`^fn \\w+_${direction}\\([\\s\\S]*?^}`, 'gm'))].join('\n');
+    const [forward, backward] = [bodies('forward'), bodies('backward')];
     const reads = (name: string) =>
       source.match(
         new RegExp(`const ${name} = array<bool, ${cell.states.length}>\\(([^)]*)\\);`),
@@ -138,26 +147,54 @@ describe.each(cellVariants)('$name', ({ cell }) => {
   });
 
   it('declares in WGSL what it is in TypeScript', () => {
-    const { source, constants } = cellParts[cell.shader] as (typeof cellParts)[string];
-    const scalar = (name: string) => source.match(new RegExp(`const ${name}: \\w+ = (\\w+);`))?.[1];
+    const { constants } = cellParts[cell.shader] as (typeof cellParts)[string];
+    const source = sourceOf(cell);
+    const module = moduleOf(cell);
+    const scalar = (name: string) => {
+      const constant = module.valueOf(name);
+      return constant && constant.type !== 'array' ? constant.value : undefined;
+    };
     const list = (name: string) => {
       const text = source.match(new RegExp(`const ${name} = array<u32, \\d+>\\(([^)]*)\\);`))?.[1];
       return text?.split(',').map((item) => Number.parseInt(item, 10));
     };
-    expect(scalar('gates')).toBe(`${cell.gates.length}u`);
-    expect(scalar('states')).toBe(`${cell.states.length}u`);
-    expect(scalar('saved_values')).toBe(`${cell.saved.length}u`);
-    expect(scalar('phases')).toBe(`${cell.phases.length}u`);
-    expect(scalar('gradients_apart')).toBe(String(cell.gradientsApart));
+    expect(scalar('gates')).toBe(cell.gates.length);
+    expect(scalar('input_gates')).toBe(cell.inputGates);
+    expect(scalar('states')).toBe(cell.states.length);
+    expect(scalar('saved_values')).toBe(cell.saved.length);
+    expect(scalar('parameters')).toBe(cell.parameters.length);
+    expect(scalar('phases')).toBe(cell.phases.length);
+    expect(scalar('multiplies')).toBe(Number(cell.multiplies));
+    expect(scalar('masks_vector')).toBe(Number(cell.masksVector));
+    expect(scalar('gradients_apart')).toBe(Number(cell.gradientsApart));
+    expect(list('state_phase')).toEqual(cell.statePhases);
     expect(list('phase_gates')).toEqual([0, ...cell.phases.map(([, end]) => end)]);
     expect(list('saved_phase')?.slice(0, cell.saved.length)).toEqual(phaseOfSaved(cell));
     expect(list('gradient_phase')).toEqual(phaseOfGradients(cell));
-    const types = Object.entries(cell.constants).map(([name, value]) => {
-      return [name, typeof value === 'boolean' ? 'bool' : 'f32'];
-    });
-    expect(constants).toEqual(Object.fromEntries(types));
+    const kindOf = (type: unknown) => type === 'bool' || type === true || type === false;
+    expect(Object.keys(constants).sort()).toEqual(Object.keys(cell.constants).sort());
+    for (const [name, value] of Object.entries(cell.constants)) {
+      expect(kindOf(value), name).toBe(kindOf(constants[name]));
+    }
   });
 });
+
+/** The cell's WGSL and what it joins. */
+function filesOf(cell: Cell) {
+  const kernel = cellParts[cell.shader] as (typeof cellParts)[string];
+  return collectFiles({ kernel, parts });
+}
+
+function sourceOf(cell: Cell): string {
+  return filesOf(cell)
+    .map(({ path }) => path.replace(/^shaders\/|\.wgsl$/g, ''))
+    .map((name) => (name.startsWith('cells/') ? cellParts[cell.shader] : parts[name])?.source)
+    .join('\n');
+}
+
+function moduleOf(cell: Cell): ShaderModule {
+  return new ShaderModule(filesOf(cell), cell.constants);
+}
 
 /** In which phase the cell sets each saved value. */
 function phaseOfSaved(cell: Cell): number[] {
@@ -191,12 +228,15 @@ function phaseOfGradients(cell: Cell): number[] {
     dx: missing(),
     du: missing(),
     dState: ones(cell.states.length),
+    parameters: point.parameters,
+    dParameters: new Float64Array(cell.parameters.length),
   };
   const phases = cell.gates.map(() => -1);
   for (let phase = cell.phases.length - 1; phase >= 0; phase--) {
     cell.backward(phase, gradient);
     for (const gate of cell.gates.keys()) {
-      const isSet = !Number.isNaN(gradient.dx[gate]) && !Number.isNaN(gradient.du[gate]);
+      const ofInput = gate < cell.inputGates ? gradient.dx[gate] : 0;
+      const isSet = !Number.isNaN(ofInput) && !Number.isNaN(gradient.du[gate]);
       if (phases[gate] === -1 && isSet) phases[gate] = phase;
     }
   }
@@ -214,12 +254,14 @@ describe('the registry', () => {
     expect([...used].sort()).toEqual(Object.keys(cellParts).sort());
   });
 
-  it('takes the first choice of every option where none is given', () => {
+  it('has the default first among its kinds, and a choice for every option', () => {
     for (const definition of Object.values(cells)) {
-      const first = definition.optionNames.map((name) => [name, choicesOf(definition, name)[0]]);
-      const [plain, chosen] = [definition.create({}), definition.create(Object.fromEntries(first))];
+      const { variants, options, optionNames } = definition;
+      const [plain, chosen] = [definition.create({}), definition.create(variants[0] ?? {})];
       expect(plain.shader).toBe(chosen.shader);
       expect(plain.constants).toEqual(chosen.constants);
+      const covered = [...variants, ...options].flatMap((choice) => Object.keys(choice));
+      expect([...new Set(covered)].sort()).toEqual([...optionNames].sort());
     }
   });
 
@@ -228,13 +270,15 @@ describe('the registry', () => {
       "gru: option reset is \"never\", expected one of 'after', 'before'.",
     );
     expect(() => cells.rnn.create({ nonlinearity: 'gelu' })).toThrow(
-      "rnn: option nonlinearity is \"gelu\", expected one of 'tanh', 'relu'.",
+      'rnn: activations: activation "gelu" is unknown, expected one of tanh, sigmoid, relu, hardsigmoid, affine, ' +
+        'leakyrelu, thresholdedrelu, elu, softsign, softplus, scaledtanh.',
     );
     expect(() => cells.lstm.create({ peephole: true })).toThrow(
-      "lstm: unknown cell option 'peephole'; it has no options. Remove it.",
+      "lstm: unknown cell option 'peephole'; it knows activations, clip, peepholes, inputForget, projectionSize. " +
+        'Remove it.',
     );
     expect(() => cells.gru.create({ rest: 'after' })).toThrow(
-      "gru: unknown cell option 'rest'; it knows reset, update. Remove it.",
+      "gru: unknown cell option 'rest'; it knows reset, update, activations, clip. Remove it.",
     );
     expect(cells.gru.create({ reset: undefined }).shader).toBe('gru-reset-after');
   });

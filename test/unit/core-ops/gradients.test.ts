@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Cell } from '../../../src/cells/cell.ts';
 import type { CellName } from '../../../src/cells/registry.ts';
 import { input, parameter } from '../../../src/graph/sources.ts';
 import type { SymbolicTensor } from '../../../src/graph/tensor.ts';
@@ -112,15 +113,28 @@ describe('lookups', () => {
   });
 });
 
+function inputsFor(cell: Cell, [steps, batch, hiddenSize]: readonly [number, number, number]) {
+  const rows = cell.gates.length * hiddenSize;
+  return {
+    projected: input('projected', [steps, batch, cell.inputGates * hiddenSize]),
+    ...(cell.multiplies && { weight: input('weight', [rows, hiddenSize]) }),
+    initial: input('initial', [cell.states.length, batch, hiddenSize]),
+    bias: input('bias', [rows + cell.parameters.length * hiddenSize]),
+  };
+}
+
 describe.each(cellVariants)('recurrence of $name', ({ cell }) => {
   const build = (reverse: boolean, bias: boolean, consumed: 'output' | 'final' | 'both') => {
     const [steps, batch, hiddenSize] = [3, 2, 2];
-    const rows = cell.gates.length * hiddenSize;
+    const {
+      projected,
+      weight,
+      initial,
+      bias: values,
+    } = inputsFor(cell, [steps, batch, hiddenSize]);
+    const hasBias = bias || cell.parameters.length > 0;
     const { output, final } = recurrence(
-      input('projected', [steps, batch, rows]),
-      input('weight', [rows, hiddenSize]),
-      input('initial', [cell.states.length, batch, hiddenSize]),
-      bias ? input('bias', [rows]) : undefined,
+      { projected, weight, initial, ...(hasBias && { bias: values }) },
       { cell, reverse },
     );
     if (consumed === 'both') return concat([flatten(output), flatten(final)]);
@@ -137,21 +151,12 @@ describe.each(cellVariants)('recurrence of $name', ({ cell }) => {
   });
 
   it('in reverse is the forward walk over reversed time', () => {
-    const rows = cell.gates.length * 2;
+    const rows = cell.inputGates * 2;
     const values = Array.from({ length: 3 * rows }, (_none, index) => Math.sin(3 * index));
     const flip = (list: readonly number[], width: number) =>
       [2, 1, 0].flatMap((t) => list.slice(t * width, (t + 1) * width));
     const run = (reverse: boolean, projected: readonly number[]) =>
-      evaluate(
-        recurrence(
-          input('projected', [3, 1, rows]),
-          input('weight', [rows, 2]),
-          input('initial', [cell.states.length, 1, 2]),
-          undefined,
-          { cell, reverse },
-        ).output,
-        { projected },
-      );
+      evaluate(recurrence(inputsFor(cell, [3, 1, 2]), { cell, reverse }).output, { projected });
     expect(run(true, values)).toEqual(flip(run(false, flip(values, rows)), 2));
   });
 });
@@ -162,10 +167,12 @@ describe('recurrence', () => {
   ) as (typeof cellVariants)[number];
   const run = (projected: number[], weight: number[], initial: number[], bias = [8]) =>
     recurrence(
-      input('p', projected),
-      input('w', weight),
-      input('i', initial),
-      input('b', bias),
+      {
+        projected: input('p', projected),
+        weight: input('w', weight),
+        initial: input('i', initial),
+        bias: input('b', bias),
+      },
       { cell, reverse: false },
       'lstm/recurrence_l0',
     );

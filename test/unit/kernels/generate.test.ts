@@ -176,6 +176,10 @@ describe('the generated modules', () => {
       section_size: 180,
       tracks: 1,
       is_half: true,
+      state_size: 10,
+      has_lengths: true,
+      has_mask: true,
+      has_zoneout: true,
       projected_is_half: false,
       keeps_saved: false,
     };

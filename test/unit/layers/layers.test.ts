@@ -64,11 +64,12 @@ describe('parameters', () => {
   it.each(Object.keys(cells) as CellName[])(
     'of %s follow its gate table, without a bias too',
     (cell) => {
-      const rows = 3 * cells[cell].create({}).gates.length;
+      const { inputGates, multiplies } = cells[cell].create({});
+      const rows = 3 * inputGates;
       const options = { direction: 'reverse', bias: false } as const;
       expect(describeParameters([recurrent(cell, 3, options)], floats(4, 1, 2))).toEqual([
         `${cell}.weight_ih_l0 [${rows}, 2]`,
-        `${cell}.weight_hh_l0 [${rows}, 3]`,
+        `${cell}.weight_hh_l0 ${multiplies ? `[${rows}, 3]` : '[3]'}`,
       ]);
     },
   );
@@ -201,11 +202,12 @@ describe('errors', () => {
       [
         () => recurrent('gru', 2, { forgetBias: 1 }),
         "gru: unknown option 'forgetBias', expected one of name, layers, direction, bias, dropout, " +
-          'recurrentInitializer, reset, update.',
+          'recurrentInitializer, recurrentDropout, zoneout, reset, update, activations, clip.',
       ],
       [
         () => recurrent('rnn', 2, { nonlinearity: 'gelu' }),
-        "rnn: option nonlinearity is \"gelu\", expected one of 'tanh', 'relu'.",
+        'rnn: activations: activation "gelu" is unknown, expected one of tanh, sigmoid, relu, hardsigmoid, affine, ' +
+          'leakyrelu, thresholdedrelu, elu, softsign, softplus, scaledtanh.',
       ],
       [
         () => linear(2, { bais: false } as object),

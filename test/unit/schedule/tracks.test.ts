@@ -86,18 +86,12 @@ describe('recurrences that need each other', () => {
     const weight = draw('weight', [H, H]);
     const project = (name: string) => linear(x, weight, undefined, name);
     const first = recurrence(
-      project('a'),
-      weight,
-      draw('initial', [1, B, H]),
-      undefined,
+      { projected: project('a'), weight, initial: draw('initial', [1, B, H]) },
       { cell, reverse: false },
       'first',
     );
     const second = recurrence(
-      project('b'),
-      weight,
-      first.final,
-      undefined,
+      { projected: project('b'), weight, initial: first.final },
       { cell, reverse: false },
       'second',
     );
@@ -110,8 +104,16 @@ describe('recurrences that need each other', () => {
     const weight = draw('weight', [H, H]);
     const start = (name: string) => draw(name, [1, B, H]);
     const options = { cell, reverse: false };
-    const low = recurrence(draw('x', [4, B, H]), weight, start('s'), undefined, options, 'low');
-    const up = recurrence(linear(low.output, weight), weight, low.final, undefined, options, 'up');
+    const low = recurrence(
+      { projected: draw('x', [4, B, H]), weight, initial: start('s') },
+      options,
+      'low',
+    );
+    const up = recurrence(
+      { projected: linear(low.output, weight), weight, initial: low.final },
+      options,
+      'up',
+    );
     expect(() => planOf(up.output, 'wavefront')).toThrow(
       "low: strategy 'wavefront' runs stacked layers side by side, but 'low' and the layers on it need each " +
         'other in other ways, too.',
@@ -124,9 +126,14 @@ describe('recurrences that need each other', () => {
     const options = { cell, reverse: false };
     const build = (rate: number) => {
       const start = draw('s', [1, B, H]);
-      const low = recurrence(draw('x', [4, B, H]), weight, start, undefined, options, 'low');
+      const low = recurrence(
+        { projected: draw('x', [4, B, H]), weight, initial: start },
+        options,
+        'low',
+      );
       const x = linear(dropout(low.output, { rate, stream: 1 }), weight);
-      return recurrence(x, weight, draw('t', [1, B, H]), undefined, options, 'up').output;
+      return recurrence({ projected: x, weight, initial: draw('t', [1, B, H]) }, options, 'up')
+        .output;
     };
     expect(choices(planOf(build(0.5), 'wavefront'))[0]).toContain('wavefront of 2 layers');
     expect(() => planOf(build(0), 'wavefront')).toThrow('no recurrent layer here reads the output');
