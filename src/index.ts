@@ -64,6 +64,7 @@ export type {
 } from './kernels/description.ts';
 export type { TypedLaunch } from './kernels/launch.ts';
 export {
+  type DropoutLayerOptions,
   dropout,
   embedding,
   type LinearOptions,
@@ -78,6 +79,7 @@ export {
 export { buildModel } from './layers/build.ts';
 export { normal, orthogonalBlocks, uniform, withRows } from './layers/initializers.ts';
 export type { Layer, LayerConfig } from './layers/layer.ts';
+export type { MergeMode } from './layers/merge.ts';
 export {
   Model,
   type ModelFunction,
@@ -95,6 +97,7 @@ export {
   lstm,
   type RecurrentLayer,
   type RecurrentOptions,
+  type RecurrentResult,
   type RnnOptions,
   recurrent,
   rnn,

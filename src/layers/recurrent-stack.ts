@@ -1,12 +1,14 @@
+import { OptionError } from '../errors.ts';
 import type { SymbolicTensor } from '../graph/tensor.ts';
-import { concat } from '../ops/concat.ts';
+import { add } from '../ops/binary.ts';
 import { dropout as applyDropout } from '../ops/dropout.ts';
 import { project } from '../ops/project.ts';
 import { recurrence } from '../ops/recurrence.ts';
 import { streamOf } from '../random.ts';
 import { orthogonalBlocks, uniform, withRows } from './initializers.ts';
 import { requireAxes } from './layer.ts';
-import type { RecurrentOptions } from './recurrent.ts';
+import { type MergeMode, mergeOutputs } from './merge.ts';
+import type { RecurrentOptions, RecurrentResult } from './recurrent.ts';
 import {
   checkState,
   collectStates,
@@ -18,6 +20,9 @@ import { currentTrace, type Trace } from './trace.ts';
 
 /** A recurrent layer, ready to be applied. */
 export interface Stack extends StatesOfStack {
+  readonly merge: MergeMode;
+  /** Whether each layer above the first adds its input to its output. */
+  readonly residual: boolean;
   readonly options: RecurrentOptions & { readonly forgetBias?: number };
 }
 
@@ -27,7 +32,7 @@ export function runStack(
   stack: Stack,
   x: SymbolicTensor,
   given: RecurrentState,
-): { output: SymbolicTensor; state: RecurrentState } {
+): RecurrentResult {
   const trace = currentTrace(stack.kind);
   const name = trace.names.nameOf(owner, stack.kind, stack.options.name);
   const remedy =
@@ -36,11 +41,19 @@ export function runStack(
       : 'A single step is [1, B, I]; time comes first.';
   requireAxes(name, x, ['T', 'B', 'I'], 'f32', remedy);
   checkState(name, stack, x.shape[1] as number, given);
+  const { dropout = 0, inputDropout = 0 } = stack.options;
+  const drop = (y: SymbolicTensor, rate: number, what: string, perSequence: boolean) => {
+    if (rate === 0 || trace.mode !== 'training') return y;
+    const label = `${name}/${what}`;
+    return applyDropout(y, { rate, stream: streamOf(label), perSequence }, label);
+  };
   const finals: SymbolicTensor[] = [];
-  let output = x;
+  let [output, outputs] = [x, [x]];
   for (let index = 0; index < stack.layers; index++) {
-    const input = output;
-    const outputs = stack.directions.map((reverse, d) => {
+    const below = output;
+    const fed = index > 0 ? drop(below, dropout, `dropout_l${index - 1}`, false) : below;
+    const input = drop(fed, inputDropout, `input_dropout_l${index}`, true);
+    outputs = stack.directions.map((reverse, d) => {
       const suffix = `l${index}${d === 1 ? '_reverse' : ''}`;
       const row = index * stack.directions.length + d;
       const initial = initialOf(trace, name, suffix, stack, input.shape[1] as number, given, row);
@@ -49,14 +62,22 @@ export function runStack(
       finals.push(result.final);
       return result.output;
     });
-    output = outputs.length > 1 ? concat(outputs, `${name}/concat_l${index}`) : (outputs[0] ?? x);
-    const rate = stack.options.dropout ?? 0;
-    if (rate > 0 && index + 1 < stack.layers && trace.mode === 'training') {
-      const label = `${name}/dropout_l${index}`;
-      output = applyDropout(output, { rate, stream: streamOf(label) }, label);
-    }
+    if (stack.merge === 'separate') break;
+    output = mergeOutputs(outputs, stack.merge, `${name}/${stack.merge}_l${index}`);
+    if (stack.residual && index > 0) output = add(output, below, `${name}/residual_l${index}`);
   }
-  return { output, state: collectStates(name, stack, finals) };
+  const state = collectStates(name, stack, finals);
+  if (stack.merge !== 'separate') return { output, outputs, state };
+  return {
+    get output(): SymbolicTensor {
+      throw new OptionError(
+        `${name}: merge is 'separate', and so there are two outputs in place of one. ` +
+          'Take them from run(x).outputs in model().',
+      );
+    },
+    outputs,
+    state,
+  };
 }
 
 function runLayer(
@@ -85,5 +106,22 @@ function runLayer(
     : undefined;
   const projected = project(x, weightIh, biasIh, `${name}/project_${suffix}`);
   const label = `${name}/recurrence_${suffix}`;
-  return recurrence(projected, weightHh, initial, biasHh, { cell, reverse }, label);
+  const weight = dropWeights(
+    trace,
+    weightHh,
+    options.weightDropout ?? 0,
+    `${name}/weight_dropout_${suffix}`,
+  );
+  return recurrence(projected, weight, initial, biasHh, { cell, reverse }, label);
+}
+
+/** Recurrent weights with a share of them left out: the same ones for all time steps of a training step. */
+function dropWeights(
+  { mode }: Trace,
+  weight: SymbolicTensor,
+  rate: number,
+  label: string,
+): SymbolicTensor {
+  if (rate === 0 || mode !== 'training') return weight;
+  return applyDropout(weight, { rate, stream: streamOf(label) }, label);
 }

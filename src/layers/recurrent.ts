@@ -1,9 +1,10 @@
 import type { CellOptions } from '../cells/cell.ts';
 import { type CellName, cells } from '../cells/registry.ts';
-import { OptionError } from '../errors.ts';
 import type { SymbolicTensor } from '../graph/tensor.ts';
 import type { NamedLayerOptions } from './basic.ts';
 import { type Layer, type LayerConfig, refuseUnknown, requireSize } from './layer.ts';
+import type { MergeMode } from './merge.ts';
+import { checkRate, readDirections, readMerge, readResidual } from './recurrent-checks.ts';
 import { runStack, type Stack } from './recurrent-stack.ts';
 import type { RecurrentState } from './recurrent-state.ts';
 
@@ -14,12 +15,27 @@ export type Direction = 'forward' | 'reverse' | 'bidirectional';
 export interface RecurrentOptions extends NamedLayerOptions {
   /** Stacked layers, default 1. */
   readonly layers?: number;
-  /** Default `forward`. `bidirectional` concatenates both directions' outputs. */
+  /** Default `forward`. */
   readonly direction?: Direction;
+  /**
+   * What a bidirectional layer makes of both directions' outputs, in every layer of a stack: `concat`
+   * (PyTorch, default), `sum`, `mean` or `multiply`, as Keras's `merge_mode`; `separate` leaves them apart, in
+   * `run(x).outputs`.
+   */
+  readonly merge?: MergeMode;
+  /** Each layer above the first adds its input to its output; dropout acts on the layer's path only. */
+  readonly residual?: boolean;
   /** Default true: `bias_ih` and `bias_hh`. */
   readonly bias?: boolean;
   /** Dropout rate between stacked layers while training, default 0. */
   readonly dropout?: number;
+  /**
+   * Rate at which every layer loses inputs while training, default 0: one mask per sequence for all its time
+   * steps, as Keras's `dropout`; both directions share it.
+   */
+  readonly inputDropout?: number;
+  /** Rate at which `weight_hh` loses weights while training, default 0: one mask per step (DropConnect). */
+  readonly weightDropout?: number;
   /** First values of `weight_hh`: uniform in ±1/√H (PyTorch, default) or one orthogonal block per gate. */
   readonly recurrentInitializer?: 'uniform' | 'orthogonal';
 }
@@ -44,26 +60,36 @@ export interface GruOptions extends RecurrentOptions {
   readonly update?: 'keep' | 'replace';
 }
 
-/** A recurrent layer: called on [T, B, I] it gives [T, B, directions·H]. */
+/** What a recurrent layer gives. */
+export interface RecurrentResult {
+  /** [T, B, H], or [T, B, directions·H] where directions are side by side. Reading it is refused for `separate`. */
+  readonly output: SymbolicTensor;
+  /** The last layer's output of each direction, [T, B, H], all in the order of time. */
+  readonly outputs: readonly SymbolicTensor[];
+  /** Final states [layers·directions, B, H]. */
+  readonly state: RecurrentState;
+}
+
+/** A recurrent layer: called on [T, B, I] it gives its output. */
 export interface RecurrentLayer extends Layer {
   /**
    * Like a call, with states in and out.
    *
    * @param state - states to start from; what is absent starts at zero.
-   * @returns output [T, B, directions·H] and the final states [layers·directions, B, H].
    */
-  run(
-    x: SymbolicTensor,
-    state?: RecurrentState,
-  ): { readonly output: SymbolicTensor; readonly state: RecurrentState };
+  run(x: SymbolicTensor, state?: RecurrentState): RecurrentResult;
 }
 
 const COMMON_OPTIONS = [
   'name',
   'layers',
   'direction',
+  'merge',
+  'residual',
   'bias',
   'dropout',
+  'inputDropout',
+  'weightDropout',
   'recurrentInitializer',
 ] as const;
 
@@ -109,9 +135,13 @@ export function recurrent(
     hiddenSize,
     layers: requireSize(cellName, 'layers', options.layers ?? 1),
     directions: readDirections(cellName, options.direction ?? 'forward'),
+    merge: readMerge(cellName, options),
+    residual: readResidual(cellName, options),
     options,
   };
-  readRate(cellName, options.dropout ?? 0);
+  for (const option of ['dropout', 'inputDropout', 'weightDropout'] as const) {
+    checkRate(cellName, option, options[option]);
+  }
   const run: RecurrentLayer['run'] = (x, state = {}) => runStack(layer, stack, x, state);
   const config: LayerConfig = { kind: cellName, hiddenSize, ...options };
   const layer: RecurrentLayer = Object.assign((x: SymbolicTensor) => run(x).output, {
@@ -120,18 +150,4 @@ export function recurrent(
     run,
   });
   return layer;
-}
-
-function readDirections(layer: string, direction: string): readonly boolean[] {
-  if (direction === 'forward') return [false];
-  if (direction === 'reverse') return [true];
-  if (direction === 'bidirectional') return [false, true];
-  throw new OptionError(
-    `${layer}: direction is '${direction}', expected 'forward', 'reverse' or 'bidirectional'.`,
-  );
-}
-
-function readRate(layer: string, rate: number): void {
-  if (rate >= 0 && rate < 1) return;
-  throw new OptionError(`${layer}: dropout is ${rate}, expected a number in [0, 1).`);
 }

@@ -1,6 +1,7 @@
 // Operators on symbolic tensors, for models and losses written as functions.
 export { add, divide, multiply, subtract } from './binary.ts';
 export { concat } from './concat.ts';
+export { detach } from './detach.ts';
 export { differentiate } from './differentiate.ts';
 export { type DropoutOptions, dropout } from './dropout.ts';
 export { embedding, oneHot } from './embedding.ts';

@@ -200,8 +200,8 @@ describe('errors', () => {
       ],
       [
         () => recurrent('gru', 2, { forgetBias: 1 }),
-        "gru: unknown option 'forgetBias', expected one of name, layers, direction, bias, dropout, " +
-          'recurrentInitializer, reset, update.',
+        "gru: unknown option 'forgetBias', expected one of name, layers, direction, merge, residual, bias, " +
+          'dropout, inputDropout, weightDropout, recurrentInitializer, reset, update.',
       ],
       [
         () => recurrent('rnn', 2, { nonlinearity: 'gelu' }),
