@@ -140,6 +140,11 @@ export { type AdamOptions, adam, adamw } from './training/optimizer-adam.ts';
 export { type RmspropOptions, rmsprop } from './training/optimizer-rmsprop.ts';
 export { type SgdOptions, sgd } from './training/optimizer-sgd.ts';
 export { makeOptimizer, optimizers } from './training/optimizers.ts';
+export type {
+  GroupSettings,
+  ParameterGroup,
+  ParameterGroups,
+} from './training/parameter-groups.ts';
 export type { PlateauOptions, PlateauState } from './training/plateau.ts';
 export { type GraphRequest, runGraph, type TensorArray } from './training/run-graph.ts';
 export type { SampleOptions } from './training/sampling.ts';
