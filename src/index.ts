@@ -77,8 +77,9 @@ export {
   tanh,
 } from './layers/basic.ts';
 export { buildModel } from './layers/build.ts';
-export { normal, orthogonalBlocks, uniform, withRows } from './layers/initializers.ts';
+export { constant, normal, orthogonalBlocks, uniform, withRows } from './layers/initializers.ts';
 export type { Layer, LayerConfig } from './layers/layer.ts';
+export { type LayerNormLayerOptions, layerNorm } from './layers/layer-norm.ts';
 export type { MergeMode } from './layers/merge.ts';
 export {
   Model,

@@ -28,7 +28,11 @@ export interface DropoutLayerOptions extends NamedLayerOptions {
   readonly perSequence?: boolean;
 }
 
-function makeLayer(config: LayerConfig, apply: (x: SymbolicTensor) => SymbolicTensor): Layer {
+/** A layer that is a function of one tensor. */
+export function makeLayer(
+  config: LayerConfig,
+  apply: (x: SymbolicTensor) => SymbolicTensor,
+): Layer {
   return Object.assign(apply, { kind: config.kind, config });
 }
 

@@ -5,6 +5,7 @@ export { detach } from './detach.ts';
 export { differentiate } from './differentiate.ts';
 export { type DropoutOptions, dropout } from './dropout.ts';
 export { embedding, oneHot } from './embedding.ts';
+export { type LayerNormOptions, layerNorm } from './layer-norm.ts';
 export { linear, matmul, transpose } from './linear.ts';
 export { meanSquaredError } from './mean-squared-error.ts';
 export { project } from './project.ts';

@@ -56,6 +56,7 @@ export class ParameterGroups {
     return this.#groups.length === 0;
   }
 
+  /** Settings of a parameter by its name. */
   settingsOf(parameter: string): GroupSettings {
     return (
       this.#groups.find(({ patterns }) => patterns.some((each) => each.test(parameter))) ??

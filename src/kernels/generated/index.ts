@@ -8,6 +8,8 @@ import { gatherBatch } from './gather-batch.ts';
 import { gatherRows } from './gather-rows.ts';
 import { gradientNorm } from './gradient-norm.ts';
 import { indexTokens } from './index-tokens.ts';
+import { layerNorm } from './layer-norm.ts';
+import { layerNormGradient } from './layer-norm-gradient.ts';
 import { matmul } from './matmul.ts';
 import { meanSquaredErrorGradient } from './mean-squared-error-gradient.ts';
 import { oneHot } from './one-hot.ts';
@@ -40,6 +42,8 @@ export {
   gatherRows,
   gradientNorm,
   indexTokens,
+  layerNorm,
+  layerNormGradient,
   matmul,
   meanSquaredErrorGradient,
   oneHot,
@@ -73,6 +77,8 @@ export const kernels = {
   'gather-rows': gatherRows,
   'gradient-norm': gradientNorm,
   'index-tokens': indexTokens,
+  'layer-norm': layerNorm,
+  'layer-norm-gradient': layerNormGradient,
   matmul,
   'mean-squared-error-gradient': meanSquaredErrorGradient,
   'one-hot': oneHot,
