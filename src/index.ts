@@ -64,6 +64,7 @@ export type {
 } from './kernels/description.ts';
 export type { TypedLaunch } from './kernels/launch.ts';
 export {
+  type DropoutLayerOptions,
   dropout,
   embedding,
   type LinearOptions,
@@ -76,8 +77,10 @@ export {
   tanh,
 } from './layers/basic.ts';
 export { buildModel } from './layers/build.ts';
-export { normal, orthogonalBlocks, uniform, withRows } from './layers/initializers.ts';
+export { constant, normal, orthogonalBlocks, uniform, withRows } from './layers/initializers.ts';
 export type { Layer, LayerConfig } from './layers/layer.ts';
+export { type LayerNormLayerOptions, layerNorm } from './layers/layer-norm.ts';
+export type { MergeMode } from './layers/merge.ts';
 export {
   Model,
   type ModelFunction,
@@ -95,6 +98,7 @@ export {
   lstm,
   type RecurrentLayer,
   type RecurrentOptions,
+  type RecurrentResult,
   type RnnOptions,
   recurrent,
   rnn,
@@ -137,6 +141,11 @@ export { type AdamOptions, adam, adamw } from './training/optimizer-adam.ts';
 export { type RmspropOptions, rmsprop } from './training/optimizer-rmsprop.ts';
 export { type SgdOptions, sgd } from './training/optimizer-sgd.ts';
 export { makeOptimizer, optimizers } from './training/optimizers.ts';
+export type {
+  GroupSettings,
+  ParameterGroup,
+  ParameterGroups,
+} from './training/parameter-groups.ts';
 export type { PlateauOptions, PlateauState } from './training/plateau.ts';
 export { type GraphRequest, runGraph, type TensorArray } from './training/run-graph.ts';
 export type { SampleOptions } from './training/sampling.ts';

@@ -22,7 +22,17 @@ export interface LinearOptions extends NamedLayerOptions {
   readonly bias?: boolean;
 }
 
-function makeLayer(config: LayerConfig, apply: (x: SymbolicTensor) => SymbolicTensor): Layer {
+/** Options of {@link dropout}. */
+export interface DropoutLayerOptions extends NamedLayerOptions {
+  /** One mask for all time steps of x [T, B, …] (variational or locked dropout). Default false. */
+  readonly perSequence?: boolean;
+}
+
+/** A layer that is a function of one tensor. */
+export function makeLayer(
+  config: LayerConfig,
+  apply: (x: SymbolicTensor) => SymbolicTensor,
+): Layer {
   return Object.assign(apply, { kind: config.kind, config });
 }
 
@@ -89,16 +99,17 @@ export function linear(outputSize: number, options: LinearOptions = {}): Layer {
  *
  * @throws {OptionError} unless 0 ≤ rate < 1.
  */
-export function dropout(rate: number, options: NamedLayerOptions = {}): Layer {
+export function dropout(rate: number, options: DropoutLayerOptions = {}): Layer {
   if (!(rate >= 0 && rate < 1)) {
     throw new OptionError(`dropout: rate is ${rate}, expected a number in [0, 1).`);
   }
-  refuseUnknown('dropout', options, ['name']);
+  refuseUnknown('dropout', options, ['name', 'perSequence']);
+  const { perSequence = false } = options;
   const layer: Layer = makeLayer({ kind: 'dropout', rate, ...options }, (x) => {
     const trace = currentTrace('dropout');
     const name = trace.names.nameOf(layer, 'dropout', options.name);
     if (trace.mode === 'inference') return x;
-    return applyDropout(x, { rate, stream: streamOf(name) }, name);
+    return applyDropout(x, { rate, stream: streamOf(name), perSequence }, name);
   });
   return layer;
 }

@@ -2,6 +2,7 @@ import { cells } from '../cells/registry.ts';
 import { FileFormatError } from '../errors.ts';
 import { dropout, embedding, lastStep, linear, oneHot, relu, sigmoid, tanh } from './basic.ts';
 import type { Layer, LayerConfig } from './layer.ts';
+import { layerNorm } from './layer-norm.ts';
 import { type Model, sequential } from './model.ts';
 import { recurrent } from './recurrent.ts';
 
@@ -13,6 +14,7 @@ const builders: Readonly<Record<string, Builder>> = {
     embedding(vocabularySize as number, size as number, options),
   oneHot: ({ vocabularySize }) => oneHot(vocabularySize as number),
   linear: ({ kind: _, outputSize, ...options }) => linear(outputSize as number, options),
+  layerNorm: ({ kind: _, ...options }) => layerNorm(options),
   dropout: ({ kind: _, rate, ...options }) => dropout(rate as number, options),
   tanh,
   sigmoid,

@@ -1,6 +1,11 @@
 import type { Initializer } from '../graph/sources.ts';
 import { sizeOf } from '../graph/tensor.ts';
 
+/** One value everywhere. */
+export function constant(value: number): Initializer {
+  return (shape) => new Float32Array(sizeOf(shape)).fill(value);
+}
+
 /** Uniform in [-bound, bound]. */
 export function uniform(bound: number): Initializer {
   return (shape, random) =>

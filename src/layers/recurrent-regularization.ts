@@ -7,6 +7,7 @@ import { dropout } from '../ops/dropout.ts';
 import type { ExtraInputs } from '../ops/recurrence-extras.ts';
 import { reshape } from '../ops/reshape.ts';
 import { streamOf } from '../random.ts';
+import { checkRate } from './recurrent-checks.ts';
 import type { TraceMode } from './trace.ts';
 
 /** Options that keep a recurrence from learning its training data by heart. */
@@ -43,7 +44,7 @@ export function readRegularization(
   cell: Cell,
   { recurrentDropout = 0, zoneout = 0 }: RegularizationOptions,
 ): Regularization {
-  readRate(layer, 'recurrentDropout', recurrentDropout);
+  checkRate(layer, 'recurrentDropout', recurrentDropout);
   if (recurrentDropout > 0 && !cell.multiplies) {
     throw new OptionError(
       `${layer}: recurrentDropout is ${recurrentDropout}, but the cell multiplies no state by a matrix, expected 0. ` +
@@ -73,16 +74,8 @@ function readZoneout(
     );
   }
   const rates = states.map((state) => byState?.[state] ?? (byState ? 0 : (zoneout as number)));
-  for (const rate of rates) readRate(layer, 'zoneout', rate);
+  for (const rate of rates) checkRate(layer, 'zoneout', rate);
   return rates.some((rate) => rate > 0) ? rates : undefined;
-}
-
-/** @throws {OptionError} unless the rate is one. */
-export function readRate(layer: string, what: string, rate: number): number {
-  if (typeof rate === 'number' && rate >= 0 && rate < 1) return rate;
-  throw new OptionError(
-    `${layer}: ${what} is ${JSON.stringify(rate)}, expected a number in [0, 1).`,
-  );
 }
 
 /** The mask and the shares that a recurrence of one layer and direction is given. */

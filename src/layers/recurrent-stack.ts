@@ -1,6 +1,6 @@
-import { ShapeError } from '../errors.ts';
+import { OptionError, ShapeError } from '../errors.ts';
 import { formatShape, type SymbolicTensor } from '../graph/tensor.ts';
-import { concat } from '../ops/concat.ts';
+import { add } from '../ops/binary.ts';
 import { dropout as applyDropout } from '../ops/dropout.ts';
 import { maskTime } from '../ops/mask-time.ts';
 import { project } from '../ops/project.ts';
@@ -8,7 +8,8 @@ import { recurrence } from '../ops/recurrence.ts';
 import { sliceColumns } from '../ops/slice.ts';
 import { streamOf } from '../random.ts';
 import { requireAxes } from './layer.ts';
-import type { RecurrentOptions } from './recurrent.ts';
+import { type MergeMode, mergeOutputs } from './merge.ts';
+import type { RecurrentOptions, RecurrentResult } from './recurrent.ts';
 import { drawExtras, type Regularization } from './recurrent-regularization.ts';
 import {
   checkState,
@@ -23,6 +24,9 @@ import { currentTrace, type Trace } from './trace.ts';
 /** A recurrent layer, ready to be applied. */
 export interface Stack extends StatesOfStack {
   readonly regularization: Regularization;
+  readonly merge: MergeMode;
+  /** Whether each layer above the first adds its input to its output. */
+  readonly residual: boolean;
   readonly options: RecurrentOptions & { readonly forgetBias?: number };
 }
 
@@ -33,7 +37,7 @@ export function runStack(
   x: SymbolicTensor,
   given: RecurrentState,
   lengths?: SymbolicTensor,
-): { output: SymbolicTensor; state: RecurrentState } {
+): RecurrentResult {
   const trace = currentTrace(stack.kind);
   const name = trace.names.nameOf(owner, stack.kind, stack.options.name);
   const remedy =
@@ -43,11 +47,19 @@ export function runStack(
   requireAxes(name, x, ['T', 'B', 'I'], 'f32', remedy);
   checkState(name, stack, x.shape[1] as number, given);
   checkLengths(name, lengths, x.shape[1] as number);
+  const { dropout = 0, inputDropout = 0 } = stack.options;
+  const drop = (y: SymbolicTensor, rate: number, what: string, perSequence: boolean) => {
+    if (rate === 0 || trace.mode !== 'training') return y;
+    const label = `${name}/${what}`;
+    return applyDropout(y, { rate, stream: streamOf(label), perSequence }, label);
+  };
   const finals: SymbolicTensor[] = [];
-  let output = x;
+  let [output, outputs] = [x, [x]];
   for (let index = 0; index < stack.layers; index++) {
-    const input = output;
-    const outputs = stack.directions.map((reverse, d) => {
+    const below = output;
+    const fed = index > 0 ? drop(below, dropout, `dropout_l${index - 1}`, false) : below;
+    const input = drop(fed, inputDropout, `input_dropout_l${index}`, true);
+    outputs = stack.directions.map((reverse, d) => {
       const suffix = `l${index}${d === 1 ? '_reverse' : ''}`;
       const row = index * stack.directions.length + d;
       const initial = initialOf(trace, name, suffix, stack, input.shape[1] as number, given, row);
@@ -56,16 +68,27 @@ export function runStack(
       finals.push(result.final);
       return result.output;
     });
-    output = outputs.length > 1 ? concat(outputs, `${name}/concat_l${index}`) : (outputs[0] ?? x);
-    const rate = stack.options.dropout ?? 0;
-    if (rate > 0 && index + 1 < stack.layers && trace.mode === 'training') {
-      const label = `${name}/dropout_l${index}`;
-      output = applyDropout(output, { rate, stream: streamOf(label) }, label);
-    }
+    if (stack.merge === 'separate') break;
+    output = mergeOutputs(outputs, stack.merge, `${name}/${stack.merge}_l${index}`);
+    if (stack.residual && index > 0) output = add(output, below, `${name}/residual_l${index}`);
   }
   // Between layers padding may hold states: the next layer does not look at it.
-  if (lengths) output = maskTime(output, lengths, `${name}/mask`);
-  return { output, state: collectStates(name, stack, finals) };
+  if (lengths) {
+    output = maskTime(output, lengths, `${name}/mask`);
+    outputs = outputs.map((own, d) => maskTime(own, lengths, `${name}/mask_${d}`));
+  }
+  const state = collectStates(name, stack, finals);
+  if (stack.merge !== 'separate') return { output, outputs, state };
+  return {
+    get output(): SymbolicTensor {
+      throw new OptionError(
+        `${name}: merge is 'separate', and so there are two outputs in place of one. ` +
+          'Take them from run(x).outputs in model().',
+      );
+    },
+    outputs,
+    state,
+  };
 }
 
 function runLayer(

@@ -2,7 +2,9 @@ import type { Cell } from '../cells/cell.ts';
 import { fill, type Initializer } from '../graph/sources.ts';
 import type { SymbolicTensor } from '../graph/tensor.ts';
 import { concat } from '../ops/concat.ts';
+import { dropout } from '../ops/dropout.ts';
 import { reshape } from '../ops/reshape.ts';
+import { streamOf } from '../random.ts';
 import { orthogonalBlocks, uniform, withRows } from './initializers.ts';
 import type { RecurrentOptions } from './recurrent.ts';
 import type { Trace } from './trace.ts';
@@ -54,7 +56,13 @@ export function makeWeights(
   let weight: SymbolicTensor | undefined;
   if (cell.multiplies) {
     const recurrentValues = recurrentInitializer === 'orthogonal' ? orthogonalBlocks : flat;
-    weight = make('weight_hh', [rows, stateSize], recurrentValues);
+    const whole = make('weight_hh', [rows, stateSize], recurrentValues);
+    weight = dropWeights(
+      trace,
+      whole,
+      options.weightDropout ?? 0,
+      `${name}/weight_dropout_${suffix}`,
+    );
   }
   const biasIh = bias ? make('bias_ih', [rows], biasValues(forgetBias)) : undefined;
   const biasHh =
@@ -66,6 +74,17 @@ export function makeWeights(
     weight = withProjection(weight, projection, layer, label);
   }
   return { weightIh, biasIh, weight, bias: withParameters(biasHh, make, layer, label) };
+}
+
+/** Recurrent weights with a share of them left out: the same ones for all time steps of a training step. */
+function dropWeights(
+  { mode }: Trace,
+  weight: SymbolicTensor,
+  rate: number,
+  label: string,
+): SymbolicTensor {
+  if (rate === 0 || mode !== 'training') return weight;
+  return dropout(weight, { rate, stream: streamOf(label) }, label);
 }
 
 /** [(gates + 1)·H, H]: weight_hh [gates·H, P] and weight_hr [P, H] with zeros up to the hidden size. */

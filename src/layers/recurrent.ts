@@ -1,15 +1,19 @@
 import type { ActivationChoice } from '../cells/activations.ts';
-import type { Cell, CellOptions } from '../cells/cell.ts';
+import type { CellOptions } from '../cells/cell.ts';
 import { type CellName, cells } from '../cells/registry.ts';
-import { OptionError } from '../errors.ts';
 import type { SymbolicTensor } from '../graph/tensor.ts';
 import type { NamedLayerOptions } from './basic.ts';
 import { type Layer, type LayerConfig, refuseUnknown, requireSize } from './layer.ts';
+import type { MergeMode } from './merge.ts';
 import {
-  type RegularizationOptions,
-  readRate,
-  readRegularization,
-} from './recurrent-regularization.ts';
+  checkRate,
+  checkWeights,
+  readDirections,
+  readMerge,
+  readResidual,
+  readStateSize,
+} from './recurrent-checks.ts';
+import { type RegularizationOptions, readRegularization } from './recurrent-regularization.ts';
 import { runStack, type Stack } from './recurrent-stack.ts';
 import type { RecurrentState } from './recurrent-state.ts';
 
@@ -20,12 +24,27 @@ export type Direction = 'forward' | 'reverse' | 'bidirectional';
 export interface RecurrentOptions extends NamedLayerOptions, RegularizationOptions {
   /** Stacked layers, default 1. */
   readonly layers?: number;
-  /** Default `forward`. `bidirectional` concatenates both directions' outputs. */
+  /** Default `forward`. */
   readonly direction?: Direction;
+  /**
+   * What a bidirectional layer makes of both directions' outputs, in every layer of a stack: `concat`
+   * (PyTorch, default), `sum`, `mean` or `multiply`, as Keras's `merge_mode`; `separate` leaves them apart, in
+   * `run(x).outputs`.
+   */
+  readonly merge?: MergeMode;
+  /** Each layer above the first adds its input to its output; dropout acts on the layer's path only. */
+  readonly residual?: boolean;
   /** Default true: `bias_ih` and `bias_hh`. */
   readonly bias?: boolean;
   /** Dropout rate between stacked layers while training, default 0. */
   readonly dropout?: number;
+  /**
+   * Rate at which every layer loses inputs while training, default 0: one mask per sequence for all its time
+   * steps, as Keras's `dropout`; both directions share it.
+   */
+  readonly inputDropout?: number;
+  /** Rate at which `weight_hh` loses weights while training, default 0: one mask per step (DropConnect). */
+  readonly weightDropout?: number;
   /** First values of `weight_hh`: uniform in ±1/√H (PyTorch, default) or one orthogonal block per gate. */
   readonly recurrentInitializer?: 'uniform' | 'orthogonal';
 }
@@ -74,7 +93,17 @@ export interface GruOptions extends RecurrentOptions {
   readonly update?: 'keep' | 'replace';
 }
 
-/** A recurrent layer: called on [T, B, I] it gives [T, B, directions·H]. */
+/** What a recurrent layer gives. */
+export interface RecurrentResult {
+  /** [T, B, H], or [T, B, directions·H] where directions are side by side. Reading it is refused for `separate`. */
+  readonly output: SymbolicTensor;
+  /** The last layer's output of each direction, [T, B, H], all in the order of time. */
+  readonly outputs: readonly SymbolicTensor[];
+  /** Final states [layers·directions, B, H]. */
+  readonly state: RecurrentState;
+}
+
+/** A recurrent layer: called on [T, B, I] it gives its output. */
 export interface RecurrentLayer extends Layer {
   /**
    * Like a call, with states in and out.
@@ -82,21 +111,24 @@ export interface RecurrentLayer extends Layer {
    * @param state - states to start from; what is absent starts at zero.
    * @param options - `lengths`, i32 [B]: the steps of each row that are no padding. Behind them outputs are zero and
    *   states stay, a reverse direction starts at the last of them, and nothing in the padding matters as long as it is finite.
-   * @returns output [T, B, directions·H] and the final states [layers·directions, B, H].
    */
   run(
     x: SymbolicTensor,
     state?: RecurrentState,
     options?: { readonly lengths?: SymbolicTensor },
-  ): { readonly output: SymbolicTensor; readonly state: RecurrentState };
+  ): RecurrentResult;
 }
 
 const COMMON_OPTIONS = [
   'name',
   'layers',
   'direction',
+  'merge',
+  'residual',
   'bias',
   'dropout',
+  'inputDropout',
+  'weightDropout',
   'recurrentInitializer',
   'recurrentDropout',
   'zoneout',
@@ -150,16 +182,15 @@ export function recurrent(
     stateSize: readStateSize(cellName, cell, hiddenSize, cellOptions),
     layers: requireSize(cellName, 'layers', options.layers ?? 1),
     directions: readDirections(cellName, options.direction ?? 'forward'),
+    merge: readMerge(cellName, options),
+    residual: readResidual(cellName, options),
     regularization: readRegularization(cellName, cell, options),
     options,
   };
-  readRate(cellName, 'dropout', options.dropout ?? 0);
-  const isSquare = cell.multiplies && stack.stateSize === hiddenSize;
-  if (options.recurrentInitializer === 'orthogonal' && !isSquare) {
-    throw new OptionError(
-      `${cellName}: recurrentInitializer is 'orthogonal', but weight_hh has no square blocks here, expected 'uniform'.`,
-    );
+  for (const option of ['dropout', 'inputDropout', 'weightDropout'] as const) {
+    checkRate(cellName, option, options[option]);
   }
+  checkWeights(cellName, stack);
   const run: RecurrentLayer['run'] = (x, state = {}, { lengths } = {}) =>
     runStack(layer, stack, x, state, lengths);
   const config: LayerConfig = { kind: cellName, hiddenSize, ...options };
@@ -169,28 +200,4 @@ export function recurrent(
     run,
   });
   return layer;
-}
-
-/** The size of h: what a projection leaves of the hidden size. */
-function readStateSize(
-  layer: string,
-  cell: Cell,
-  hiddenSize: number,
-  { projectionSize }: CellOptions,
-): number {
-  if (cell.gates.length === cell.inputGates) return hiddenSize;
-  const size = projectionSize as number;
-  if (size < hiddenSize) return size;
-  throw new OptionError(
-    `${layer}: projectionSize is ${size}, expected less than hiddenSize ${hiddenSize}. Leave it out for none.`,
-  );
-}
-
-function readDirections(layer: string, direction: string): readonly boolean[] {
-  if (direction === 'forward') return [false];
-  if (direction === 'reverse') return [true];
-  if (direction === 'bidirectional') return [false, true];
-  throw new OptionError(
-    `${layer}: direction is '${direction}', expected 'forward', 'reverse' or 'bidirectional'.`,
-  );
 }

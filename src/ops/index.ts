@@ -1,9 +1,11 @@
 // Operators on symbolic tensors, for models and losses written as functions.
 export { add, divide, multiply, subtract } from './binary.ts';
 export { concat } from './concat.ts';
+export { detach } from './detach.ts';
 export { differentiate } from './differentiate.ts';
 export { type DropoutOptions, dropout } from './dropout.ts';
 export { embedding, oneHot } from './embedding.ts';
+export { type LayerNormOptions, layerNorm } from './layer-norm.ts';
 export { linear, matmul, transpose } from './linear.ts';
 export { maskTime } from './mask-time.ts';
 export { meanSquaredError } from './mean-squared-error.ts';

@@ -4,6 +4,7 @@ import { optimizerAdam } from '../kernels/generated/optimizer-adam.ts';
 import { defineLaunch } from '../kernels/launch.ts';
 import { packStruct } from '../kernels/pack.ts';
 import {
+  bindGroups,
   countVectors,
   largestFloat,
   type Optimizer,
@@ -13,6 +14,7 @@ import {
   updateCost,
 } from './optimizer.ts';
 import { atLeastZero, checkFlag, checkNumber, fraction, show, withDefaults } from './options.ts';
+import { type ParameterGroup, ParameterGroups } from './parameter-groups.ts';
 
 /** Options of {@link adam} and {@link adamw}, with PyTorch's defaults. */
 export interface AdamOptions {
@@ -26,6 +28,8 @@ export interface AdamOptions {
   readonly weightDecay?: number | undefined;
   /** Not offered: `true` is refused. */
   readonly amsgrad?: false | undefined;
+  /** Parameters with a weight decay or learning rate of their own; none by default. */
+  readonly parameterGroups?: readonly ParameterGroup[] | undefined;
 }
 
 /**
@@ -55,6 +59,7 @@ function parseAdam(name: string, given: AdamOptions, weightDecay: number) {
     epsilon: 1e-8,
     weightDecay,
     amsgrad: false,
+    parameterGroups: undefined as readonly ParameterGroup[] | undefined,
   });
   for (const option of ['learningRate', 'epsilon', 'weightDecay'] as const) {
     checkNumber(name, option, options[option], atLeastZero);
@@ -76,15 +81,18 @@ function parseAdam(name: string, given: AdamOptions, weightDecay: number) {
 }
 
 function makeAdam(name: string, given: AdamOptions, defaultDecay: number): Optimizer {
-  const options = parseAdam(name, given, defaultDecay);
-  const { learningRate, epsilon, weightDecay } = options;
-  const [beta1, beta2] = options.betas;
+  const parsed = parseAdam(name, given, defaultDecay);
+  const { learningRate, epsilon, weightDecay } = parsed;
+  const groups = new ParameterGroups(name, parsed.parameterGroups, weightDecay);
+  const options = { ...parsed, parameterGroups: groups.plain };
+  const [beta1, beta2] = parsed.betas;
   const decoupled = name === 'adamw';
 
   function lower(lowering: Lowering, views: OptimizerViews): void {
     const { parameters, gradients, state, clipping, label } = views;
     const [mean, variance] = views.moments as [OptimizerViews['state'], OptimizerViews['state']];
     const vectorCount = countVectors(views);
+    const { has_groups, table } = bindGroups(lowering, groups, views);
     const content = packStruct(optimizerAdam.bindings.options.struct, {
       weight_decay: weightDecay,
       epsilon,
@@ -104,6 +112,7 @@ function makeAdam(name: string, given: AdamOptions, defaultDecay: number): Optim
           threads,
           decoupled,
           clips_value: clipping.clipValue !== undefined,
+          has_groups,
         },
         bindings: {
           state,
@@ -111,6 +120,7 @@ function makeAdam(name: string, given: AdamOptions, defaultDecay: number): Optim
           parameters,
           mean,
           variance,
+          group_settings: table,
           options: lowering.uniforms(`${label}/options`, content),
         },
         workgroups,
@@ -123,8 +133,10 @@ function makeAdam(name: string, given: AdamOptions, defaultDecay: number): Optim
     parameters: Float64Array,
     gradients: Float64Array,
     moments: readonly Float64Array[],
-    { step, learningRate: rate }: UpdatePosition,
+    { step, learningRate, parameter }: UpdatePosition,
   ): void {
+    const { weightDecay, learningRateScale } = groups.settingsOf(parameter);
+    const rate = learningRate * learningRateScale;
     const [mean, variance] = moments as [Float64Array, Float64Array];
     const stepSize = rate / (1 - beta1 ** step);
     const correction = Math.sqrt(1 - beta2 ** step);
@@ -139,7 +151,8 @@ function makeAdam(name: string, given: AdamOptions, defaultDecay: number): Optim
     }
   }
 
-  return { name, options, learningRate, moments: ['exp_avg', 'exp_avg_sq'], lower, update };
+  const moments = ['exp_avg', 'exp_avg_sq'];
+  return { name, options, learningRate, groups, moments, lower, update };
 }
 
 /** log(beta) as the kernel can take it: finite, and e to it is 0 in float32 where beta is 0. */

@@ -3,6 +3,7 @@ import { optimizerRmsprop } from '../kernels/generated/optimizer-rmsprop.ts';
 import { defineLaunch } from '../kernels/launch.ts';
 import { packStruct } from '../kernels/pack.ts';
 import {
+  bindGroups,
   countVectors,
   largestFloat,
   momentOr,
@@ -13,6 +14,7 @@ import {
   updateCost,
 } from './optimizer.ts';
 import { atLeastZero, checkFlag, checkNumber, withDefaults } from './options.ts';
+import { type ParameterGroup, ParameterGroups } from './parameter-groups.ts';
 
 /** Options of {@link rmsprop}, with PyTorch's defaults. */
 export interface RmspropOptions {
@@ -28,6 +30,8 @@ export interface RmspropOptions {
   readonly momentum?: number | undefined;
   /** Divides by the running variance instead of the running square. Default false. */
   readonly centered?: boolean | undefined;
+  /** Parameters with a weight decay or learning rate of their own; none by default. */
+  readonly parameterGroups?: readonly ParameterGroup[] | undefined;
 }
 
 const defaults = {
@@ -37,6 +41,7 @@ const defaults = {
   weightDecay: 0,
   momentum: 0,
   centered: false,
+  parameterGroups: undefined as readonly ParameterGroup[] | undefined,
 };
 
 /**
@@ -46,16 +51,18 @@ const defaults = {
  * @see Tieleman & Hinton 2012, lecture 6.5; Graves 2013 (centered).
  */
 export function rmsprop(given: RmspropOptions = {}): Optimizer {
-  const options = withDefaults('rmsprop', given as Partial<typeof defaults>, defaults);
-  const { learningRate, alpha, epsilon, weightDecay, momentum, centered } = options;
+  const parsed = withDefaults('rmsprop', given as Partial<typeof defaults>, defaults);
+  const { learningRate, alpha, epsilon, weightDecay, momentum, centered } = parsed;
   for (const name of ['learningRate', 'epsilon', 'weightDecay', 'momentum'] as const) {
-    checkNumber('rmsprop', name, options[name], atLeastZero);
+    checkNumber('rmsprop', name, parsed[name], atLeastZero);
   }
   checkNumber('rmsprop', 'alpha', alpha, {
     accepts: (value) => value >= 0 && value <= 1,
     expected: 'a number from 0 to 1',
   });
   checkFlag('rmsprop', 'centered', centered);
+  const groups = new ParameterGroups('rmsprop', parsed.parameterGroups, weightDecay);
+  const options = { ...parsed, parameterGroups: groups.plain };
   const hasMomentum = momentum > 0;
   const moments = ['square_avg'];
   if (hasMomentum) moments.push('momentum_buffer');
@@ -66,6 +73,7 @@ export function rmsprop(given: RmspropOptions = {}): Optimizer {
   function lower(lowering: Lowering, views: OptimizerViews): void {
     const { parameters, gradients, state, clipping, label } = views;
     const vectorCount = countVectors(views);
+    const { has_groups, table } = bindGroups(lowering, groups, views);
     const content = packStruct(optimizerRmsprop.bindings.options.struct, {
       weight_decay: weightDecay,
       epsilon,
@@ -86,6 +94,7 @@ export function rmsprop(given: RmspropOptions = {}): Optimizer {
           centered,
           has_momentum: hasMomentum,
           clips_value: clipping.clipValue !== undefined,
+          has_groups,
         },
         bindings: {
           state,
@@ -94,6 +103,7 @@ export function rmsprop(given: RmspropOptions = {}): Optimizer {
           square: moment('square_avg'),
           average: moment('grad_avg'),
           momentum_buffer: moment('momentum_buffer'),
+          group_settings: table,
           options: lowering.uniforms(`${label}/options`, content),
         },
         workgroups,
@@ -106,8 +116,10 @@ export function rmsprop(given: RmspropOptions = {}): Optimizer {
     parameters: Float64Array,
     gradients: Float64Array,
     given: readonly Float64Array[],
-    { learningRate: rate }: UpdatePosition,
+    { learningRate, parameter }: UpdatePosition,
   ): void {
+    const { weightDecay, learningRateScale } = groups.settingsOf(parameter);
+    const rate = learningRate * learningRateScale;
     const square = given[0] as Float64Array;
     const average = pick(given, 'grad_avg');
     const buffer = pick(given, 'momentum_buffer');
@@ -128,5 +140,5 @@ export function rmsprop(given: RmspropOptions = {}): Optimizer {
     }
   }
 
-  return { name: 'rmsprop', options, learningRate, moments, lower, update };
+  return { name: 'rmsprop', options, learningRate, groups, moments, lower, update };
 }

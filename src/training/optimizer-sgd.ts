@@ -4,6 +4,7 @@ import { optimizerSgd } from '../kernels/generated/optimizer-sgd.ts';
 import { defineLaunch } from '../kernels/launch.ts';
 import { packStruct } from '../kernels/pack.ts';
 import {
+  bindGroups,
   countVectors,
   largestFloat,
   momentOr,
@@ -14,6 +15,7 @@ import {
   updateCost,
 } from './optimizer.ts';
 import { atLeastZero, checkFlag, checkNumber, withDefaults } from './options.ts';
+import { type ParameterGroup, ParameterGroups } from './parameter-groups.ts';
 
 /** Options of {@link sgd}, with PyTorch's defaults. */
 export interface SgdOptions {
@@ -27,6 +29,8 @@ export interface SgdOptions {
   readonly nesterov?: boolean | undefined;
   /** L2 penalty, added to the gradient. Default 0. */
   readonly weightDecay?: number | undefined;
+  /** Parameters with a weight decay or learning rate of their own; none by default. */
+  readonly parameterGroups?: readonly ParameterGroup[] | undefined;
 }
 
 const defaults = {
@@ -35,6 +39,7 @@ const defaults = {
   dampening: 0,
   nesterov: false,
   weightDecay: 0,
+  parameterGroups: undefined as readonly ParameterGroup[] | undefined,
 };
 
 /**
@@ -43,10 +48,10 @@ const defaults = {
  * @throws {OptionError} for options that are unknown, out of range, or do not go together.
  */
 export function sgd(given: SgdOptions = {}): Optimizer {
-  const options = withDefaults('sgd', given as Partial<typeof defaults>, defaults);
-  const { learningRate, momentum, dampening, nesterov, weightDecay } = options;
+  const parsed = withDefaults('sgd', given as Partial<typeof defaults>, defaults);
+  const { learningRate, momentum, dampening, nesterov, weightDecay } = parsed;
   for (const name of ['learningRate', 'momentum', 'weightDecay'] as const) {
-    checkNumber('sgd', name, options[name], atLeastZero);
+    checkNumber('sgd', name, parsed[name], atLeastZero);
   }
   checkNumber('sgd', 'dampening', dampening, { accepts: () => true, expected: 'a number' });
   checkFlag('sgd', 'nesterov', nesterov);
@@ -56,11 +61,14 @@ export function sgd(given: SgdOptions = {}): Optimizer {
         'dampening 0. Set momentum: 0.9, or leave nesterov out.',
     );
   }
+  const groups = new ParameterGroups('sgd', parsed.parameterGroups, weightDecay);
+  const options = { ...parsed, parameterGroups: groups.plain };
   const hasMomentum = momentum !== 0;
 
   function lower(lowering: Lowering, views: OptimizerViews): void {
     const { parameters, gradients, state, clipping, label } = views;
     const vectorCount = countVectors(views);
+    const { has_groups, table } = bindGroups(lowering, groups, views);
     const content = packStruct(optimizerSgd.bindings.options.struct, {
       weight_decay: weightDecay,
       momentum,
@@ -77,12 +85,14 @@ export function sgd(given: SgdOptions = {}): Optimizer {
           has_momentum: hasMomentum,
           nesterov,
           clips_value: clipping.clipValue !== undefined,
+          has_groups,
         },
         bindings: {
           state,
           gradients,
           parameters,
           momentum_buffer: momentOr(lowering, views.moments[0], label),
+          group_settings: table,
           options: lowering.uniforms(`${label}/options`, content),
         },
         workgroups,
@@ -95,8 +105,10 @@ export function sgd(given: SgdOptions = {}): Optimizer {
     parameters: Float64Array,
     gradients: Float64Array,
     [buffer]: readonly Float64Array[],
-    { step, learningRate: rate }: UpdatePosition,
+    { step, learningRate, parameter }: UpdatePosition,
   ): void {
+    const { weightDecay, learningRateScale } = groups.settingsOf(parameter);
+    const rate = learningRate * learningRateScale;
     for (const [index, value] of parameters.entries()) {
       let gradient = (gradients[index] as number) + weightDecay * value;
       if (hasMomentum && buffer) {
@@ -109,5 +121,5 @@ export function sgd(given: SgdOptions = {}): Optimizer {
   }
 
   const moments = hasMomentum ? ['momentum_buffer'] : [];
-  return { name: 'sgd', options, learningRate, moments, lower, update };
+  return { name: 'sgd', options, learningRate, groups, moments, lower, update };
 }

@@ -1,7 +1,9 @@
 import type { Lowering, View } from '../graph/operator.ts';
 import { threadsFor } from '../ops/grid.ts';
+import type { ParameterLayout } from '../schedule/parameter-layout.ts';
 import type { LaunchCost } from '../schedule/plan.ts';
 import type { Clipping } from './clipping.ts';
+import type { ParameterGroups } from './parameter-groups.ts';
 
 /** Buffers of an optimizer's launch. All are flat float32 and equally long, a multiple of 16 bytes. */
 export interface OptimizerViews {
@@ -13,6 +15,8 @@ export interface OptimizerViews {
   /** The training state; `step` counts this step already. */
   readonly state: View;
   readonly clipping: Clipping;
+  /** Where each parameter lies in the flat buffers. */
+  readonly layout: ParameterLayout;
   readonly label: string;
 }
 
@@ -20,7 +24,10 @@ export interface OptimizerViews {
 export interface UpdatePosition {
   /** Number of this step; the first is 1. */
   readonly step: number;
+  /** Before the factor of the parameter's group. */
   readonly learningRate: number;
+  /** Name of the parameter. */
+  readonly parameter: string;
 }
 
 /**
@@ -34,6 +41,8 @@ export interface Optimizer {
   readonly options: Readonly<Record<string, unknown>>;
   /** Base learning rate, the input of the schedule. */
   readonly learningRate: number;
+  /** Parameters that it treats otherwise than the rest. */
+  readonly groups: ParameterGroups;
   /** Names of the buffers it keeps beside the parameters. */
   readonly moments: readonly string[];
   /** Emits the one launch that updates every parameter. */
@@ -88,6 +97,14 @@ export function countVectors({ parameters, gradients, moments, label }: Optimize
 /** The view of a moment, or, for one that the options leave out, memory that the kernel never touches. */
 export function momentOr(lowering: Lowering, view: View | undefined, label: string): View {
   return view ?? lowering.scratch(`${label}/unused`, 16);
+}
+
+/** The constant and the binding of an optimizer's kernel that its parameter groups need. */
+export function bindGroups(lowering: Lowering, groups: ParameterGroups, views: OptimizerViews) {
+  const { layout, gradients, label } = views;
+  // Without groups the kernel does not read the table: any buffer will do.
+  const table = groups.isEmpty ? gradients : groups.table(lowering, layout, `${label}/groups`);
+  return { has_groups: !groups.isEmpty, table };
 }
 
 /** Largest float32: the limit of a clipping that is switched off. */

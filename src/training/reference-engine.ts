@@ -169,6 +169,7 @@ export class ReferenceEngine implements Engine {
       optimizer.update(parameter, gradient, moments, {
         step: step + 1 - this.#skipped,
         learningRate,
+        parameter: name,
       });
     }
     this.#states = carryStates(graph, values, data, step);

@@ -132,11 +132,13 @@ export function readSpec(options: TrainerOptions): TrainingSpec {
   const precision = checkPrecision('Trainer', options.device, options.precision);
   const lossScaling = parseLossScale(options.lossScale, precision);
   const loss = resolveLoss(options.loss ?? 'cross-entropy');
+  const graph = buildTrainingGraph(model, data, loss, stateful, lossScaling !== undefined);
+  optimizer.groups.check([...graph.layout.slots.keys()]);
   return {
     model,
     data,
     loss,
-    graph: buildTrainingGraph(model, data, loss, stateful, lossScaling !== undefined),
+    graph,
     optimizer,
     schedule: options.schedule ? parseSchedule(options.schedule) : constantRate(),
     clipping: parseClipping(options),

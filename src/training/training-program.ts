@@ -48,6 +48,7 @@ export function trainingProgram(
         ),
         state,
         clipping,
+        layout: graph.layout,
         label: `optimizer/${optimizer.name}`,
       });
       resident.carry(lowering, graph, data, '');

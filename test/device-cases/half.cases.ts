@@ -1,6 +1,7 @@
 import type { Device } from '../../src/device/device.ts';
 import { input, parameter } from '../../src/graph/sources.ts';
 import { embedding, lastStep, linear as linearLayer, oneHot } from '../../src/layers/basic.ts';
+import { layerNorm } from '../../src/layers/layer-norm.ts';
 import { model, sequential } from '../../src/layers/model.ts';
 import { lstm, recurrent } from '../../src/layers/recurrent.ts';
 import { multiply } from '../../src/ops/binary.ts';
@@ -80,6 +81,20 @@ export const cases: readonly DeviceCase[] = [
       },
     }),
   ),
+  {
+    name: 'layer norm and a residual connection between f16 layers',
+    needs,
+    async run(device) {
+      const network = sequential([
+        embedding(VOCABULARY, 9),
+        layerNorm(),
+        lstm(5, { layers: 2, residual: true }),
+        layerNorm({ bias: false }),
+        linearLayer(VOCABULARY),
+      ]);
+      await checkModel(device, network, 'f16 layer norm', strategies, 'f16');
+    },
+  },
   {
     name: 'two bidirectional layers, many to one',
     needs,

@@ -1,4 +1,5 @@
 import type { Device } from '../../src/device/device.ts';
+import { layOutParameters } from '../../src/schedule/parameter-layout.ts';
 import {
   decodeLossScale,
   encodeLossScale,
@@ -50,6 +51,7 @@ async function makeScaledRig(device: Device, factor: number, clipNorm?: number):
       moments: optimizer.moments.map((name) => lowering.shared(name, bytes)),
       state,
       clipping,
+      layout: layOutParameters([]),
       label: 'adam',
     });
     lowerCarryState(lowering, {

@@ -133,6 +133,22 @@ export const cases: readonly DeviceCase[] = [
     },
   },
   {
+    name: 'dropout with one mask per sequence, any number of steps and any width',
+    async run(device) {
+      for (const [steps, width] of [
+        [3, 1],
+        [8, 4],
+        [70, 257],
+      ] as const) {
+        const x = input('x', [steps, width]);
+        const y = dropout(x, { rate: 0.4, stream: 7, perSequence: true });
+        const inputs = { x: makeNoise(steps * width, 1), weights: makeNoise(steps * width, 2) };
+        const run = { inputs, seed: 0xfedc_ba98, step: 3 };
+        await compareGraph(device, withGradients(y, { x }), run, bound);
+      }
+    },
+  },
+  {
     name: 'dropout of rate 0 takes no dispatch',
     async run(device) {
       const x = input('x', [5]);

@@ -1,4 +1,5 @@
 import type { Device } from '../../src/device/device.ts';
+import { layOutParameters, type ParameterLayout } from '../../src/schedule/parameter-layout.ts';
 import { type Clipping, clipGradients } from '../../src/training/clipping.ts';
 import type { Optimizer } from '../../src/training/optimizer.ts';
 import { adam, adamw } from '../../src/training/optimizer-adam.ts';
@@ -15,6 +16,7 @@ const steps = 6;
 function makeOptimizerRig(
   device: Device,
   optimizer: Optimizer,
+  layout: ParameterLayout,
   floats: number,
   clipping: Clipping,
 ): Promise<Rig> {
@@ -27,9 +29,19 @@ function makeOptimizerRig(
       ),
       state: trainingState(lowering),
       clipping,
+      layout,
       label: optimizer.name,
     }),
   );
+}
+
+/** A single parameter of so many floats, however they are aligned. */
+function oneParameter(floats: number): ParameterLayout {
+  return layOutParameters([nameParameter('weights', floats)]);
+}
+
+function nameParameter(name: string, size: number) {
+  return { name, shape: [size], initialize: () => new Float32Array(size) };
 }
 
 /**
@@ -44,16 +56,25 @@ async function checkOptimizer(
     clipping = {},
     first = 1,
     floats = 4 * 67,
-  }: { clipping?: Clipping; first?: number; floats?: number },
+    layout = oneParameter(floats),
+  }: { clipping?: Clipping; first?: number; floats?: number; layout?: ParameterLayout },
 ): Promise<void> {
-  const rig = await makeOptimizerRig(device, optimizer, floats, clipping);
-  const start = makeNoise(floats, 1, 2);
+  const rig = await makeOptimizerRig(device, optimizer, layout, floats, clipping);
+  const slots = [...layout.slots];
+  // Between parameters all is zero.
+  const draw = (seed: number, scale: number) => {
+    const noise = makeNoise(floats, seed, scale);
+    const isUsed = (at: number) =>
+      slots.some(([, { offsetFloats, size }]) => at >= offsetFloats && at < offsetFloats + size);
+    return layout.slots.size > 1 ? noise.map((value, at) => (isUsed(at) ? value : 0)) : noise;
+  };
+  const start = draw(1, 2);
   const parameters = Float64Array.from(start);
   const moments = optimizer.moments.map(() => new Float64Array(floats));
   rig.write('parameters', start);
   let largestMove = 0;
   for (let index = 0; index < steps; index++) {
-    const given = makeNoise(floats, 10 + index).map((value, at) => value * 10 ** -(at % 5));
+    const given = draw(10 + index, 1).map((value, at) => value * 10 ** -(at % 5));
     const gradients = Float64Array.from(given);
     const norm = clipGradients([gradients], clipping);
     const gradientScale =
@@ -63,7 +84,13 @@ async function checkOptimizer(
       learningRate: optimizer.learningRate * (1 - index / 8),
     };
     const before = parameters.slice();
-    optimizer.update(parameters, gradients, moments, position);
+    for (const [parameter, { offsetFloats, size }] of slots) {
+      const cut = (values: Float64Array) => values.subarray(offsetFloats, offsetFloats + size);
+      optimizer.update(cut(parameters), cut(gradients), moments.map(cut), {
+        ...position,
+        parameter,
+      });
+    }
     for (const [at, value] of parameters.entries()) {
       largestMove = Math.max(largestMove, Math.abs(value - (before[at] as number)));
     }
@@ -110,6 +137,25 @@ export const cases: readonly DeviceCase[] = [
     }),
   ),
   {
+    name: 'parameter groups have weight decays and rates of their own',
+    async run(device) {
+      const layout = layOutParameters(
+        Object.entries({ 'a.weight': 65, 'a.bias': 7, 'b.weight': 64, 'b.bias': 3 }).map((entry) =>
+          nameParameter(...entry),
+        ),
+      );
+      const parameterGroups = [
+        { match: 'bias', weightDecay: 0, learningRateScale: 0.5 },
+        { match: /^b\./, learningRateScale: 3 },
+      ];
+      const options = { learningRate: 0.05, weightDecay: 0.2, parameterGroups };
+      const floats = layout.totalFloats;
+      for (const make of [sgd, adam, adamw, rmsprop]) {
+        await checkOptimizer(device, make(options), { floats, layout });
+      }
+    },
+  },
+  {
     name: 'gradients are clipped on their way into every optimizer',
     async run(device) {
       for (const optimizer of [sgd({ learningRate: 0.1 }), adam(), rmsprop()]) {
@@ -137,7 +183,7 @@ export const cases: readonly DeviceCase[] = [
     name: 'a halted training updates nothing',
     async run(device) {
       for (const optimizer of [sgd({ momentum: 0.9 }), adamw(), rmsprop({ centered: true })]) {
-        const rig = await makeOptimizerRig(device, optimizer, 64, {});
+        const rig = await makeOptimizerRig(device, optimizer, oneParameter(64), 64, {});
         const start = makeNoise(64, 4);
         rig.write('parameters', start);
         rig.write('gradients', new Float32Array(64).fill(Number.NaN));

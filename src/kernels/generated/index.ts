@@ -8,6 +8,8 @@ import { gatherBatch } from './gather-batch.ts';
 import { gatherRows } from './gather-rows.ts';
 import { gradientNorm } from './gradient-norm.ts';
 import { indexTokens } from './index-tokens.ts';
+import { layerNorm } from './layer-norm.ts';
+import { layerNormGradient } from './layer-norm-gradient.ts';
 import { maskTime } from './mask-time.ts';
 import { matmul } from './matmul.ts';
 import { meanSquaredErrorGradient } from './mean-squared-error-gradient.ts';
@@ -41,6 +43,8 @@ export {
   gatherRows,
   gradientNorm,
   indexTokens,
+  layerNorm,
+  layerNormGradient,
   maskTime,
   matmul,
   meanSquaredErrorGradient,
@@ -75,6 +79,8 @@ export const kernels = {
   'gather-rows': gatherRows,
   'gradient-norm': gradientNorm,
   'index-tokens': indexTokens,
+  'layer-norm': layerNorm,
+  'layer-norm-gradient': layerNormGradient,
   'mask-time': maskTime,
   matmul,
   'mean-squared-error-gradient': meanSquaredErrorGradient,

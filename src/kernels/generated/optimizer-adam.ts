@@ -11,6 +11,7 @@ export const optimizerAdam = {
     threads: 'u32',
     decoupled: 'bool',
     clips_value: 'bool',
+    has_groups: 'bool',
   },
   bindings: {
     state: {
@@ -61,9 +62,16 @@ export const optimizerAdam = {
       access: 'read_write',
       type: 'array<vec4f>',
     },
-    options: {
+    group_settings: {
       group: 0,
       binding: 5,
+      kind: 'storage',
+      access: 'read',
+      type: 'array<vec2f>',
+    },
+    options: {
+      group: 0,
+      binding: 6,
       kind: 'uniform',
       access: 'read',
       type: 'Options',
@@ -88,6 +96,8 @@ export const optimizerAdam = {
 // Dispatch: a loop over the grid, four floats per thread and turn.
 // Layouts: parameters, gradients, mean, variance [4·vector_count].
 // FLOPs about 14 and bytes 28 per parameter.
+// group_settings [vector_count / 16] holds weight decay and factor of the learning rate of 64 parameters each;
+// it is unread where has_groups is false.
 //! join lib/training-state
 
 struct Options {
@@ -105,32 +115,42 @@ const vector_count: u32 = 16u; // specialize
 const threads: u32 = 64u; // specialize
 const decoupled: bool = false; // specialize
 const clips_value: bool = false; // specialize
+const has_groups: bool = false; // specialize
 
 @group(0) @binding(0) var<storage, read> state: TrainingState;
 @group(0) @binding(1) var<storage, read> gradients: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> parameters: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> mean: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> variance: array<vec4f>;
-@group(0) @binding(5) var<uniform> options: Options;
+@group(0) @binding(5) var<storage, read> group_settings: array<vec2f>;
+@group(0) @binding(6) var<uniform> options: Options;
 
 @compute @workgroup_size(threads)
 fn main(@builtin(global_invocation_id) thread: vec3u, @builtin(num_workgroups) groups: vec3u) {
   if (state.halted != 0u) {
     return;
   }
-  let rate = state.learning_rate;
-  let step_size = rate / missing_weight(f32(state.step - state.skipped_steps) * options.mean_log_decay);
+  let base_step = state.learning_rate / missing_weight(f32(state.step - state.skipped_steps) * options.mean_log_decay);
   let correction = inverseSqrt(missing_weight(f32(state.step - state.skipped_steps) * options.variance_log_decay));
   for (var index = thread.x; index < vector_count; index += groups.x * threads) {
+    var weight_decay = options.weight_decay;
+    var rate = state.learning_rate;
+    var step_size = base_step;
+    if (has_groups) { // static
+      let settings = group_settings[index / 16u];
+      weight_decay = settings.x;
+      rate *= settings.y;
+      step_size *= settings.y;
+    }
     var value = parameters[index];
     var gradient = gradients[index] * state.gradient_scale;
     if (clips_value) {
       gradient = clamp(gradient, vec4f(-options.clip_value), vec4f(options.clip_value));
     }
     if (decoupled) {
-      value -= rate * options.weight_decay * value;
+      value -= rate * weight_decay * value;
     } else {
-      gradient += options.weight_decay * value;
+      gradient += weight_decay * value;
     }
     let new_mean = mean[index] + options.mean_gain * (gradient - mean[index]);
     let new_variance = options.variance_decay * variance[index] + options.variance_gain * gradient * gradient;

@@ -12,6 +12,7 @@ export const optimizerRmsprop = {
     centered: 'bool',
     has_momentum: 'bool',
     clips_value: 'bool',
+    has_groups: 'bool',
   },
   bindings: {
     state: {
@@ -69,9 +70,16 @@ export const optimizerRmsprop = {
       access: 'read_write',
       type: 'array<vec4f>',
     },
-    options: {
+    group_settings: {
       group: 0,
       binding: 6,
+      kind: 'storage',
+      access: 'read',
+      type: 'array<vec2f>',
+    },
+    options: {
+      group: 0,
+      binding: 7,
       kind: 'uniform',
       access: 'read',
       type: 'Options',
@@ -94,6 +102,8 @@ export const optimizerRmsprop = {
 // Dispatch: a loop over the grid, four floats per thread and turn.
 // Layouts: parameters, gradients, square, average, momentum [4·vector_count]; average and momentum are
 // unread where centered and has_momentum are false. FLOPs up to 16, bytes 20 to 36 per parameter.
+// group_settings [vector_count / 16] holds weight decay and factor of the learning rate of 64 parameters each;
+// it is unread where has_groups is false.
 //! join lib/training-state
 
 struct Options {
@@ -110,6 +120,7 @@ const threads: u32 = 64u; // specialize
 const centered: bool = false; // specialize
 const has_momentum: bool = false; // specialize
 const clips_value: bool = false; // specialize
+const has_groups: bool = false; // specialize
 
 @group(0) @binding(0) var<storage, read> state: TrainingState;
 @group(0) @binding(1) var<storage, read> gradients: array<vec4f>;
@@ -117,7 +128,8 @@ const clips_value: bool = false; // specialize
 @group(0) @binding(3) var<storage, read_write> square: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> average: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> momentum_buffer: array<vec4f>;
-@group(0) @binding(6) var<uniform> options: Options;
+@group(0) @binding(6) var<storage, read> group_settings: array<vec2f>;
+@group(0) @binding(7) var<uniform> options: Options;
 
 @compute @workgroup_size(threads)
 fn main(@builtin(global_invocation_id) thread: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -125,12 +137,19 @@ fn main(@builtin(global_invocation_id) thread: vec3u, @builtin(num_workgroups) g
     return;
   }
   for (var index = thread.x; index < vector_count; index += groups.x * threads) {
+    var weight_decay = options.weight_decay;
+    var rate = state.learning_rate;
+    if (has_groups) { // static
+      let settings = group_settings[index / 16u];
+      weight_decay = settings.x;
+      rate *= settings.y;
+    }
     let value = parameters[index];
     var gradient = gradients[index] * state.gradient_scale;
     if (clips_value) {
       gradient = clamp(gradient, vec4f(-options.clip_value), vec4f(options.clip_value));
     }
-    gradient += options.weight_decay * value;
+    gradient += weight_decay * value;
     let new_square = options.alpha * square[index] + options.gain * gradient * gradient;
     square[index] = new_square;
     var spread = new_square;
@@ -144,7 +163,7 @@ fn main(@builtin(global_invocation_id) thread: vec3u, @builtin(num_workgroups) g
       change += options.momentum * momentum_buffer[index];
       momentum_buffer[index] = change;
     }
-    parameters[index] = value - state.learning_rate * change;
+    parameters[index] = value - rate * change;
   }
 }
 `,

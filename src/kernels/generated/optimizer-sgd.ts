@@ -12,6 +12,7 @@ export const optimizerSgd = {
     has_momentum: 'bool',
     nesterov: 'bool',
     clips_value: 'bool',
+    has_groups: 'bool',
   },
   bindings: {
     state: {
@@ -55,9 +56,16 @@ export const optimizerSgd = {
       access: 'read_write',
       type: 'array<vec4f>',
     },
-    options: {
+    group_settings: {
       group: 0,
       binding: 4,
+      kind: 'storage',
+      access: 'read',
+      type: 'array<vec2f>',
+    },
+    options: {
+      group: 0,
+      binding: 5,
       kind: 'uniform',
       access: 'read',
       type: 'Options',
@@ -78,6 +86,8 @@ export const optimizerSgd = {
 // Dispatch: a loop over the grid, four floats per thread and turn.
 // Layouts: parameters, gradients, momentum [4·vector_count]; momentum is unread where has_momentum is
 // false. FLOPs up to 9 and bytes 12 (20 with momentum) per parameter.
+// group_settings [vector_count / 16] holds weight decay and factor of the learning rate of 64 parameters each;
+// it is unread where has_groups is false.
 //! join lib/training-state
 
 struct Options {
@@ -92,12 +102,14 @@ const threads: u32 = 64u; // specialize
 const has_momentum: bool = false; // specialize
 const nesterov: bool = false; // specialize
 const clips_value: bool = false; // specialize
+const has_groups: bool = false; // specialize
 
 @group(0) @binding(0) var<storage, read> state: TrainingState;
 @group(0) @binding(1) var<storage, read> gradients: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> parameters: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> momentum_buffer: array<vec4f>;
-@group(0) @binding(4) var<uniform> options: Options;
+@group(0) @binding(4) var<storage, read> group_settings: array<vec2f>;
+@group(0) @binding(5) var<uniform> options: Options;
 
 @compute @workgroup_size(threads)
 fn main(@builtin(global_invocation_id) thread: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -105,12 +117,19 @@ fn main(@builtin(global_invocation_id) thread: vec3u, @builtin(num_workgroups) g
     return;
   }
   for (var index = thread.x; index < vector_count; index += groups.x * threads) {
+    var weight_decay = options.weight_decay;
+    var rate = state.learning_rate;
+    if (has_groups) { // static
+      let settings = group_settings[index / 16u];
+      weight_decay = settings.x;
+      rate *= settings.y;
+    }
     let value = parameters[index];
     var gradient = gradients[index] * state.gradient_scale;
     if (clips_value) {
       gradient = clamp(gradient, vec4f(-options.clip_value), vec4f(options.clip_value));
     }
-    gradient += options.weight_decay * value;
+    gradient += weight_decay * value;
     if (has_momentum) {
       var buffer = gradient;
       if (state.step - state.skipped_steps > 1u) {
@@ -123,7 +142,7 @@ fn main(@builtin(global_invocation_id) thread: vec3u, @builtin(num_workgroups) g
         gradient = buffer;
       }
     }
-    parameters[index] = value - state.learning_rate * gradient;
+    parameters[index] = value - rate * gradient;
   }
 }
 `,

@@ -30,15 +30,6 @@ async function copyCase(change?: (bytes: Uint8Array) => Uint8Array, as = name): 
   return path;
 }
 
-/** The case file with its metadata changed. */
-function withFields(fields: object): (bytes: Uint8Array) => Uint8Array {
-  return (bytes) => {
-    const { tensors, metadata } = readSafetensors(bytes);
-    const changed = { ...JSON.parse(metadata.case as string), ...fields };
-    return writeSafetensors(tensors, { ...metadata, case: JSON.stringify(changed) });
-  };
-}
-
 /** The case file with one expected value moved. */
 function withWrongValue(tensor: string): (bytes: Uint8Array) => Uint8Array {
   return (bytes) => {

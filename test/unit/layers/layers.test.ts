@@ -201,8 +201,9 @@ describe('errors', () => {
       ],
       [
         () => recurrent('gru', 2, { forgetBias: 1 }),
-        "gru: unknown option 'forgetBias', expected one of name, layers, direction, bias, dropout, " +
-          'recurrentInitializer, recurrentDropout, zoneout, reset, update, activations, clip.',
+        "gru: unknown option 'forgetBias', expected one of name, layers, direction, merge, residual, bias, " +
+          'dropout, inputDropout, weightDropout, recurrentInitializer, recurrentDropout, zoneout, reset, update, ' +
+          'activations, clip.',
       ],
       [
         () => recurrent('rnn', 2, { nonlinearity: 'gelu' }),

@@ -77,6 +77,20 @@ describe('dropout', () => {
     expect(gradientError(dropout(input('x', [1]), { rate: 0, stream: 9 }))).toBeLessThan(1e-6);
   });
 
+  it('per sequence draws one mask for all time steps', () => {
+    const x = input('x', [3, 2, 50]);
+    const ones = { x: new Array<number>(300).fill(1) };
+    const y = evaluate(dropout(x, { rate: 0.4, stream: 9, perSequence: true }), ones, context);
+    expect([y.slice(100, 200), y.slice(200)]).toEqual([y.slice(0, 100), y.slice(0, 100)]);
+    const single = dropout(input('x', [1, 2, 50]), { rate: 0.4, stream: 9 });
+    expect(evaluate(single, { x: ones.x.slice(0, 100) }, context)).toEqual(y.slice(0, 100));
+    const gradient = dropout(square(x), { rate: 0.4, stream: 9, perSequence: true });
+    expect(gradientError(gradient, context)).toBeLessThan(1e-6);
+    expect(() => dropout(input('v', [3]), { rate: 0.4, stream: 9, perSequence: true })).toThrow(
+      'dropout: input is [3], expected [T, ...] for one mask per sequence. Leave perSequence out.',
+    );
+  });
+
   it('refuses rates and streams that are none', () => {
     const x = input('x', [2]);
     expect(() => dropout(x, { rate: 1, stream: 0 }, 'encoder/dropout')).toThrow(

@@ -21,6 +21,7 @@ describe('the float64 update', () => {
       optimizer.update(parameters, gradients, moments, {
         step: index + 1,
         learningRate: optimizer.learningRate * (fixture.rates[index] as number),
+        parameter: 'weights',
       });
       for (const [at, value] of expected.entries()) {
         const got = parameters[at] as number;
