@@ -12,7 +12,12 @@ import { sum } from '../../src/ops/reduce.ts';
 import type { BufferView, Launch, Plan, PlanBuffer } from '../../src/schedule/plan.ts';
 import { assertTrue, type DeviceCase } from './case.ts';
 import { type CoreRun, compareCore, forEachOf } from './core-rig.ts';
-import { type CellVariant, cellVariants } from './core-variants.ts';
+import {
+  type CellVariant,
+  cellVariants,
+  fullUnlessFirst,
+  shaderVariants,
+} from './core-variants.ts';
 import { makeNoise } from './training-rig.ts';
 
 type Consumed = 'output' | 'final' | 'both';
@@ -150,19 +155,17 @@ const moreForms: readonly Form[] = [
 ];
 const strategies = ['persistent', 'stepwise'] as const;
 
-/** The first variant of every shader; the others differ from it in a constant only. */
-const shaders = new Map(
-  cellVariants.toReversed().map((variant) => [variant.cell.shader, variant] as const),
-);
-
 export const cases: readonly DeviceCase[] = [
-  ...cellVariants.map((variant) => ({
-    name: `${variant.name}: forward and all gradients with both strategies`,
-    async run(device: Device) {
-      for (const strategy of strategies) await check(device, variant, smallForm, strategy);
-    },
-  })),
-  ...[...shaders.values()].flatMap((variant): DeviceCase[] => [
+  ...cellVariants.map(
+    (variant): DeviceCase => ({
+      name: `${variant.name}: forward and all gradients with both strategies`,
+      ...fullUnlessFirst(variant),
+      async run(device) {
+        for (const strategy of strategies) await check(device, variant, smallForm, strategy);
+      },
+    }),
+  ),
+  ...shaderVariants.flatMap((variant): DeviceCase[] => [
     {
       name: `${variant.name}: one workgroup runs the whole plan`,
       run: (device) => check(device, variant, smallForm, 'resident'),
@@ -181,7 +184,7 @@ export const cases: readonly DeviceCase[] = [
     {
       name: `${variant.name}: the shapes that an adapter with 32 lanes gets`,
       // One cell does for the kernels.
-      ...(variant !== cellVariants[0] && { full: true }),
+      ...(variant !== shaderVariants[0] && { full: true }),
       async run(device) {
         const wide: Form = { ...smallForm, hiddenSize: 70, weights: false };
         for (const strategy of strategies) {
@@ -194,7 +197,7 @@ export const cases: readonly DeviceCase[] = [
   {
     name: 'inference keeps one step of saved activations and gives the same states',
     async run(device) {
-      for (const variant of shaders.values()) {
+      for (const variant of shaderVariants) {
         const form = smallForm;
         const { outputs, inputs } = buildRecurrence(variant.cell, form);
         const { output, final } = outputs as { output: SymbolicTensor; final: SymbolicTensor };
@@ -219,7 +222,7 @@ export const cases: readonly DeviceCase[] = [
     async run(device) {
       // As the scheduler cuts long sequences, which would take seconds here; see the plans' unit tests.
       const form: Form = { ...smallForm, steps: 7 };
-      for (const variant of shaders.values()) {
+      for (const variant of shaderVariants) {
         await check(device, variant, form, 'persistent', { editPlan: cutRecurrences });
       }
     },

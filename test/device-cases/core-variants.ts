@@ -43,3 +43,14 @@ export function variantsOf(definition: CellDefinition): CellVariant[] {
 
 /** Every registered cell with every combination of its options. */
 export const cellVariants: readonly CellVariant[] = Object.values(cells).flatMap(variantsOf);
+
+/** The first variant of every shader; the others differ from it in a constant only. */
+export const shaderVariants: readonly CellVariant[] = cellVariants.filter(
+  ({ cell }, index) =>
+    cellVariants.findIndex((other) => other.cell.shader === cell.shader) === index,
+);
+
+/** What a case of a variant declares: `npm test` runs one variant of every shader. */
+export function fullUnlessFirst(variant: CellVariant): { readonly full?: true } {
+  return shaderVariants.includes(variant) ? {} : { full: true };
+}
