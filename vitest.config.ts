@@ -16,13 +16,19 @@ const tiers: readonly Tier[] = [
   { name: 'package', testTimeoutMs: 120_000, maxWorkers: 1 },
 ];
 
+/**
+ * `quick` (`npm test`) leaves out what ends in `.full.test.ts`, `rest` runs nothing else, `full` all.
+ */
+const selection = process.env.GATEFOLD_TESTS ?? 'full';
+
 function describeTier({ name, testTimeoutMs, maxWorkers }: Tier, order: number) {
   const setupFile = `./test/${name}/setup.ts`;
   return {
     oxc: { target: 'es2023' },
     test: {
       name,
-      include: [`test/${name}/**/*.test.ts`],
+      include: [`test/${name}/**/*${selection === 'rest' ? '.full' : ''}.test.ts`],
+      exclude: selection === 'quick' ? ['**/*.full.test.ts'] : [],
       setupFiles: existsSync(new URL(setupFile, import.meta.url)) ? [setupFile] : [],
       pool: 'forks',
       maxWorkers,

@@ -2,16 +2,21 @@
  * `npm test`: installs and builds what is missing, runs every tier of tests and prints how many ran
  * on which adapter. `npm test -- unit device` runs only the tiers named.
  *
+ * `npm run test:full` (`--full`) also runs what `npm test` leaves out: files that end in `.full.test.ts` or
+ * `.full.deno.ts`, which run the device cases with `full: true`. With `--rest` it runs nothing else, so that
+ * both commands together run everything once.
+ *
  * A tier tells its adapters by appending lines to the file that GATEFOLD_ADAPTER_LOG names: the
  * adapter's description, or `NOT RUN: what (why)` for an optional part that could not run.
  * test/deno/run.mjs prints a JSON line for each of its runs instead:
  * `{"tier":"deno","adapter":"…","passed":1,"failed":0}` or `{"tier":"deno","notRun":"why"}`.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
 import { binary, prepare, root, runNode } from './bootstrap.mjs';
 
 /** Every tier is required: one that ran no test fails the command. */
@@ -31,13 +36,19 @@ const plainOutput = process.stdout.isTTY ? {} : { NO_COLOR: '1' };
  */
 
 /** Runs a vitest project and counts its tests. @returns {Promise<TierResult>} */
-async function runVitestTier(tier, folder) {
+async function runVitestTier(tier, selection, folder) {
   const reportFile = join(folder, `${tier}.json`);
   const adapterLog = join(folder, `${tier}.adapters`);
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`];
   const status = await runNode([binary('vitest'), 'run', '--project', tier, ...reporters], {
     // With CI set, vitest fails on a missing snapshot instead of writing it.
-    env: { CI: 'true', ...plainOutput, ...process.env, GATEFOLD_ADAPTER_LOG: adapterLog },
+    env: {
+      CI: 'true',
+      ...plainOutput,
+      ...process.env,
+      GATEFOLD_ADAPTER_LOG: adapterLog,
+      GATEFOLD_TESTS: selection,
+    },
   });
   const report = existsSync(reportFile) ? JSON.parse(readFileSync(reportFile, 'utf8')) : {};
   const lines = existsSync(adapterLog) ? readFileSync(adapterLog, 'utf8').split('\n') : [];
@@ -54,8 +65,8 @@ async function runVitestTier(tier, folder) {
 }
 
 /** Runs the tests under Deno and collects the JSON lines they print. @returns {Promise<TierResult>} */
-async function runDenoTier() {
-  const child = spawn(process.execPath, [join('test', 'deno', 'run.mjs')], {
+async function runDenoTier(selection) {
+  const child = spawn(process.execPath, [join('test', 'deno', 'run.mjs'), selection], {
     cwd: root,
     env: { ...plainOutput, ...process.env },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -113,23 +124,53 @@ function printTable(rows) {
   }
 }
 
-async function main() {
-  const asked = process.argv.slice(2);
-  const unknown = asked.filter((name) => !tiers.includes(name));
-  if (unknown.length > 0) {
-    console.error(`npm test: unknown tier ${unknown.join(', ')}. Tiers: ${tiers.join(', ')}.`);
+const selections = {
+  quick: 'what npm test runs; npm run test:full runs the rest as well',
+  full: 'everything',
+  rest: 'only what npm test leaves out',
+};
+
+/** Whether a tier has tests that `npm test` leaves out. */
+function hasMore(tier) {
+  return readdirSync(join(root, 'test', tier), { recursive: true }).some((name) =>
+    /\.full\.(test|deno)\.ts$/.test(name),
+  );
+}
+
+/** @returns {{ selection: keyof typeof selections, asked: string[] }} */
+function readArguments() {
+  const flag = { type: 'boolean', default: false };
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: { full: flag, rest: flag },
+    });
+    const unknown = positionals.filter((name) => !tiers.includes(name));
+    if (unknown.length > 0) throw new Error(`unknown tier ${unknown.join(', ')}`);
+    const selection = values.rest ? 'rest' : values.full ? 'full' : 'quick';
+    const all = selection === 'rest' ? tiers.filter(hasMore) : tiers;
+    return { selection, asked: positionals.length > 0 ? positionals : all };
+  } catch (error) {
+    console.error(`npm test: ${error.message}. Tiers: ${tiers.join(', ')}.`);
     process.exit(2);
   }
+}
+
+async function main() {
+  const { selection, asked } = readArguments();
   await prepare();
 
   const folder = mkdtempSync(join(tmpdir(), 'gatefold-test-'));
   const rows = [];
   const gaps = [];
   try {
-    for (const tier of asked.length > 0 ? asked : tiers) {
+    for (const tier of asked) {
       console.log(`\n── ${tier}`);
       const start = performance.now();
-      const result = tier === 'deno' ? await runDenoTier() : await runVitestTier(tier, folder);
+      const result =
+        tier === 'deno'
+          ? await runDenoTier(selection)
+          : await runVitestTier(tier, selection, folder);
       const [first] = result.rows;
       if (first) first.seconds = ((performance.now() - start) / 1000).toFixed(1);
       rows.push(...result.rows);
@@ -145,8 +186,9 @@ async function main() {
   const sum = (key) => rows.reduce((total, row) => total + row[key], 0);
   const failed = sum('failed') + gaps.length;
   const skipped = sum('skipped');
+  console.log(`\nselection: ${selection}, ${selections[selection]}`);
   console.log(
-    `\n${sum('passed')} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`,
+    `${sum('passed')} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`,
   );
   process.exitCode = failed > 0 ? 1 : 0;
 }

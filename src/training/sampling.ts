@@ -135,11 +135,22 @@ export interface SampleViews {
 /** Threads on an adapter that pays for each load: every one of them reads what all have found. */
 const NARROW_THREADS = 8;
 
+/**
+ * Most tokens for a thread: top-k passes over them up to 51 times, and Mesa's llvmpipe ends the loops of an
+ * invocation after 65,535 rounds altogether.
+ */
+const MOST_TOKENS = 1024;
+
 /** Emits the launch that chooses the next token of a sequence. */
 export function lowerSampleToken(lowering: Lowering, views: SampleViews): void {
   const { logits, tokens, nextToken, state, label } = views;
   const vocabulary = logits.bytes / 4;
-  const wanted = isNarrow(lowering.limits) ? NARROW_THREADS : vocabulary > 1024 ? 256 : 64;
+  const few = 2 ** Math.ceil(Math.log2(vocabulary / MOST_TOKENS));
+  const wanted = isNarrow(lowering.limits)
+    ? Math.min(256, Math.max(NARROW_THREADS, few))
+    : vocabulary > 1024
+      ? 256
+      : 64;
   lowering.launch(
     defineLaunch(sampleToken, {
       label,

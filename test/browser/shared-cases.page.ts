@@ -1,12 +1,13 @@
+import type { CaseSelection } from '../device-cases/all.ts';
 import { type CaseReport, reportCases } from '../device-cases/report.ts';
 
 /** What the page offers to the test that drives it. */
 export interface SharedCasesPage {
-  readonly runInPage: (group: string) => Promise<CaseReport>;
-  readonly runInWorker: (group: string) => Promise<CaseReport>;
+  readonly runInPage: (selection: CaseSelection) => Promise<CaseReport>;
+  readonly runInWorker: (selection: CaseSelection) => Promise<CaseReport>;
 }
 
-function runInWorker(group: string): Promise<CaseReport> {
+function runInWorker(selection: CaseSelection): Promise<CaseReport> {
   const worker = new Worker(new URL('./shared-cases.worker.ts', import.meta.url), {
     type: 'module',
   });
@@ -15,9 +16,12 @@ function runInWorker(group: string): Promise<CaseReport> {
       if ('failure' in data) reject(new Error(data.failure));
       else resolve(data);
     };
-    worker.postMessage(group);
+    worker.postMessage(selection);
     worker.onerror = ({ message }) => reject(new Error(message || 'the worker did not start'));
   }).finally(() => worker.terminate());
 }
 
-Object.assign(globalThis, { runInPage: reportCases, runInWorker } satisfies SharedCasesPage);
+Object.assign(globalThis, {
+  runInPage: (selection) => reportCases(selection),
+  runInWorker,
+} satisfies SharedCasesPage);

@@ -2,13 +2,14 @@
  * The Deno tier: bundles every `*.deno.ts` beside this file and runs it in Deno on a software
  * adapter. Such a file prints, as its last line, `{ "adapter", "passed", "failed", "skipped" }` as JSON.
  *
- * SwiftShader is required. Mesa's lavapipe is used as well where it is installed, since it has
- * `shader-f16`. Prints a JSON line for each of the two, SwiftShader's last; exits with 1 where something failed or nothing ran.
+ * The adapter is Mesa's lavapipe, which has `shader-f16`, where it is installed, else SwiftShader. The full
+ * selection (`node test/deno/run.mjs full`) runs everything on both; `rest` is what of it `quick`
+ * leaves out. Prints a JSON line for each adapter; exits with 1 where something failed or nothing ran.
  */
 import { spawn } from 'node:child_process';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { register } from 'tsx/esm/api';
@@ -18,6 +19,8 @@ const { extractSoftwareAdapter } = await import('../../src/device/software-packa
 const { bundleModule } = await import('../support/bundle.ts');
 
 const limitMs = 480_000;
+/** Deno builds pipelines on one thread: processes share the cases between them. */
+const parts = Math.min(2, availableParallelism());
 const folder = fileURLToPath(new URL('.', import.meta.url));
 const denoPath = createRequire(import.meta.url).resolve('deno/bin.cjs');
 
@@ -62,54 +65,89 @@ async function runDeno(module, environment) {
 }
 
 /**
- * Runs every module on one driver.
+ * A driver, and what of its own it has to run.
  *
- * @param {string[]} modules
- * @param {{ name: string, expected: RegExp, environment: Record<string, string> }} driver
+ * @typedef {{ name: string, expected: RegExp, environment: Record<string, string> }} Driver
+ * @typedef {{ driver: Driver, module: string, part: string }} Job
  */
-async function runOn(modules, { name, expected, environment }) {
-  const total = { tier: 'deno', adapter: '', passed: 0, failed: 0, skipped: 0 };
-  for (const module of modules) {
-    const { adapter, passed, failed, skipped } = await runDeno(module, environment);
-    total.adapter = adapter || total.adapter;
-    total.passed += passed;
-    total.failed += failed;
-    total.skipped += skipped;
-    if (failed === 0 && !expected.test(adapter)) {
-      console.error(`FAIL deno: the adapter is '${adapter}', expected ${name}.`);
-      total.failed += 1;
-    }
+
+/** @param {Job} job */
+async function runJob({ driver, module, part }) {
+  const { name, expected, environment } = driver;
+  const result = await runDeno(module, { ...environment, GATEFOLD_CASES_PART: part });
+  if (result.failed === 0 && !expected.test(result.adapter)) {
+    console.error(`FAIL deno: the adapter is '${result.adapter}', expected ${name}.`);
+    result.failed += 1;
   }
-  return total;
+  return { name, ...result };
 }
 
+/** Runs jobs, as many at a time as there are parts. @param {Job[]} jobs */
+async function runJobs(jobs) {
+  const results = [];
+  const work = async () => {
+    for (let job = jobs.shift(); job; job = jobs.shift()) results.push(await runJob(job));
+  };
+  await Promise.all(Array.from({ length: parts }, work));
+  return results;
+}
+
+/** @returns {Promise<Driver | undefined>} */
 async function findLavapipe() {
   const drivers = '/usr/share/vulkan/icd.d';
   const names = await readdir(drivers).catch(() => []);
-  const name = names.find((file) => /^lvp_icd.*\.json$/.test(file));
-  return name && join(drivers, name);
+  const found = names.find((file) => /^lvp_icd.*\.json$/.test(file));
+  if (!found) return undefined;
+  const file = join(drivers, found);
+  const environment = { VK_DRIVER_FILES: file, VK_ICD_FILENAMES: file };
+  return { name: 'lavapipe', expected: /llvmpipe/, environment };
+}
+
+/** @returns {Promise<Driver>} */
+async function findSwiftShader() {
+  const files = await extractSoftwareAdapter();
+  const environment = { ...files.driver, LD_LIBRARY_PATH: files.folder };
+  return { name: 'SwiftShader', expected: /SwiftShader/, environment };
+}
+
+const selection = process.argv[2] ?? 'full';
+const lavapipe = await findLavapipe();
+if (!lavapipe) {
+  const notRun = 'lavapipe (mesa-vulkan-drivers is not installed)';
+  console.log(JSON.stringify({ tier: 'deno', notRun }));
+}
+const drivers = [...(lavapipe ? [lavapipe] : []), await findSwiftShader()];
+
+/** `npm test` runs on the first driver what is not in a `.full.` file. */
+function isWanted(driver, name) {
+  const isQuick = driver === drivers[0] && !name.includes('.full.');
+  return selection === 'full' || (selection === 'quick') === isQuick;
 }
 
 const names = (await readdir(folder)).filter((name) => name.endsWith('.deno.ts')).sort();
 const bundles = [];
-for (const name of names) bundles.push(await bundleModule(join(folder, name)));
-const modules = bundles.map(({ folder: target, entry }) => join(target, entry));
-const totals = [];
-try {
-  const lavapipe = await findLavapipe();
-  if (lavapipe) {
-    const environment = { VK_DRIVER_FILES: lavapipe, VK_ICD_FILENAMES: lavapipe };
-    totals.push(await runOn(modules, { name: 'lavapipe', expected: /llvmpipe/, environment }));
-    console.log(JSON.stringify(totals[0]));
-  } else {
-    const notRun = 'lavapipe (mesa-vulkan-drivers is not installed)';
-    console.log(JSON.stringify({ tier: 'deno', notRun }));
+const jobs = [];
+for (const name of names) {
+  const bundle = await bundleModule(join(folder, name));
+  bundles.push(bundle);
+  const module = join(bundle.folder, bundle.entry);
+  for (const driver of drivers.filter((candidate) => isWanted(candidate, name))) {
+    for (let part = 0; part < parts; part++)
+      jobs.push({ driver, module, part: `${part}/${parts}` });
   }
-  const files = await extractSoftwareAdapter();
-  const environment = { ...files.driver, LD_LIBRARY_PATH: files.folder };
-  totals.push(await runOn(modules, { name: 'SwiftShader', expected: /SwiftShader/, environment }));
+}
+const rows = new Map();
+try {
+  for (const { name, adapter, passed, failed, skipped } of await runJobs(jobs)) {
+    const row = rows.get(name) ?? { tier: 'deno', adapter, passed: 0, failed: 0, skipped: 0 };
+    row.passed += passed;
+    row.failed += failed;
+    row.skipped += skipped;
+    rows.set(name, { ...row, adapter: row.adapter || adapter });
+  }
 } finally {
   for (const bundle of bundles) await bundle.dispose();
 }
-console.log(JSON.stringify(totals.at(-1)));
-process.exitCode = totals.every(({ passed, failed }) => passed > 0 && failed === 0) ? 0 : 1;
+for (const row of rows.values()) console.log(JSON.stringify(row));
+const isGood = [...rows.values()].every(({ passed, failed }) => passed > 0 && failed === 0);
+process.exitCode = rows.size > 0 && isGood ? 0 : 1;

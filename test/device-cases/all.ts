@@ -5,6 +5,14 @@ const modules = import.meta.glob<{ readonly cases: readonly DeviceCase[] }>('./*
   eager: true,
 });
 
+/** Which cases to run. */
+export interface CaseSelection {
+  /** False: those of `npm test`. True: those that it leaves out. Default: both. */
+  readonly full?: boolean;
+  /** What their names begin with. */
+  readonly group?: string;
+}
+
 /** Every case of every `*.cases.ts` beside this file, in the order of their file names. */
 export const deviceCases: readonly DeviceCase[] = Object.entries(modules).flatMap(
   ([file, { cases }]) => {
@@ -12,3 +20,10 @@ export const deviceCases: readonly DeviceCase[] = Object.entries(modules).flatMa
     return cases.map(({ name, ...rest }) => ({ name: `${group}: ${name}`, ...rest }));
   },
 );
+
+export function selectCases({ full, group = '' }: CaseSelection): readonly DeviceCase[] {
+  return deviceCases.filter(
+    ({ name, full: isFull = false }) =>
+      name.startsWith(group) && (full === undefined || full === isFull),
+  );
+}

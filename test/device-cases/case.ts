@@ -5,6 +5,8 @@ export interface DeviceCase {
   readonly name: string;
   /** Feature without which the case is skipped, and said to be. */
   readonly needs?: GPUFeatureName;
+  /** Left out of `npm test`: more sizes and variants of what another case proves (CONTRIBUTING.md). */
+  readonly full?: true;
   /** Throws where the check fails. It disposes what it makes; a buffer left behind is a failure. */
   readonly run: (device: Device) => Promise<void>;
 }
@@ -16,6 +18,7 @@ export interface CaseResult {
   readonly error?: string;
   /** Why the case did not run; absent where it did. */
   readonly skipped?: string;
+  readonly seconds: number;
 }
 
 /** Runs cases one after another; an error the device reports belongs to the case that caused it. */
@@ -26,11 +29,13 @@ export async function runCases(
   const results: CaseResult[] = [];
   for (const { name, needs, run } of cases) {
     if (needs && !device.features.has(needs)) {
-      results.push({ name, skipped: `the adapter has no ${needs}` });
+      results.push({ name, skipped: `the adapter has no ${needs}`, seconds: 0 });
       continue;
     }
+    const begun = performance.now();
     const error = await runCase(device, run);
-    results.push(error === undefined ? { name } : { name, error });
+    const seconds = (performance.now() - begun) / 1000;
+    results.push(error === undefined ? { name, seconds } : { name, error, seconds });
   }
   return results;
 }

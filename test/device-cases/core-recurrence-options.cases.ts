@@ -1,6 +1,6 @@
 import { recurrenceExtras } from '../../src/ops/recurrence-extras.ts';
 import type { DeviceCase } from './case.ts';
-import { cellOptionVariants, cellVariants } from './core-variants.ts';
+import { type CellVariant, cellOptionVariants, shaderVariants } from './core-variants.ts';
 import { check, type Form } from './recurrence-rig.ts';
 
 const form: Form = {
@@ -13,25 +13,23 @@ const form: Form = {
   weights: true,
 };
 
-/** One kind of each WGSL cell. */
-const shaders = new Map(
-  cellVariants.toReversed().map((variant) => [variant.cell.shader, variant] as const),
-);
-
 export const cases: readonly DeviceCase[] = [
   ...cellOptionVariants.map(
     (variant, index): DeviceCase => ({
       name: `${variant.name}: forward and all gradients`,
+      // An activation by itself is a line of WGSL.
+      ...(Object.keys(variant.options).join() === 'nonlinearity' && { full: true }),
       run: (device) => check(device, variant, form, index % 2 ? 'stepwise' : 'persistent'),
     }),
   ),
-  ...[...shaders.values()].flatMap((variant) =>
+  ...shaderVariants.flatMap((variant) =>
     recurrenceExtras
       .filter((name) => name !== 'mask' || variant.cell.multiplies)
       .filter((name) => name !== 'zoneout' || new Set(variant.cell.statePhases).size === 1)
       .map(
         (name, index): DeviceCase => ({
           name: `${variant.name} with ${name}: forward and all gradients in both directions`,
+          ...(name !== 'lengths' && variant !== shaderVariants[0] && { full: true }),
           async run(device) {
             const strategies = ['persistent', 'stepwise'] as const;
             for (const [turn, reverse] of [false, true].entries()) {
@@ -45,7 +43,7 @@ export const cases: readonly DeviceCase[] = [
   {
     name: 'lengths, mask and zoneout together, resident as well',
     async run(device) {
-      const variant = shaders.get('lstm') as (typeof cellVariants)[number];
+      const variant = shaderVariants.find(({ kind }) => kind === 'lstm') as CellVariant;
       const own = { ...form, extras: [...recurrenceExtras] };
       for (const strategy of ['persistent', 'stepwise', 'resident'] as const) {
         await check(device, variant, own, strategy);

@@ -1,11 +1,10 @@
-import type { Device } from '../../src/device/device.ts';
 import type { SymbolicTensor } from '../../src/graph/tensor.ts';
 import { kernels } from '../../src/kernels/generated/index.ts';
 import { packStruct, unpackStruct } from '../../src/kernels/pack.ts';
 import type { BufferView, Launch, Plan, PlanBuffer } from '../../src/schedule/plan.ts';
 import type { DeviceCase } from './case.ts';
 import { compareCore, forEachOf } from './core-rig.ts';
-import { cellVariants } from './core-variants.ts';
+import { cellVariants, fullUnlessFirst, shaderVariants } from './core-variants.ts';
 import { buildRecurrence, check, drawWeights, type Form } from './recurrence-rig.ts';
 
 /** The plan with every recurrence dispatch cut in two: the first three steps, and the others. */
@@ -47,50 +46,56 @@ const smallForm: Form = {
   consumed: 'both',
   weights: true,
 };
-const forms: readonly Form[] = [
-  smallForm,
+const moreForms: readonly Form[] = [
   { ...smallForm, steps: 1, batch: 1, hiddenSize: 1, reverse: false, consumed: 'final' },
   { ...smallForm, steps: 2, batch: 9, hiddenSize: 7, bias: false, consumed: 'output' },
   { ...smallForm, batch: 1, hiddenSize: 300, reverse: false, bias: false, weights: false },
 ];
 const strategies = ['persistent', 'stepwise'] as const;
 
-/** The first variant of every shader gets all forms; the others differ from it in a constant only. */
-const shaders = new Map(
-  cellVariants.toReversed().map((variant) => [variant.cell.shader, variant] as const),
-);
-
 export const cases: readonly DeviceCase[] = [
-  ...cellVariants.map((variant) => ({
-    name: `${variant.name}: forward and all gradients with both strategies`,
-    async run(device: Device) {
-      const all = shaders.get(variant.cell.shader) === variant ? forms : [smallForm];
-      for (const strategy of strategies) {
-        await forEachOf(all, (form) => check(device, variant, form, strategy));
-      }
+  ...cellVariants.map(
+    (variant): DeviceCase => ({
+      name: `${variant.name}: forward and all gradients with both strategies`,
+      ...fullUnlessFirst(variant),
+      async run(device) {
+        for (const strategy of strategies) await check(device, variant, smallForm, strategy);
+      },
+    }),
+  ),
+  ...shaderVariants.flatMap((variant): DeviceCase[] => [
+    {
+      name: `${variant.name}: one workgroup runs the whole plan`,
+      run: (device) => check(device, variant, smallForm, 'resident'),
     },
-  })),
-  ...[...shaders.values()].map((variant) => ({
-    name: `${variant.name}: one workgroup runs the whole plan`,
-    run: (device: Device) =>
-      forEachOf(forms.slice(0, 3), (form) => check(device, variant, form, 'resident')),
-  })),
-  {
-    name: 'the shapes that an adapter with 32 lanes gets',
-    async run(device) {
-      const wide: Form = { ...smallForm, hiddenSize: 70, weights: false };
-      for (const variant of shaders.values()) {
+    {
+      name: `${variant.name}: extents of 1, large batches and many units`,
+      full: true,
+      async run(device) {
+        for (const strategy of strategies) {
+          await forEachOf(moreForms, (form) => check(device, variant, form, strategy));
+        }
+        const few = moreForms.filter(({ hiddenSize }) => hiddenSize < 9);
+        await forEachOf(few, (form) => check(device, variant, form, 'resident'));
+      },
+    },
+    {
+      name: `${variant.name}: the shapes that an adapter with 32 lanes gets`,
+      // One cell does for the kernels.
+      ...(variant !== shaderVariants[0] && { full: true }),
+      async run(device) {
+        const wide: Form = { ...smallForm, hiddenSize: 70, weights: false };
         for (const strategy of strategies) {
           await check(device, variant, wide, strategy, { laneWidth: 32 });
         }
         await check(device, variant, smallForm, 'resident', { laneWidth: 32 });
-      }
+      },
     },
-  },
+  ]),
   {
     name: 'inference keeps one step of saved activations and gives the same states',
     async run(device) {
-      for (const variant of shaders.values()) {
+      for (const variant of shaderVariants) {
         const form = smallForm;
         const { outputs, inputs } = buildRecurrence(variant.cell, form);
         const { output, final } = outputs as { output: SymbolicTensor; final: SymbolicTensor };
@@ -116,7 +121,7 @@ export const cases: readonly DeviceCase[] = [
     async run(device) {
       // As the scheduler cuts long sequences, which would take seconds here; see the plans' unit tests.
       const form: Form = { ...smallForm, steps: 7 };
-      for (const variant of shaders.values()) {
+      for (const variant of shaderVariants) {
         await check(device, variant, form, 'persistent', { editPlan: cutRecurrences });
       }
     },

@@ -34,3 +34,14 @@ export const cellVariants: readonly CellVariant[] = Object.values(cells).flatMap
 export const cellOptionVariants: readonly CellVariant[] = Object.values(cells).flatMap(
   (definition) => definition.options.map((options) => build(definition, options)),
 );
+
+/** The first variant of every shader; the others differ from it in a constant only. */
+export const shaderVariants: readonly CellVariant[] = cellVariants.filter(
+  ({ cell }, index) =>
+    cellVariants.findIndex((other) => other.cell.shader === cell.shader) === index,
+);
+
+/** What a case of a variant declares: `npm test` runs one variant of every shader. */
+export function fullUnlessFirst(variant: CellVariant): { readonly full?: true } {
+  return shaderVariants.includes(variant) ? {} : { full: true };
+}

@@ -11,7 +11,7 @@ import { sum } from '../../src/ops/reduce.ts';
 import type { DeviceCase } from './case.ts';
 import { compareCore, forEachOf } from './core-rig.ts';
 import { checkModel } from './core-stacks.cases.ts';
-import { cellVariants } from './core-variants.ts';
+import { cellVariants, fullUnlessFirst } from './core-variants.ts';
 import { makeNoise } from './training-rig.ts';
 
 const needs = 'shader-f16';
@@ -68,6 +68,7 @@ export const cases: readonly DeviceCase[] = [
     (variant): DeviceCase => ({
       name: `${variant.name}: loss and all gradients of two layers with both strategies`,
       needs,
+      ...fullUnlessFirst(variant),
       async run(device) {
         await forEachOf([2, 5, 33], async (hidden) => {
           const layer = recurrent(variant.kind as 'lstm', hidden, {

@@ -1,6 +1,7 @@
 import { afterEach, beforeAll } from 'vitest';
 import { requestDevice } from '../../src/device/request.ts';
 import { logAdapter } from '../support/adapter-log.ts';
+import './calm-waiting.ts';
 import { takeUncapturedErrors } from './uncaptured-errors.ts';
 
 /** Tests on a real adapter fail where there is none, and where the device reports an error. */

@@ -1,0 +1,93 @@
+import { fileURLToPath } from 'node:url';
+import type { Browser } from 'puppeteer';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CaseSelection } from '../device-cases/all.ts';
+import { logAdapter } from '../support/adapter-log.ts';
+import { type Bundle, bundleModule } from '../support/bundle.ts';
+import { launchChrome } from '../support/chrome.ts';
+import { findFirefox, launchFirefox } from '../support/firefox.ts';
+import { type StaticServer, serveFolder } from '../support/static-server.ts';
+import type { SharedCasesPage } from './shared-cases.page.ts';
+
+/** Where shared cases run, and which. */
+export interface BrowserRun {
+  readonly browser: 'Chromium' | 'Firefox';
+  readonly where: 'page' | 'worker';
+  readonly cases: CaseSelection;
+}
+
+/**
+ * Defines a test per run. Runs in Firefox are left out, and said to be, where it is not installed.
+ */
+export function testSharedCases(runs: readonly BrowserRun[]): void {
+  const firefox = findFirefox();
+  const launchers: Record<BrowserRun['browser'], (() => Promise<Browser>) | undefined> = {
+    Chromium: () => launchChrome(),
+    Firefox: firefox === undefined ? undefined : () => launchFirefox(firefox),
+  };
+  if (firefox === undefined) logAdapter('NOT RUN: Firefox (firefox-esr is not installed)');
+
+  let bundle: Bundle;
+  let server: StaticServer;
+
+  beforeAll(async () => {
+    bundle = await bundleModule(fileURLToPath(new URL('./shared-cases.page.ts', import.meta.url)));
+    server = await serveFolder(bundle.folder, {
+      '/index.html': `<!doctype html><title>cases</title><script type="module" src="${bundle.entry}"></script>`,
+    });
+  });
+
+  afterAll(async () => {
+    await server?.close();
+    await bundle?.dispose();
+  });
+
+  for (const name of ['Chromium', 'Firefox'] as const) {
+    const launch = launchers[name];
+    const own = runs.filter((run) => run.browser === name);
+    if (!launch || own.length === 0) continue;
+    describe(`the shared device cases in ${name}`, () => {
+      let browser: Browser;
+
+      beforeAll(async () => {
+        browser = await launch();
+      });
+
+      afterAll(async () => {
+        await browser?.close();
+      });
+
+      for (const { where, cases } of own) {
+        it(`in a ${where}: all pass on software`, () =>
+          checkRun(browser, server.url, where, cases));
+      }
+    });
+  }
+}
+
+async function checkRun(
+  browser: Browser,
+  url: string,
+  where: BrowserRun['where'],
+  cases: CaseSelection,
+): Promise<void> {
+  const run = where === 'page' ? ('runInPage' as const) : ('runInWorker' as const);
+  const page = await browser.newPage();
+  await page.goto(url);
+  await page.waitForFunction((name) => name in globalThis, {}, run);
+  const report = await page.evaluate(
+    (name, selection) => (globalThis as unknown as SharedCasesPage)[name](selection),
+    run,
+    cases,
+  );
+  logAdapter(`${report.adapter}, ${await browser.version()}`);
+  const skipped = report.results.flatMap(({ skipped: why }) => why ?? []);
+  for (const why of new Set(skipped)) {
+    logAdapter(`NOT RUN: ${skipped.length} cases in ${await browser.version()} (${why})`);
+  }
+  const failures = report.results.filter(({ error }) => error !== undefined);
+  expect(failures).toEqual([]);
+  expect(report.results.length).toBeGreaterThan(0);
+  expect(report.software).toBe(true);
+  await page.close();
+}

@@ -1,0 +1,3 @@
+import { printCases } from './print-cases.ts';
+
+await printCases({ full: true });
