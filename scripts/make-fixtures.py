@@ -35,7 +35,7 @@ from torch import nn
 FIXTURES = Path(__file__).resolve().parent.parent / 'test' / 'fixtures'
 SAFETY = 16
 FLOOR_EPSILONS = 16
-BUDGET_BYTES = 2_500_000
+BUDGET_BYTES = 3_000_000
 
 
 # ---- one time step per cell; w is {'ih', 'hh'}, b is {'ih', 'hh'} or None -------------------------
@@ -55,10 +55,18 @@ def step_rnn(activation):
     return step
 
 
-def step_lstm(w, b, x, h, c):
-    i, f, g, o = (affine(w, b, 'ih', x) + affine(w, b, 'hh', h)).chunk(4, -1)
-    c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-    return torch.sigmoid(o) * torch.tanh(c), c
+def step_lstm(peepholes=False, input_forget=False, clip=None):
+    bound = (lambda v: v) if clip is None else (lambda v: v.clamp(-clip, clip))
+
+    def step(w, b, x, h, c):
+        i, f, g, o = (affine(w, b, 'ih', x) + affine(w, b, 'hh', h)).chunk(4, -1)
+        seen = w['peephole'].chunk(3) if peepholes else (0, 0, 0)
+        i = torch.sigmoid(bound(i + seen[0] * c))
+        f = 1 - i if input_forget else torch.sigmoid(bound(f + seen[1] * c))
+        c = f * c + i * torch.tanh(bound(g))
+        h = torch.sigmoid(bound(o + seen[2] * c)) * torch.tanh(c)
+        return (h @ w['hr'].T if 'hr' in w else h), c
+    return step
 
 
 def step_gru(reset):
@@ -71,6 +79,8 @@ def step_gru(reset):
         return (1 - z) * n + z * h, c
     return step
 
+
+# PyTorch has neither peepholes, coupled gates nor clipping: there, too, `Recurrent` is the source.
 
 # ---- the table: a new cell is one row --------------------------------------------------------------
 
@@ -88,7 +98,11 @@ CELLS = {
     'rnn-tanh': Cell('rnn', 1, step_rnn(torch.tanh), {'nonlinearity': 'tanh'}, nn.RNN),
     'rnn-relu': Cell('rnn', 1, step_rnn(torch.relu), {'nonlinearity': 'relu'},
                      lambda *a, **k: nn.RNN(*a, nonlinearity='relu', **k)),
-    'lstm': Cell('lstm', 4, step_lstm, {}, nn.LSTM, has_cell_state=True),
+    'lstm': Cell('lstm', 4, step_lstm(), {}, nn.LSTM, has_cell_state=True),
+    'lstm-peep': Cell('lstm', 4, step_lstm(peepholes=True), {'peepholes': True}, has_cell_state=True),
+    'lstm-coupled': Cell('lstm', 4, step_lstm(input_forget=True), {'input_forget': True}, has_cell_state=True),
+    'lstm-clip': Cell('lstm', 4, step_lstm(True, True, 0.6),
+                      {'peepholes': True, 'input_forget': True, 'clip': 0.6}, has_cell_state=True),
     'gru-after': Cell('gru', 3, step_gru('after'), {'gru_reset': 'after'}, nn.GRU),
     'gru-before': Cell('gru', 3, step_gru('before'), {'gru_reset': 'before'}),
 }
@@ -106,6 +120,12 @@ class Shape:
     states: str = ''          # which initial states are given: 'h', 'c', 'hc'
     only: tuple = ()          # cells; empty means all
     loss: str = 'yhc'         # which of grad_y, grad_h_n, grad_c_n are given
+    projection: int = 0       # size of h; 0 means the hidden size
+    lengths: tuple = ()       # steps of each row; () means all
+
+    @property
+    def width(self):
+        return self.projection or self.hidden
 
     def given_states(self, cell):
         return self.states if cell.has_cell_state else self.states.replace('c', '')
@@ -114,10 +134,14 @@ class Shape:
         states = self.given_states(CELLS[cell_name])
         flags = {'bi': self.direction == 'bidirectional', 'rev': self.direction == 'reverse',
                  'nobias': not self.bias, f'{states}0': bool(states),
-                 f'loss{self.loss}': self.loss != 'yhc'}
+                 f'loss{self.loss}': self.loss != 'yhc', f'p{self.projection}': self.projection > 0,
+                 'lens': bool(self.lengths)}
         tail = ''.join(f'-{flag}' for flag, on in flags.items() if on)
         return f'{cell_name}-h{self.hidden}-t{self.time}-b{self.batch}-i{self.input}-l{self.layers}{tail}'
 
+
+PLAIN = ('rnn-tanh', 'rnn-relu', 'lstm', 'gru-after', 'gru-before')
+OPTIONS = ('lstm-peep', 'lstm-coupled', 'lstm-clip')
 
 SHAPES = [
     Shape(1, 1, 1, 1),
@@ -141,6 +165,15 @@ SHAPES = [
     Shape(17, 2, 5, 11, layers=2, direction='reverse', bias=False),
     Shape(8, 3, 3, 6, direction='bidirectional', states='hc'),
     Shape(13, 2, 4, 9, layers=2, direction='bidirectional'),
+    Shape(7, 3, 4, 9, projection=5, states='hc', only=('lstm',)),
+    Shape(6, 2, 3, 8, layers=2, projection=3, direction='bidirectional', only=('lstm',)),
+    Shape(5, 3, 2, 7, projection=4, bias=False, only=('lstm-peep', 'lstm-clip')),
+    Shape(9, 4, 3, 6, states='hc', lengths=(4, 9, 1, 7)),
+    Shape(8, 3, 5, 10, layers=2, direction='bidirectional', lengths=(8, 2, 5)),
+    Shape(6, 3, 4, 7, direction='reverse', states='hc', lengths=(0, 6, 3)),
+    Shape(11, 2, 3, 9, states='hc', only=OPTIONS),
+    Shape(8, 3, 4, 6, layers=2, direction='bidirectional', bias=False, only=OPTIONS),
+    Shape(7, 4, 3, 5, projection=3, direction='bidirectional', lengths=(7, 0, 3, 5), only=('lstm', 'lstm-clip')),
 ]
 
 
@@ -201,40 +234,64 @@ TRACES = [
 class Recurrent(nn.Module):
     """Stacked, optionally bidirectional recurrence over x [T,B,I]; parameter names as in PyTorch."""
 
-    def __init__(self, cell, input_size, hidden, layers, bias, bidirectional):
+    def __init__(self, cell, input_size, hidden, layers, bias, bidirectional, projection=0):
         super().__init__()
         self.cell, self.hidden, self.layers, self.bias = cell, hidden, layers, bias
+        self.parts, self.state = ['ih', 'hh'], projection or hidden
         self.suffixes = ('', '_reverse') if bidirectional else ('',)
         for layer in range(layers):
-            width = input_size if layer == 0 else hidden * len(self.suffixes)
+            width = input_size if layer == 0 else self.state * len(self.suffixes)
             for suffix in self.suffixes:
                 key, height = f'l{layer}{suffix}', cell.gates * hidden
                 self.register_parameter(f'weight_ih_{key}', nn.Parameter(torch.zeros(height, width)))
-                self.register_parameter(f'weight_hh_{key}', nn.Parameter(torch.zeros(height, hidden)))
+                self.register_parameter(f'weight_hh_{key}', nn.Parameter(torch.zeros(height, self.state)))
                 if bias:
                     self.register_parameter(f'bias_ih_{key}', nn.Parameter(torch.zeros(height)))
                     self.register_parameter(f'bias_hh_{key}', nn.Parameter(torch.zeros(height)))
+                if projection:
+                    self.register_parameter(f'weight_hr_{key}', nn.Parameter(torch.zeros(projection, hidden)))
+                if cell.metadata.get('peepholes'):
+                    self.register_parameter(f'peephole_{key}', nn.Parameter(torch.zeros(3 * hidden)))
 
-    def forward(self, x, states=None):
+    def weights(self, key):
+        names = {'ih': 'weight_ih', 'hh': 'weight_hh', 'hr': 'weight_hr', 'peephole': 'peephole'}
+        return {k: getattr(self, f'{name}_{key}') for k, name in names.items() if hasattr(self, f'{name}_{key}')}
+
+    def forward(self, x, states=None, lengths=None, backward=False):
         count = self.layers * len(self.suffixes)
-        zeros = x.new_zeros(count, x.shape[1], self.hidden)
-        h_0, c_0 = (zeros, zeros) if states is None else states if self.cell.has_cell_state else (states, zeros)
+        zeros, wide = (x.new_zeros(count, x.shape[1], size) for size in (self.state, self.hidden))
+        h_0, c_0 = (zeros, wide) if states is None else states if self.cell.has_cell_state else (states, wide)
         finals = []
         for layer in range(self.layers):
             halves = []
             for d, suffix in enumerate(self.suffixes):
                 h, c = h_0[len(finals)], c_0[len(finals)]
-                part = {k: getattr(self, f'weight_{k}_l{layer}{suffix}') for k in ('ih', 'hh')}
+                part = self.weights(f'l{layer}{suffix}')
                 bias = {k: getattr(self, f'bias_{k}_l{layer}{suffix}') for k in ('ih', 'hh')} if self.bias else None
                 outputs = [None] * len(x)
-                for t in (range(len(x)) if d == 0 else reversed(range(len(x)))):
-                    h, c = self.cell.step(part, bias, x[t], h, c)
-                    outputs[t] = h
+                for t in (reversed(range(len(x))) if d == 1 or backward else range(len(x))):
+                    new = self.cell.step(part, bias, x[t], h, c)
+                    inside = torch.ones(x.shape[1], 1, dtype=bool) if lengths is None else (lengths > t)[:, None]
+                    h, c = (torch.where(inside, *pair) for pair in zip(new, (h, c)))
+                    outputs[t] = torch.where(inside, h, torch.zeros_like(h))
                 finals.append((h, c))
                 halves.append(torch.stack(outputs))
             x = torch.cat(halves, -1)
         h_n, c_n = (torch.stack(part) for part in zip(*finals))
         return x, (h_n, c_n) if self.cell.has_cell_state else h_n
+
+
+class Packed(nn.Module):
+    """PyTorch's own way to have sequences of several lengths."""
+
+    def __init__(self, inner, lengths):
+        super().__init__()
+        self.inner, self.lengths = inner, lengths
+
+    def forward(self, x, states=None):
+        packed = nn.utils.rnn.pack_padded_sequence(x, self.lengths, enforce_sorted=False)
+        y, final = self.inner(packed, states)
+        return nn.utils.rnn.pad_packed_sequence(y, total_length=len(x))[0], final
 
 
 class Reversed(nn.Module):
@@ -249,10 +306,11 @@ class Reversed(nn.Module):
         return y.flip(0), final
 
 
-def build(cell, own, input_size, hidden, layers, bias, bidirectional):
+def build(cell, own, input_size, hidden, layers, bias, bidirectional, projection=0):
     if own:
-        return Recurrent(cell, input_size, hidden, layers, bias, bidirectional)
-    return cell.module(input_size, hidden, num_layers=layers, bias=bias, bidirectional=bidirectional)
+        return Recurrent(cell, input_size, hidden, layers, bias, bidirectional, projection)
+    more = {'proj_size': projection} if projection else {}
+    return cell.module(input_size, hidden, num_layers=layers, bias=bias, bidirectional=bidirectional, **more)
 
 
 def load(module, values, dtype):
@@ -263,9 +321,9 @@ def load(module, values, dtype):
     return module
 
 
-def runs(cell):
+def runs(cell, has_module=True):
     """(own, dtype) of the run that is believed, then of the runs that check it and measure float32."""
-    own = [False, True] if cell.module else [True]
+    own = [False, True] if cell.module and has_module else [True]
     return [(o, torch.float64) for o in own], [(o, torch.float32) for o in own]
 
 
@@ -289,13 +347,18 @@ class Draw:
 
 def run_operator(cell, shape, inputs, weights, own, dtype):
     module = load(build(cell, own, shape.input, shape.hidden, shape.layers, shape.bias,
-                        shape.direction == 'bidirectional'), weights, dtype)
+                        shape.direction == 'bidirectional', shape.projection), weights, dtype)
     leaves = {k: inputs[k].to(dtype, copy=True).requires_grad_() for k in ('x', 'h_0', 'c_0') if k in inputs}
     run = Reversed(module) if shape.direction == 'reverse' else module
+    if shape.lengths:
+        lengths = torch.tensor(shape.lengths)
+        backward = shape.direction == 'reverse'
+        run = (lambda x, states: module(x, states, lengths, backward)) if own else Packed(module, lengths)
     states = None
     if shape.states:
-        zeros = torch.zeros_like(next(leaves[k] for k in ('h_0', 'c_0') if k in leaves)).detach()
-        h_0, c_0 = leaves.get('h_0', zeros), leaves.get('c_0', zeros)
+        count = shape.layers * (2 if shape.direction == 'bidirectional' else 1)
+        zeros = lambda size: torch.zeros(count, shape.batch, size, dtype=dtype)
+        h_0, c_0 = leaves.get('h_0', zeros(shape.width)), leaves.get('c_0', zeros(shape.hidden))
         states = (h_0, c_0) if cell.has_cell_state else h_0
     y, final = run(leaves['x'], states)
     h_n, c_n = final if cell.has_cell_state else (final, None)
@@ -310,21 +373,29 @@ def operator_case(cell_name, shape):
     cell, name = CELLS[cell_name], shape.name(cell_name)
     draw = Draw(name)
     directions = 2 if shape.direction == 'bidirectional' else 1
-    state = (shape.layers * directions, shape.batch, shape.hidden)
+    state = {'h': (shape.layers * directions, shape.batch, shape.width)}
+    state['c'] = (*state['h'][:2], shape.hidden)
     inputs = {'x': draw.normal(shape.time, shape.batch, shape.input)}
     for letter in shape.given_states(cell):
-        inputs[f'{letter}_0'] = draw.uniform(1, *state)
-    sizes = {'y': (shape.time, shape.batch, directions * shape.hidden), 'h_n': state, 'c_n': state}
+        inputs[f'{letter}_0'] = draw.uniform(1, *state[letter])
+    sizes = {'y': (shape.time, shape.batch, directions * shape.width), 'h_n': state['h'], 'c_n': state['c']}
     for output, size in sizes.items():
         if output[0] in shape.loss and (output != 'c_n' or cell.has_cell_state):
             inputs[f'grad_{output}'] = draw.uniform(1, *size)
     bound = 1 / math.sqrt(shape.hidden)
-    layout = Recurrent(cell, shape.input, shape.hidden, shape.layers, shape.bias, directions == 2)
+    layout = Recurrent(cell, shape.input, shape.hidden, shape.layers, shape.bias, directions == 2, shape.projection)
     weights = {k: draw.uniform(bound, *v.shape) for k, v in layout.named_parameters()}
-    results = measure(cell, lambda own, dtype: run_operator(cell, shape, inputs, weights, own, dtype))
+    # PyTorch packs no empty rows, and walks back through packed ones only beside the walk forward.
+    has_module = not shape.lengths or (min(shape.lengths) > 0 and shape.direction != 'reverse')
+    results = measure(cell, lambda own, dtype: run_operator(cell, shape, inputs, weights, own, dtype), has_module)
+    if shape.lengths:
+        inputs['sequence_lens'] = torch.tensor(shape.lengths)
+        for row, length in enumerate(shape.lengths):
+            inputs['x'][length:, row] = 3e38 if row % 2 else -7.5
     outputs = {'y', 'h_n', 'c_n'}
     metadata = describe(cell, shape.layers, shape.direction, shape.input, shape.hidden, shape.batch,
                         shape.time, shape.bias)
+    metadata |= {'proj_size': shape.projection, 'sequence_lens': bool(shape.lengths)}
     write(name, metadata, inputs | weights, results, lambda k: 1e-4 if k in outputs else 3e-4)
 
 
@@ -411,9 +482,9 @@ def training_case(trace):
 
 # ---- what both kinds share -------------------------------------------------------------------------
 
-def measure(cell, run):
+def measure(cell, run, has_module=True):
     """{name: (float64 tensor, largest deviation seen in float32)}; fails if two float64 runs disagree."""
-    exact_runs, single_runs = runs(cell)
+    exact_runs, single_runs = runs(cell, has_module)
     expected, *checks = (run(own, dtype) for own, dtype in exact_runs)
     for check in checks:
         for k, value in expected.items():
@@ -522,7 +593,7 @@ def main():
     (FIXTURES / 'cases').mkdir(parents=True)
     for cell in CELLS:
         for shape in SHAPES:
-            if not shape.only or cell in shape.only:
+            if cell in (shape.only or PLAIN):
                 operator_case(cell, shape)
     for trace in TRACES:
         training_case(trace)
