@@ -1,6 +1,7 @@
 // The public API: exports only.
 export type { Cell, CellDefinition, CellGradient, CellOptions, CellStep } from './cells/cell.ts';
 export { type CellName, cells } from './cells/registry.ts';
+export type { ScanCell } from './cells/scan-cell.ts';
 export type {
   AdapterChoice,
   DeviceInfo,
@@ -78,6 +79,7 @@ export {
 export { buildModel } from './layers/build.ts';
 export { normal, orthogonalBlocks, uniform, withRows } from './layers/initializers.ts';
 export type { Layer, LayerConfig } from './layers/layer.ts';
+export { type MinGruOptions, type MinLstmOptions, minGru, minLstm } from './layers/min-rnn.ts';
 export {
   Model,
   type ModelFunction,
@@ -98,6 +100,8 @@ export {
   type RnnOptions,
   recurrent,
   rnn,
+  type SlstmOptions,
+  slstm,
 } from './layers/recurrent.ts';
 export type { RecurrentState } from './layers/recurrent-state.ts';
 export type { CarriedState, TraceMode } from './layers/trace.ts';

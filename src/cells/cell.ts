@@ -1,3 +1,5 @@
+import type { ScanCell } from './scan-cell.ts';
+
 /**
  * One time step of one unit, seen from a cell: scalars indexed by gate, state or saved value.
  * The mirror of `CellStep` in `shaders/lib/cell-step.wgsl`.
@@ -67,6 +69,8 @@ export interface Cell {
   readonly parameterTensor?: string;
   /** States carried through time, `h` first. */
   readonly states: readonly string[];
+  /** States that are never negative, if any. */
+  readonly positiveStates?: readonly string[];
   /** Values per unit and step that backward needs beside the states. */
   readonly saved: readonly string[];
   /** Gate ranges [begin, end), one per recurrent matmul in a step. */
@@ -91,7 +95,7 @@ export interface Cell {
 }
 
 /** A registry entry: what users can choose, and how a choice becomes a cell. */
-export interface CellDefinition {
+export interface CellDefinition<C extends Cell | ScanCell = Cell> {
   readonly name: string;
   /** One line for the CLI's help and the tables of the docs. */
   readonly summary: string;
@@ -104,5 +108,5 @@ export interface CellDefinition {
   /** Further choices, one or more for every other option. */
   readonly options: readonly CellOptions[];
   /** Builds the cell. @throws {OptionError} for a value it does not know. */
-  create(options: CellOptions): Cell;
+  create(options: CellOptions): C;
 }

@@ -1,4 +1,5 @@
 import type { Cell } from '../cells/cell.ts';
+import { isScanCell, type ScanCell } from '../cells/scan-cell.ts';
 import { OptionError } from '../errors.ts';
 import { fill } from '../graph/sources.ts';
 import type { SymbolicTensor } from '../graph/tensor.ts';
@@ -40,9 +41,10 @@ export interface Regularization {
  */
 export function readRegularization(
   layer: string,
-  cell: Cell,
+  cell: Cell | ScanCell,
   { recurrentDropout = 0, zoneout = 0 }: RegularizationOptions,
 ): Regularization {
+  if (isScanCell(cell)) return { recurrentDropout: 0, zoneout: undefined };
   readRate(layer, 'recurrentDropout', recurrentDropout);
   if (recurrentDropout > 0 && !cell.multiplies) {
     throw new OptionError(
@@ -55,6 +57,12 @@ export function readRegularization(
     throw new OptionError(
       `${layer}: zoneout goes with no projection: h and c are made one after another. Leave out zoneout or ` +
         'projectionSize.',
+    );
+  }
+  if (cell.positiveStates && rates?.some((rate, state) => state > 0 && rate > 0)) {
+    throw new OptionError(
+      `${layer}: zoneout mixes ${cell.states.slice(1).join(', ')} with their old values, but they share a scale that ` +
+        'changes from step to step, expected { h: rate }.',
     );
   }
   return { recurrentDropout, zoneout: rates };

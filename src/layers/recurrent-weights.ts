@@ -1,6 +1,7 @@
 import type { Cell } from '../cells/cell.ts';
 import { fill, type Initializer } from '../graph/sources.ts';
 import type { SymbolicTensor } from '../graph/tensor.ts';
+import { blockDiagonal } from '../ops/block-diagonal.ts';
 import { concat } from '../ops/concat.ts';
 import { reshape } from '../ops/reshape.ts';
 import { orthogonalBlocks, uniform, withRows } from './initializers.ts';
@@ -54,7 +55,9 @@ export function makeWeights(
   let weight: SymbolicTensor | undefined;
   if (cell.multiplies) {
     const recurrentValues = recurrentInitializer === 'orthogonal' ? orthogonalBlocks : flat;
-    weight = make('weight_hh', [rows, stateSize], recurrentValues);
+    const heads = options.heads ?? 1;
+    const own = make('weight_hh', [rows, stateSize / heads], recurrentValues);
+    weight = heads > 1 ? blockDiagonal(own, hiddenSize, `${name}/heads_${suffix}`) : own;
   }
   const biasIh = bias ? make('bias_ih', [rows], biasValues(forgetBias)) : undefined;
   const biasHh =

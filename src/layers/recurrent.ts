@@ -1,6 +1,7 @@
 import type { ActivationChoice } from '../cells/activations.ts';
-import type { Cell, CellOptions } from '../cells/cell.ts';
+import type { Cell, CellDefinition, CellOptions } from '../cells/cell.ts';
 import { type CellName, cells } from '../cells/registry.ts';
+import { isScanCell, type ScanCell } from '../cells/scan-cell.ts';
 import { OptionError } from '../errors.ts';
 import type { SymbolicTensor } from '../graph/tensor.ts';
 import type { NamedLayerOptions } from './basic.ts';
@@ -28,6 +29,8 @@ export interface RecurrentOptions extends NamedLayerOptions, RegularizationOptio
   readonly dropout?: number;
   /** First values of `weight_hh`: uniform in ±1/√H (PyTorch, default) or one orthogonal block per gate. */
   readonly recurrentInitializer?: 'uniform' | 'orthogonal';
+  /** Groups of units that see only themselves through `weight_hh`, default 1; a divisor of the hidden size. */
+  readonly heads?: number;
 }
 
 /** Options of {@link rnn}. */
@@ -74,6 +77,14 @@ export interface GruOptions extends RecurrentOptions {
   readonly update?: 'keep' | 'replace';
 }
 
+/** Options of {@link slstm}. */
+export interface SlstmOptions extends RecurrentOptions {
+  /** First value of the forget gate's bias; uniform values if absent. */
+  readonly forgetBias?: number;
+  /** Whether the forget gate is a σ (default) or an exponential, as the input gate is. */
+  readonly forget?: 'sigmoid' | 'exponential';
+}
+
 /** A recurrent layer: called on [T, B, I] it gives [T, B, directions·H]. */
 export interface RecurrentLayer extends Layer {
   /**
@@ -91,16 +102,9 @@ export interface RecurrentLayer extends Layer {
   ): { readonly output: SymbolicTensor; readonly state: RecurrentState };
 }
 
-const COMMON_OPTIONS = [
-  'name',
-  'layers',
-  'direction',
-  'bias',
-  'dropout',
-  'recurrentInitializer',
-  'recurrentDropout',
-  'zoneout',
-] as const;
+const COMMON_OPTIONS = ['name', 'layers', 'direction', 'bias', 'dropout'] as const;
+/** Of cells with a loop over time. */
+const RECURRENT_OPTIONS = ['recurrentInitializer', 'heads', 'recurrentDropout', 'zoneout'] as const;
 
 /** The independent RNN, h' = relu(W_ih x + b_ih + u h): `weight_hh` [H], one recurrent weight per unit. */
 export function indRnn(hiddenSize: number, options: IndRnnOptions = {}): RecurrentLayer {
@@ -122,11 +126,17 @@ export function gru(hiddenSize: number, options: GruOptions = {}): RecurrentLaye
   return recurrent('gru', hiddenSize, { ...options });
 }
 
+/** The sLSTM of the xLSTM (Beck et al. 2024); gate order z, i, f, o. Its states are h, c, n and m. */
+export function slstm(hiddenSize: number, options: SlstmOptions = {}): RecurrentLayer {
+  return recurrent('slstm', hiddenSize, { ...options });
+}
+
 /**
  * A recurrent layer of any registered cell.
  *
  * Parameters per layer l (and `_reverse`): `weight_ih_l` [gates·H, I], `weight_hh_l` [gates·H, H],
- * `bias_ih_l`, `bias_hh_l` [gates·H], uniform in ±1/√H.
+ * `bias_ih_l`, `bias_hh_l` [gates·H], uniform in ±1/√H. With `heads`, `weight_hh_l` is [gates·H, H / heads]. Cells whose
+ * steps are a scan have no `hh`.
  *
  * @throws {OptionError} for sizes, options or option values that do not fit the cell.
  */
@@ -135,14 +145,15 @@ export function recurrent(
   hiddenSize: number,
   options: RecurrentOptions & { readonly forgetBias?: number } & CellOptions = {},
 ): RecurrentLayer {
-  const definition = cells[cellName];
+  const definition: CellDefinition<Cell | ScanCell> = cells[cellName];
   requireSize(cellName, 'hiddenSize', hiddenSize);
   const cellOptions = Object.fromEntries(
     Object.entries(options).filter(([name]) => definition.optionNames.includes(name)),
   );
   const cell = definition.create(cellOptions);
   const gateBiases = cell.gates.includes('f') ? ['forgetBias'] : [];
-  refuseUnknown(cellName, options, [...COMMON_OPTIONS, ...gateBiases, ...definition.optionNames]);
+  const common = isScanCell(cell) ? COMMON_OPTIONS : [...COMMON_OPTIONS, ...RECURRENT_OPTIONS];
+  refuseUnknown(cellName, options, [...common, ...gateBiases, ...definition.optionNames]);
   const stack: Stack = {
     cell,
     kind: cellName,
@@ -154,12 +165,13 @@ export function recurrent(
     options,
   };
   readRate(cellName, 'dropout', options.dropout ?? 0);
-  const isSquare = cell.multiplies && stack.stateSize === hiddenSize;
+  const isSquare = !isScanCell(cell) && cell.multiplies && stack.stateSize === hiddenSize;
   if (options.recurrentInitializer === 'orthogonal' && !isSquare) {
     throw new OptionError(
       `${cellName}: recurrentInitializer is 'orthogonal', but weight_hh has no square blocks here, expected 'uniform'.`,
     );
   }
+  readHeads(stack, isSquare, options.heads ?? 1);
   const run: RecurrentLayer['run'] = (x, state = {}, { lengths } = {}) =>
     runStack(layer, stack, x, state, lengths);
   const config: LayerConfig = { kind: cellName, hiddenSize, ...options };
@@ -174,11 +186,11 @@ export function recurrent(
 /** The size of h: what a projection leaves of the hidden size. */
 function readStateSize(
   layer: string,
-  cell: Cell,
+  cell: Cell | ScanCell,
   hiddenSize: number,
   { projectionSize }: CellOptions,
 ): number {
-  if (cell.gates.length === cell.inputGates) return hiddenSize;
+  if (isScanCell(cell) || cell.gates.length === cell.inputGates) return hiddenSize;
   const size = projectionSize as number;
   if (size < hiddenSize) return size;
   throw new OptionError(
@@ -192,5 +204,18 @@ function readDirections(layer: string, direction: string): readonly boolean[] {
   if (direction === 'bidirectional') return [false, true];
   throw new OptionError(
     `${layer}: direction is '${direction}', expected 'forward', 'reverse' or 'bidirectional'.`,
+  );
+}
+
+function readHeads({ kind, hiddenSize }: Stack, isSquare: boolean, heads: number): void {
+  requireSize(kind, 'heads', heads);
+  if (heads > 1 && !isSquare) {
+    throw new OptionError(
+      `${kind}: heads is ${heads}, but weight_hh has no square blocks here, expected 1.`,
+    );
+  }
+  if (hiddenSize % heads === 0) return;
+  throw new OptionError(
+    `${kind}: heads is ${heads}, expected a divisor of hiddenSize ${hiddenSize}: all heads have as many units.`,
   );
 }
