@@ -6,6 +6,14 @@ import type { NetworkSettings, SampleSettings } from './protocol.ts';
 const optionLabels: Readonly<
   Record<string, { readonly label: string; readonly choices: Readonly<Record<string, string>> }>
 > = {
+  candidate: {
+    label: 'Candidate',
+    choices: { linear: 'as it is', positive: 'made positive' },
+  },
+  forget: {
+    label: 'Forget gate',
+    choices: { sigmoid: 'sigmoid', exponential: 'exponential' },
+  },
   nonlinearity: { label: 'Nonlinearity', choices: { tanh: 'tanh', relu: 'relu' } },
   reset: {
     label: 'Reset gate',

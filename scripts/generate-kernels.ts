@@ -12,6 +12,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { ShaderError } from '../src/errors.ts';
 import {
   assembleShader,
+  cellFolders,
   collectFiles,
   findEntry,
   type ShaderSource,
@@ -35,7 +36,8 @@ type GeneratedFiles = Record<string, string>;
  */
 export function generateKernels(shaders: Readonly<Record<string, string>>): GeneratedFiles {
   const libraries = folder(shaders, 'lib');
-  const cells = folder(shaders, 'cells');
+  const cells = Object.values(cellFolders).flatMap((path) => folder(shaders, path));
+  refuseEqualNames(cells);
   const parts = byName(libraries);
   const describePart = (part: ShaderSource) => {
     const files = collectFiles({ kernel: part, parts });
@@ -47,7 +49,7 @@ export function generateKernels(shaders: Readonly<Record<string, string>>): Gene
   const names: string[] = [];
   const exported = new Set<string>();
   for (const kernel of folder(shaders, 'kernels')) {
-    const description = describeKernel(kernel, parts, cells);
+    const description = describeKernel(kernel, parts, shaders);
     const { name } = description;
     if (name === 'parts' || name === 'index' || exported.has(camelCase(name))) {
       throw new ShaderError(`shaders/${kernel.name}.wgsl: kernel name is taken. Rename the file.`);
@@ -67,6 +69,21 @@ function folder(shaders: Readonly<Record<string, string>>, name: string): Shader
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
+/** Cells are known by name alone, whatever their folder. */
+function refuseEqualNames(cells: readonly ShaderSource[]): void {
+  const taken = new Map<string, string>();
+  for (const { name } of cells) {
+    const own = name.slice(name.indexOf('/') + 1);
+    const other = taken.get(own);
+    if (other !== undefined) {
+      throw new ShaderError(
+        `shaders/${name}.wgsl: ${other} has this name, too. Rename one of them.`,
+      );
+    }
+    taken.set(own, name);
+  }
+}
+
 function byName(sources: readonly ShaderSource[]): Record<string, ShaderSource> {
   return Object.fromEntries(sources.map((source) => [source.name, source]));
 }
@@ -74,12 +91,17 @@ function byName(sources: readonly ShaderSource[]): Record<string, ShaderSource> 
 function describeKernel(
   kernel: ShaderSource,
   parts: Readonly<Record<string, ShaderSource>>,
-  cells: readonly ShaderSource[],
+  shaders: Readonly<Record<string, string>>,
 ): KernelDescription {
   const path = `shaders/${kernel.name}.wgsl`;
-  const takesCell = /^\/\/!\s*join\s+cell\s*$/m.test(kernel.source);
+  const [, cellFolder] =
+    Object.entries(cellFolders).find(([name]) =>
+      new RegExp(`^//!\\s*join\\s+${name}\\s*$`, 'm').test(kernel.source),
+    ) ?? [];
+  const takesCell = cellFolder !== undefined;
+  const cells = takesCell ? folder(shaders, cellFolder) : [];
   if (takesCell && cells.length === 0) {
-    throw new ShaderError(`${path}: kernel joins a cell, but shaders/cells has none.`);
+    throw new ShaderError(`${path}: kernel joins a cell, but shaders/${cellFolder} has none.`);
   }
   const noCell = takesCell ? { name: 'cells/none', source: '' } : undefined;
   const files = collectFiles({ kernel, cell: noCell, parts });
@@ -106,7 +128,7 @@ function describeKernel(
     joins: files
       .map((file) => file.path.slice('shaders/'.length, -'.wgsl'.length))
       .filter((name) => name.startsWith('lib/')),
-    cell: takesCell,
+    cell: cellFolder ?? false,
     constants,
     bindings: bindings ?? {},
   };

@@ -1,6 +1,7 @@
 // The public API: exports only.
 export type { Cell, CellDefinition, CellGradient, CellOptions, CellStep } from './cells/cell.ts';
 export { type CellName, cells } from './cells/registry.ts';
+export type { ScanCell } from './cells/scan-cell.ts';
 export type {
   AdapterChoice,
   DeviceInfo,
@@ -81,6 +82,7 @@ export { constant, normal, orthogonalBlocks, uniform, withRows } from './layers/
 export type { Layer, LayerConfig } from './layers/layer.ts';
 export { type LayerNormLayerOptions, layerNorm } from './layers/layer-norm.ts';
 export type { MergeMode } from './layers/merge.ts';
+export { type MinGruOptions, type MinLstmOptions, minGru, minLstm } from './layers/min-rnn.ts';
 export {
   Model,
   type ModelFunction,
@@ -102,6 +104,8 @@ export {
   type RnnOptions,
   recurrent,
   rnn,
+  type SlstmOptions,
+  slstm,
 } from './layers/recurrent.ts';
 export type { RecurrentState } from './layers/recurrent-state.ts';
 export type { CarriedState, TraceMode } from './layers/trace.ts';

@@ -24,7 +24,7 @@ export function partsModule(
   libraries: readonly PartDescription[],
   cells: readonly PartDescription[],
 ): string {
-  const cellName = ({ name }: PartDescription) => name.slice('cells/'.length);
+  const cellName = ({ name }: PartDescription) => name.slice(name.indexOf('/') + 1);
   return [
     header,
     `import type { PartDescription } from '../description.ts';\n\n`,

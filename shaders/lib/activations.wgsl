@@ -16,3 +16,8 @@ fn tanh_stable(x: f32) -> f32 {
   let inner = a * (1.0 + s * (-1.0 / 3.0 + s * (2.0 / 15.0 + s * (-17.0 / 315.0 + s * (62.0 / 2835.0)))));
   return select(outer, inner, a < 0.25) * sign(x);
 }
+
+// log(sigmoid(x)); absolute errors of a few ulp of 1, as WGSL has no log(1 + x).
+fn log_sigmoid(x: f32) -> f32 {
+  return min(x, 0.0) - log(1.0 + exp(-abs(x)));
+}

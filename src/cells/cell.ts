@@ -1,3 +1,5 @@
+import type { ScanCell } from './scan-cell.ts';
+
 /**
  * One time step of one unit, seen from a cell: scalars indexed by gate, state or saved value.
  * The mirror of `CellStep` in `shaders/lib/cell-step.wgsl`.
@@ -67,6 +69,8 @@ export interface Cell {
   readonly parameterTensor?: string;
   /** States carried through time, `h` first. */
   readonly states: readonly string[];
+  /** States that are never negative, if any. */
+  readonly positiveStates?: readonly string[];
   /** Values per unit and step that backward needs beside the states. */
   readonly saved: readonly string[];
   /** Gate ranges [begin, end), one per recurrent matmul in a step. */
@@ -77,6 +81,11 @@ export interface Cell {
   readonly multiplies: boolean;
   /** Whether a mask on h (recurrent dropout) covers the vectors between phases, too: they hold h. */
   readonly masksVector: boolean;
+  /**
+   * Whether a state can keep its old value while others change (zoneout). It cannot where backward reads a new
+   * state for another one's gradient, or where states are made in different phases.
+   */
+  readonly allowsZoneout: boolean;
   /**
    * Whether the gradients of W_ih·x and W_hh·v are kept apart: they differ (reset-after GRU), or their rows do
    * (parameters, gates without an input).
@@ -91,7 +100,7 @@ export interface Cell {
 }
 
 /** A registry entry: what users can choose, and how a choice becomes a cell. */
-export interface CellDefinition {
+export interface CellDefinition<C extends Cell | ScanCell = Cell> {
   readonly name: string;
   /** One line for the CLI's help and the tables of the docs. */
   readonly summary: string;
@@ -104,5 +113,5 @@ export interface CellDefinition {
   /** Further choices, one or more for every other option. */
   readonly options: readonly CellOptions[];
   /** Builds the cell. @throws {OptionError} for a value it does not know. */
-  create(options: CellOptions): Cell;
+  create(options: CellOptions): C;
 }

@@ -81,6 +81,7 @@ function createResetAfter(replaces: boolean, roles: Roles): Cell {
     phases: [[0, 3]],
     statePhases: [0],
     masksVector: false,
+    allowsZoneout: true,
     gradientsApart: true,
     forward(_phase, { x, u, state, saved, next }) {
       const rIn = (x[R] as number) + (u[R] as number);
@@ -121,6 +122,7 @@ function createResetBefore(replaces: boolean, roles: Roles): Cell {
     ],
     statePhases: [1],
     masksVector: true,
+    allowsZoneout: true,
     gradientsApart: false,
     forward(phase, step) {
       const { x, u, state, saved, next } = step;

@@ -88,6 +88,7 @@ function createPlain(gates: Gates): Cell {
     gates: ['i', 'f', 'g', 'o'],
     phases: [[0, 4]],
     statePhases: [0, 0],
+    allowsZoneout: true,
     gradientsApart: gates.peepholes,
     forward(_phase, step) {
       stepForward(gates, step);
@@ -112,6 +113,7 @@ function createProjected(gates: Gates): Cell {
       [4, 5],
     ],
     statePhases: [1, 0],
+    allowsZoneout: false,
     gradientsApart: true,
     forward(phase, step) {
       if (phase === 0) stepForward(gates, step);

@@ -101,6 +101,7 @@ function describeUnit({ clips, constants }: Roles) {
     phases: [[0, 1]],
     statePhases: [0],
     masksVector: false,
+    allowsZoneout: true,
     constants,
   } as const satisfies Partial<Cell>;
 }

@@ -29,6 +29,7 @@ export interface TrainFlags {
   readonly dropout: number;
   readonly forgetBias?: number;
   readonly recurrentInitializer?: string;
+  readonly heads?: number;
   readonly steps: number;
   readonly timeLimit?: number;
   readonly optimizer: string;
@@ -71,6 +72,8 @@ function collectCellOptions(): Map<string, string[]> {
 
 /** What the values of known cell options mean; further cells' options are described by their owner. */
 const cellOptionHelp: Readonly<Record<string, string>> = {
+  candidate: 'the candidate as it is: linear, or made positive as in log space: positive (linear)',
+  forget: 'forget gate a sigmoid or an exponential (sigmoid)',
   nonlinearity: 'tanh or relu',
   reset: 'reset gate before or after the recurrent matmul (after)',
   update: 'whether z weighs the old state: keep, or the candidate: replace (keep)',
@@ -85,6 +88,14 @@ const group = (heading: string, ...options: Option[]): Option[] =>
 
 function number(flags: string, description: string, parse: (text: string) => number): Option {
   return new Option(flags, description).argParser(parse);
+}
+
+/** Cells with a gate of this name. */
+function cellsWith(gate: string): string {
+  return Object.values(cells)
+    .filter((cell) => cell.create({}).gates.includes(gate))
+    .map(({ name }) => name)
+    .join(', ');
 }
 
 function listCells(): string {
@@ -122,7 +133,8 @@ function makeOptions(): Option[] {
         .argParser(parseEmbedding)
         .default('one-hot'),
       number('--dropout <p>', 'rate after each layer while training', parseFraction).default(0),
-      number('--forget-bias <x>', 'lstm: first value of the forget bias', parseNumber),
+      number('--forget-bias <x>', `${cellsWith('f')}: first value of the forget bias`, parseNumber),
+      number('--heads <n>', 'groups of units that see only themselves', parseCount),
       new Option('--recurrent-initializer <name>', 'first recurrent weights').choices([
         'uniform',
         'orthogonal',
@@ -196,8 +208,9 @@ export function addTrainOptions(command: Command): Command {
 export function listGivenSettings(command: Command): string[] {
   const settings = new Set([
     ...['batch', 'sequence', 'heldOut', 'stateful', 'cell', 'hidden', 'layers', 'embedding'],
-    ...['dropout', 'forgetBias', 'recurrentInitializer', 'optimizer', 'learningRate', 'momentum'],
+    ...['dropout', 'forgetBias', 'recurrentInitializer', 'heads', 'optimizer', 'learningRate'],
     ...[
+      'momentum',
       'weightDecay',
       'schedule',
       'scheduleSteps',
@@ -224,7 +237,8 @@ export function readSettings(
   );
   const isAdam = flags.optimizer.startsWith('adam');
   const learningRate = flags.learningRate ?? (isAdam ? adamLearningRate : undefined);
-  const { forgetBias, recurrentInitializer, momentum, weightDecay, strategy, precision } = flags;
+  const { forgetBias, recurrentInitializer, heads, momentum, weightDecay, strategy, precision } =
+    flags;
   return {
     batch: flags.batch,
     sequence: flags.sequence,
@@ -238,6 +252,7 @@ export function readSettings(
     dropout: flags.dropout,
     ...(forgetBias !== undefined && { forgetBias }),
     ...(recurrentInitializer !== undefined && { recurrentInitializer }),
+    ...(heads !== undefined && { heads }),
     optimizer: flags.optimizer,
     ...(learningRate !== undefined && { learningRate }),
     ...(momentum !== undefined && { momentum }),

@@ -31,6 +31,7 @@ export interface TrainSettings {
   readonly dropout: number;
   readonly forgetBias?: number;
   readonly recurrentInitializer?: string;
+  readonly heads?: number;
   readonly optimizer: string;
   /** Absent: the optimizer's own. */
   readonly learningRate?: number;
@@ -68,7 +69,7 @@ export const scheduleNames: readonly string[] = Object.keys(curves);
 
 /** The model that a run trains: characters in, logits of the next character out. */
 export function buildCharacterModel(settings: TrainSettings, vocabularySize: number): Model {
-  const { cell, hidden, layers, forgetBias, recurrentInitializer } = settings;
+  const { cell, hidden, layers, forgetBias, recurrentInitializer, heads } = settings;
   return sequential([
     settings.embedding === 'one-hot'
       ? oneHot(vocabularySize)
@@ -78,6 +79,7 @@ export function buildCharacterModel(settings: TrainSettings, vocabularySize: num
       ...settings.cellOptions,
       ...(layers > 1 && settings.dropout > 0 && { dropout: settings.dropout }),
       ...(forgetBias !== undefined && { forgetBias }),
+      ...(heads !== undefined && { heads }),
       ...(recurrentInitializer !== undefined && {
         recurrentInitializer: recurrentInitializer as 'uniform' | 'orthogonal',
       }),

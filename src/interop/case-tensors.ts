@@ -1,4 +1,5 @@
 import { cells } from '../cells/registry.ts';
+import { isScanCell } from '../cells/scan-cell.ts';
 import { FileFormatError } from '../errors.ts';
 import type { OperatorCase, ParityCase, RecurrenceSettings, TrainingCase } from './case-types.ts';
 import type { NamedTensor, TensorDtype } from './safetensors.ts';
@@ -24,12 +25,18 @@ export function measureCase(settings: RecurrenceSettings): { directions: number;
 export function listRecurrentParameters(settings: RecurrenceSettings): TensorSlot[] {
   const { directions, width } = measureCase(settings);
   const { hiddenSize, projectionSize } = settings;
-  const rows = cells[settings.op].create({}).inputGates * hiddenSize;
+  const cell = cells[settings.op].create({});
+  const rows = (isScanCell(cell) ? cell.gates.length : cell.inputGates) * hiddenSize;
   const slots: TensorSlot[] = [];
   for (let layer = 0; layer < settings.layers; layer += 1) {
     const inputSize = layer === 0 ? settings.inputSize : directions * width;
     for (const suffix of directions === 2 ? ['', '_reverse'] : ['']) {
       const key = `l${layer}${suffix}`;
+      if (isScanCell(cell)) {
+        slots.push(slot(`weight_ih_${key}`, rows, inputSize));
+        if (settings.bias) slots.push(slot(`bias_ih_${key}`, rows));
+        continue;
+      }
       slots.push(slot(`weight_ih_${key}`, rows, inputSize), slot(`weight_hh_${key}`, rows, width));
       if (settings.bias) slots.push(slot(`bias_ih_${key}`, rows), slot(`bias_hh_${key}`, rows));
       if (projectionSize > 0) slots.push(slot(`weight_hr_${key}`, projectionSize, hiddenSize));

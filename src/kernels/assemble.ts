@@ -8,10 +8,16 @@ export interface ShaderSource {
   readonly source: string;
 }
 
+/** Names that stand for the cell of a launch in `//! join`, with the folders of the cells that they stand for. */
+export const cellFolders: {
+  readonly cell: 'cells';
+  readonly 'scan-cell': 'scan-cells';
+} = { cell: 'cells', 'scan-cell': 'scan-cells' };
+
 /** A kernel, what it may join, and the values of its constants. */
 export interface Assembly {
   readonly kernel: ShaderSource;
-  /** The part that `//! join cell` stands for. */
+  /** The part that `//! join cell` or `//! join scan-cell` stands for. */
   readonly cell?: ShaderSource | undefined;
   /** Parts by name, e.g. `lib/activations`. */
   readonly parts: Readonly<Record<string, ShaderSource>>;
@@ -30,12 +36,12 @@ export function collectFiles(assembly: Omit<Assembly, 'constants'>): ShaderFile[
     seen.add(name);
     const file = tokenize(`shaders/${name}.wgsl`, source);
     for (const join of file.joins) {
-      if (join.name === 'cell') {
+      if (Object.hasOwn(cellFolders, join.name)) {
         if (!isKernel) {
           throw shaderError(
             file.path,
             join.line,
-            `'//! join cell' is for kernels only. Remove it.`,
+            `'//! join ${join.name}' is for kernels only. Remove it.`,
           );
         }
         if (cell === undefined) {

@@ -37,8 +37,8 @@ export interface KernelDescription {
   readonly source: string;
   /** Library parts joined in front, in order, e.g. `lib/activations`. */
   readonly joins: readonly string[];
-  /** Whether a cell is joined in at plan time. */
-  readonly cell: boolean;
+  /** The shader folder whose cells are joined in at plan time, if any. */
+  readonly cell: false | 'cells' | 'scan-cells';
   /**
    * Constants that a launch must give a value (`// specialize` in the WGSL), with their types: those
    * of the kernel and of the library parts it joins. A cell brings its own.

@@ -23,7 +23,7 @@ export type KernelBindings<K extends KernelDescription, V> = {
 export type CellConstants = Readonly<Record<string, number | boolean>>;
 
 /** The cell of a launch: required for kernels that join one, refused for the others. */
-export type CellChoice<K extends KernelDescription> = K['cell'] extends true
+export type CellChoice<K extends KernelDescription> = K['cell'] extends string
   ? { readonly cell: string; readonly cellConstants?: CellConstants }
   : { readonly cell?: never; readonly cellConstants?: never };
 
@@ -85,17 +85,21 @@ function constantsOfCell(
   kernel: KernelDescription,
   cell: string | undefined,
 ): { readonly [name: string]: ConstantType } {
-  if (kernel.cell !== (cell !== undefined)) {
+  const fitting = Object.entries(cellParts)
+    .filter(([, { name }]) => name.startsWith(`${kernel.cell}/`))
+    .map(([name]) => name);
+  const known = fitting.join(', ') || 'none';
+  if ((kernel.cell !== false) !== (cell !== undefined)) {
     const [got, expected] = kernel.cell
-      ? ['no cell', `one of ${Object.keys(cellParts).join(', ')}`]
+      ? ['no cell', `one of ${known}`]
       : [`cell '${cell}'`, 'none, as the kernel joins none'];
     throw new OptionError(`${where}: got ${got}, expected ${expected}.`);
   }
   if (cell === undefined) return {};
   const part = cellParts[cell];
-  if (part !== undefined) return part.constants;
-  const known = Object.keys(cellParts).join(', ') || 'none';
-  throw new OptionError(`${where}: cell '${cell}' has no WGSL, expected one of ${known}.`);
+  if (part && fitting.includes(cell)) return part.constants;
+  const problem = part ? `is a ${part.name}` : 'has no WGSL';
+  throw new OptionError(`${where}: cell '${cell}' ${problem}, expected one of ${known}.`);
 }
 
 function checkConstants(

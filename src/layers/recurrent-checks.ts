@@ -1,7 +1,9 @@
 import type { Cell, CellOptions } from '../cells/cell.ts';
+import { isScanCell, type ScanCell } from '../cells/scan-cell.ts';
 import { OptionError } from '../errors.ts';
+import { requireSize } from './layer.ts';
 import { type MergeMode, mergeModes } from './merge.ts';
-import type { WeightsOfLayer } from './recurrent-weights.ts';
+import type { Stack } from './recurrent-stack.ts';
 
 /** The options that shape a stack of recurrent layers, as far as they depend on each other. */
 interface StackShape {
@@ -14,11 +16,11 @@ interface StackShape {
 /** The size of h: what a projection leaves of the hidden size. @throws {OptionError} if that is nothing less. */
 export function readStateSize(
   layer: string,
-  cell: Cell,
+  cell: Cell | ScanCell,
   hiddenSize: number,
   { projectionSize }: CellOptions,
 ): number {
-  if (cell.gates.length === cell.inputGates) return hiddenSize;
+  if (isScanCell(cell) || cell.gates.length === cell.inputGates) return hiddenSize;
   const size = projectionSize as number;
   if (size < hiddenSize) return size;
   throw new OptionError(
@@ -27,12 +29,11 @@ export function readStateSize(
 }
 
 /** @throws {OptionError} for options of a weight_hh that is not there, or not square. */
-export function checkWeights(
-  layer: string,
-  { cell, hiddenSize, stateSize, options }: WeightsOfLayer,
-): void {
-  const { recurrentInitializer, weightDropout = 0 } = options;
-  if (recurrentInitializer === 'orthogonal' && !(cell.multiplies && stateSize === hiddenSize)) {
+export function checkWeights(layer: string, { cell, hiddenSize, stateSize, options }: Stack): void {
+  if (isScanCell(cell)) return;
+  const { recurrentInitializer, weightDropout = 0, heads = 1 } = options;
+  const isSquare = cell.multiplies && stateSize === hiddenSize;
+  if (recurrentInitializer === 'orthogonal' && !isSquare) {
     throw new OptionError(
       `${layer}: recurrentInitializer is 'orthogonal', but weight_hh has no square blocks here, expected 'uniform'.`,
     );
@@ -43,6 +44,16 @@ export function checkWeights(
         'zoneout.',
     );
   }
+  requireSize(layer, 'heads', heads);
+  if (heads > 1 && !isSquare) {
+    throw new OptionError(
+      `${layer}: heads is ${heads}, but weight_hh has no square blocks here, expected 1.`,
+    );
+  }
+  if (hiddenSize % heads === 0) return;
+  throw new OptionError(
+    `${layer}: heads is ${heads}, expected a divisor of hiddenSize ${hiddenSize}: all heads have as many units.`,
+  );
 }
 
 /** Whether each direction runs backwards. @throws {OptionError} for another word. */

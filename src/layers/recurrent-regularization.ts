@@ -1,4 +1,5 @@
 import type { Cell } from '../cells/cell.ts';
+import { isScanCell, type ScanCell } from '../cells/scan-cell.ts';
 import { OptionError } from '../errors.ts';
 import { fill } from '../graph/sources.ts';
 import type { SymbolicTensor } from '../graph/tensor.ts';
@@ -41,9 +42,10 @@ export interface Regularization {
  */
 export function readRegularization(
   layer: string,
-  cell: Cell,
+  cell: Cell | ScanCell,
   { recurrentDropout = 0, zoneout = 0 }: RegularizationOptions,
 ): Regularization {
+  if (isScanCell(cell)) return { recurrentDropout: 0, zoneout: undefined };
   checkRate(layer, 'recurrentDropout', recurrentDropout);
   if (recurrentDropout > 0 && !cell.multiplies) {
     throw new OptionError(
@@ -52,10 +54,16 @@ export function readRegularization(
     );
   }
   const rates = readZoneout(layer, cell, zoneout);
-  if (rates && cell.statePhases.some((phase) => phase < cell.phases.length - 1)) {
+  if (rates && !cell.allowsZoneout) {
     throw new OptionError(
-      `${layer}: zoneout goes with no projection: h and c are made one after another. Leave out zoneout or ` +
-        'projectionSize.',
+      `${layer}: zoneout is ${JSON.stringify(zoneout)}, but this cell's states cannot be kept one by one (a projection ` +
+        'makes h after c; sLSTM normalises them together), expected 0. Use dropout or recurrentDropout.',
+    );
+  }
+  if (cell.positiveStates && rates?.some((rate, state) => state > 0 && rate > 0)) {
+    throw new OptionError(
+      `${layer}: zoneout mixes ${cell.states.slice(1).join(', ')} with their old values, but they share a scale that ` +
+        'changes from step to step, expected { h: rate }.',
     );
   }
   return { recurrentDropout, zoneout: rates };

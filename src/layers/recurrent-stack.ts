@@ -1,3 +1,4 @@
+import { isScanCell } from '../cells/scan-cell.ts';
 import { OptionError, ShapeError } from '../errors.ts';
 import { formatShape, type SymbolicTensor } from '../graph/tensor.ts';
 import { add } from '../ops/binary.ts';
@@ -19,6 +20,7 @@ import {
   type StatesOfStack,
 } from './recurrent-state.ts';
 import { makeWeights } from './recurrent-weights.ts';
+import { applyScanLayer } from './scan-layer.ts';
 import { currentTrace, type Trace } from './trace.ts';
 
 /** A recurrent layer, ready to be applied. */
@@ -101,8 +103,13 @@ function runLayer(
   reverse: boolean,
   lengths: SymbolicTensor | undefined,
 ): { output: SymbolicTensor; final: SymbolicTensor } {
-  const { cell, stateSize } = stack;
-  const weights = makeWeights(trace, name, suffix, stack, x.shape[2] as number);
+  const { cell, hiddenSize, stateSize, options } = stack;
+  if (isScanCell(cell)) {
+    const { bias, forgetBias } = options;
+    const own = { cell, hiddenSize, reverse, bias, forgetBias, lengths };
+    return applyScanLayer(trace, name, suffix, own, x, initial);
+  }
+  const weights = makeWeights(trace, name, suffix, { ...stack, cell }, x.shape[2] as number);
   const { weightIh, biasIh, weight, bias } = weights;
   const projected = project(x, weightIh, biasIh, `${name}/project_${suffix}`);
   const label = `${name}/recurrence_${suffix}`;

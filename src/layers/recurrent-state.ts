@@ -1,5 +1,6 @@
 import type { Cell } from '../cells/cell.ts';
 import type { CellName } from '../cells/registry.ts';
+import type { ScanCell } from '../cells/scan-cell.ts';
 import { ShapeError } from '../errors.ts';
 import { fill } from '../graph/sources.ts';
 import { formatShape, type SymbolicTensor } from '../graph/tensor.ts';
@@ -13,7 +14,7 @@ export type RecurrentState = Readonly<Record<string, SymbolicTensor>>;
 
 /** What the states of a stack of layers are: of which cell, how many, and how wide. */
 export interface StatesOfStack {
-  readonly cell: Cell;
+  readonly cell: Cell | ScanCell;
   readonly kind: CellName;
   readonly hiddenSize: number;
   /** Size of h: that of the projection where there is one. */

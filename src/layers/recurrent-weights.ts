@@ -1,6 +1,7 @@
 import type { Cell } from '../cells/cell.ts';
 import { fill, type Initializer } from '../graph/sources.ts';
 import type { SymbolicTensor } from '../graph/tensor.ts';
+import { blockDiagonal } from '../ops/block-diagonal.ts';
 import { concat } from '../ops/concat.ts';
 import { dropout } from '../ops/dropout.ts';
 import { reshape } from '../ops/reshape.ts';
@@ -56,13 +57,11 @@ export function makeWeights(
   let weight: SymbolicTensor | undefined;
   if (cell.multiplies) {
     const recurrentValues = recurrentInitializer === 'orthogonal' ? orthogonalBlocks : flat;
-    const whole = make('weight_hh', [rows, stateSize], recurrentValues);
-    weight = dropWeights(
-      trace,
-      whole,
-      options.weightDropout ?? 0,
-      `${name}/weight_dropout_${suffix}`,
-    );
+    const heads = options.heads ?? 1;
+    const whole = make('weight_hh', [rows, stateSize / heads], recurrentValues);
+    const rate = options.weightDropout ?? 0;
+    const own = dropWeights(trace, whole, rate, `${name}/weight_dropout_${suffix}`);
+    weight = heads > 1 ? blockDiagonal(own, hiddenSize, `${name}/heads_${suffix}`) : own;
   }
   const biasIh = bias ? make('bias_ih', [rows], biasValues(forgetBias)) : undefined;
   const biasHh =

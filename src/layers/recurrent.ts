@@ -1,6 +1,7 @@
 import type { ActivationChoice } from '../cells/activations.ts';
-import type { CellOptions } from '../cells/cell.ts';
+import type { Cell, CellDefinition, CellOptions } from '../cells/cell.ts';
 import { type CellName, cells } from '../cells/registry.ts';
+import { isScanCell, type ScanCell } from '../cells/scan-cell.ts';
 import type { SymbolicTensor } from '../graph/tensor.ts';
 import type { NamedLayerOptions } from './basic.ts';
 import { type Layer, type LayerConfig, refuseUnknown, requireSize } from './layer.ts';
@@ -47,6 +48,8 @@ export interface RecurrentOptions extends NamedLayerOptions, RegularizationOptio
   readonly weightDropout?: number;
   /** First values of `weight_hh`: uniform in ±1/√H (PyTorch, default) or one orthogonal block per gate. */
   readonly recurrentInitializer?: 'uniform' | 'orthogonal';
+  /** Groups of units that see only themselves through `weight_hh`, default 1; a divisor of the hidden size. */
+  readonly heads?: number;
 }
 
 /** Options of {@link rnn}. */
@@ -93,6 +96,14 @@ export interface GruOptions extends RecurrentOptions {
   readonly update?: 'keep' | 'replace';
 }
 
+/** Options of {@link slstm}. */
+export interface SlstmOptions extends RecurrentOptions {
+  /** First value of the forget gate's bias; uniform values if absent. */
+  readonly forgetBias?: number;
+  /** Whether the forget gate is a σ (default) or an exponential, as the input gate is. */
+  readonly forget?: 'sigmoid' | 'exponential';
+}
+
 /** What a recurrent layer gives. */
 export interface RecurrentResult {
   /** [T, B, H], or [T, B, directions·H] where directions are side by side. Reading it is refused for `separate`. */
@@ -128,9 +139,14 @@ const COMMON_OPTIONS = [
   'bias',
   'dropout',
   'inputDropout',
-  'weightDropout',
+] as const;
+
+/** Of cells with a loop over time. */
+const RECURRENT_OPTIONS = [
   'recurrentInitializer',
+  'heads',
   'recurrentDropout',
+  'weightDropout',
   'zoneout',
 ] as const;
 
@@ -154,11 +170,17 @@ export function gru(hiddenSize: number, options: GruOptions = {}): RecurrentLaye
   return recurrent('gru', hiddenSize, { ...options });
 }
 
+/** The sLSTM of the xLSTM (Beck et al. 2024); gate order z, i, f, o. Its states are h, c, n and m. */
+export function slstm(hiddenSize: number, options: SlstmOptions = {}): RecurrentLayer {
+  return recurrent('slstm', hiddenSize, { ...options });
+}
+
 /**
  * A recurrent layer of any registered cell.
  *
  * Parameters per layer l (and `_reverse`): `weight_ih_l` [gates·H, I], `weight_hh_l` [gates·H, H],
- * `bias_ih_l`, `bias_hh_l` [gates·H], uniform in ±1/√H.
+ * `bias_ih_l`, `bias_hh_l` [gates·H], uniform in ±1/√H. With `heads`, `weight_hh_l` is [gates·H, H / heads]. Cells whose
+ * steps are a scan have no `hh`.
  *
  * @throws {OptionError} for sizes, options or option values that do not fit the cell.
  */
@@ -167,14 +189,15 @@ export function recurrent(
   hiddenSize: number,
   options: RecurrentOptions & { readonly forgetBias?: number } & CellOptions = {},
 ): RecurrentLayer {
-  const definition = cells[cellName];
+  const definition: CellDefinition<Cell | ScanCell> = cells[cellName];
   requireSize(cellName, 'hiddenSize', hiddenSize);
   const cellOptions = Object.fromEntries(
     Object.entries(options).filter(([name]) => definition.optionNames.includes(name)),
   );
   const cell = definition.create(cellOptions);
   const gateBiases = cell.gates.includes('f') ? ['forgetBias'] : [];
-  refuseUnknown(cellName, options, [...COMMON_OPTIONS, ...gateBiases, ...definition.optionNames]);
+  const common = isScanCell(cell) ? COMMON_OPTIONS : [...COMMON_OPTIONS, ...RECURRENT_OPTIONS];
+  refuseUnknown(cellName, options, [...common, ...gateBiases, ...definition.optionNames]);
   const stack: Stack = {
     cell,
     kind: cellName,

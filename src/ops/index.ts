@@ -1,5 +1,6 @@
 // Operators on symbolic tensors, for models and losses written as functions.
 export { add, divide, multiply, subtract } from './binary.ts';
+export { blockDiagonal } from './block-diagonal.ts';
 export { concat } from './concat.ts';
 export { detach } from './detach.ts';
 export { differentiate } from './differentiate.ts';
@@ -14,6 +15,7 @@ export { type RecurrenceAttributes, type RecurrenceResult, recurrence } from './
 export { columnSum, mean, sum } from './reduce.ts';
 export { repeatTime } from './repeat.ts';
 export { reshape } from './reshape.ts';
+export { type ScanAttributes, scan } from './scan.ts';
 export { lastStep, reverseTime, sliceColumns, sliceTime } from './slice.ts';
 export { logSoftmax, softmax } from './softmax.ts';
 export { type SoftmaxCrossEntropyOptions, softmaxCrossEntropy } from './softmax-cross-entropy.ts';

@@ -6,6 +6,7 @@ import { type GraphNode, type SymbolicTensor, sortNodes } from '../graph/tensor.
 import { mapBindings, type TypedLaunch } from '../kernels/launch.ts';
 import { launchStridedCopy } from '../ops/copy-strided.ts';
 import { groupRecurrences } from '../ops/recurrence-group.ts';
+import { refuseScanStrategies } from '../ops/scan.ts';
 import { measurePlan } from './explain.ts';
 import { PlanBuilder } from './lowering.ts';
 import { assignMemory } from './memory.ts';
@@ -90,6 +91,7 @@ function scheduleLaunches(program: Program, options: ScheduleOptions): Plan {
     // buffer and write another.
     if (!builder.placement(tensor) && !isRead.has(tensor)) builder.place(tensor, view);
   }
+  refuseScanStrategies(nodes, options.strategy);
   const groups = groupRecurrences(nodes, builder);
   // Inputs first: whoever fills them, a stage or the caller, finds them in place.
   const inputs = new Map<string, SymbolicTensor>();

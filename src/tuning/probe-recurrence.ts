@@ -1,3 +1,4 @@
+import type { Cell } from '../cells/cell.ts';
 import { input, parameter } from '../graph/sources.ts';
 import { applyOperator, type SymbolicTensor } from '../graph/tensor.ts';
 import { recurrenceOperator } from '../ops/recurrence.ts';
@@ -55,7 +56,7 @@ function drawForward({ cell, steps, batch, hiddenSize }: RecurrenceAttributes): 
   const row = batch * hiddenSize;
   return new Map([
     ['projected', drawUniform('projected', steps * row * cell.inputGates, -1, 1)],
-    ['initial', drawUniform('initial', cell.states.length * row, -1, 1)],
+    ['initial', liftStates(cell, drawUniform('initial', cell.states.length * row, -1, 1), row)],
   ]);
 }
 
@@ -64,10 +65,23 @@ function drawBackward(attributes: RecurrenceAttributes): Numbers {
   const row = batch * hiddenSize;
   const { sections, sectionSize } = layOutHistory(attributes);
   return new Map([
-    ['history', drawUniform('history', sections * sectionSize, -1, 1)],
+    [
+      'history',
+      liftStates(cell, drawUniform('history', sections * sectionSize, -1, 1), sectionSize),
+    ],
     ['saved', drawUniform('saved', steps * row * Math.max(1, cell.saved.length), 0, 1)],
     ['d_output', drawUniform('d_output', steps * row, -1, 1)],
   ]);
+}
+
+/** Numbers in ±1, those of states that are never negative made positive; a section for each state. */
+function liftStates(cell: Cell, values: Float32Array, sectionSize: number): Float32Array {
+  for (const name of cell.positiveStates ?? []) {
+    const begin = cell.states.indexOf(name) * sectionSize;
+    const own = values.subarray(begin, begin + sectionSize);
+    own.set(own.map((value) => 1.5 + value));
+  }
+  return values;
 }
 
 /** The last row's states out of a history. */

@@ -1,6 +1,7 @@
-import type { CellDefinition } from '../../src/cells/cell.ts';
+import type { Cell, CellDefinition } from '../../src/cells/cell.ts';
 import { readChoice, refuseUnknownOptions } from '../../src/cells/options.ts';
 import { type CellName, cells } from '../../src/cells/registry.ts';
+import type { ScanCell } from '../../src/cells/scan-cell.ts';
 import { cellParts } from '../../src/kernels/generated/parts.ts';
 
 const rates = { slow: 0.875, fast: 0.25 } as const;
@@ -31,6 +32,7 @@ const leaky: CellDefinition = {
       statePhases: [0, 0],
       multiplies: true,
       masksVector: false,
+      allowsZoneout: false,
       gradientsApart: false,
       constants: { rate },
       forward(_phase, { x, u, state, saved, next }) {
@@ -102,7 +104,7 @@ export function registerLeakyCell(): {
   definition: CellDefinition;
   unregister: () => void;
 } {
-  const registry: Record<string, CellDefinition> = cells;
+  const registry: Record<string, CellDefinition<Cell | ScanCell>> = cells;
   registry.leaky = leaky;
   cellParts.leaky = { name: 'cells/leaky', source: wgsl, constants: { rate: 'f32' } };
   return {

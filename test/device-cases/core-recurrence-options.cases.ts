@@ -25,7 +25,7 @@ export const cases: readonly DeviceCase[] = [
   ...shaderVariants.flatMap((variant) =>
     recurrenceExtras
       .filter((name) => name !== 'mask' || variant.cell.multiplies)
-      .filter((name) => name !== 'zoneout' || new Set(variant.cell.statePhases).size === 1)
+      .filter((name) => name !== 'zoneout' || variant.cell.allowsZoneout)
       .map(
         (name, index): DeviceCase => ({
           name: `${variant.name} with ${name}: forward and all gradients in both directions`,

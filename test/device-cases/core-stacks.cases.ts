@@ -18,12 +18,16 @@ import { variantsOf } from './core-variants.ts';
 
 const [STEPS, BATCH, VOCABULARY] = [4, 3, 6];
 
-/** Loss, output and the gradients of all parameters in the flat buffer, against the reference. */
+/**
+ * Loss, output and the gradients of all parameters in the flat buffer, against the reference.
+ *
+ * @param strategies - undefined: what the rules choose.
+ */
 export async function checkModel(
   device: Device,
   network: Model,
   kind: string,
-  strategies: readonly Strategy[],
+  strategies: readonly (Strategy | undefined)[],
   precision: Precision = 'f32',
 ): Promise<void> {
   const type = { shape: [STEPS, BATCH], dtype: 'i32' } as const;
@@ -52,7 +56,7 @@ export async function checkModel(
         inputs: { input: draw(0), target: draw(1) },
         parameters: new Map(parameters.map(([name, data]) => [name, Float32Array.from(data)])),
         gradients: new Map(names.map((name, index) => [name, found[index] as SymbolicTensor])),
-        strategy,
+        ...(strategy && { strategy }),
         precision,
         steps: STEPS,
         fanIn: 4 * VOCABULARY,

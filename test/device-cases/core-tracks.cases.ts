@@ -14,7 +14,7 @@ import { initializeParameters } from '../../src/training/initialize.ts';
 import { layoutOf } from '../../src/training/training-graph.ts';
 import { assertEqual, assertTrue, type DeviceCase } from './case.ts';
 import { compareCore, forEachOf } from './core-rig.ts';
-import { cellVariants } from './core-variants.ts';
+import { cellVariants, liftStates } from './core-variants.ts';
 import { makeNoise } from './training-rig.ts';
 
 const VOCABULARY = 6;
@@ -86,7 +86,13 @@ async function check(device: Device, stacked: Stacked, strategy?: Strategy): Pro
         ),
         ...Object.fromEntries(weights),
         ...Object.fromEntries(
-          Object.entries(states).map(([name, { size }]) => [`initial_${name}`, makeNoise(size, 9)]),
+          Object.entries(states).map(([name, { size }]) => [
+            `initial_${name}`,
+            liftStates(
+              { states: [name], positiveStates: [name].filter(isPositive) },
+              makeNoise(size, 9),
+            ),
+          ]),
         ),
       },
       parameters: new Map(parameters.map(([name, data]) => [name, Float32Array.from(data)])),
@@ -103,9 +109,15 @@ async function check(device: Device, stacked: Stacked, strategy?: Strategy): Pro
 const recurrences = ({ launches }: Plan) =>
   launches.filter(({ kernel }) => kernel.startsWith('recurrence-'));
 
-/** Cells that differ in more than a constant: vanilla, LSTM, and the GRU with its two resets. */
+const isPositive = (state: string) =>
+  cellVariants.some(({ cell }) => cell.positiveStates?.includes(state));
+
+/** Cells that differ in more than a constant: vanilla, LSTM, the GRU with its two resets, sLSTM. */
 const cells = cellVariants.filter(
-  ({ options }) => options.update !== 'replace' && options.nonlinearity !== 'relu',
+  ({ options }) =>
+    options.update !== 'replace' &&
+    options.nonlinearity !== 'relu' &&
+    options.forget !== 'exponential',
 );
 
 /** Extents of 1, odd, more rows than a thread holds, more units than a tile, fewer steps than layers. */

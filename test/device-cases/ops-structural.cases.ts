@@ -1,6 +1,7 @@
 import { input } from '../../src/graph/sources.ts';
 import type { SymbolicTensor } from '../../src/graph/tensor.ts';
 import { multiply } from '../../src/ops/binary.ts';
+import { blockDiagonal } from '../../src/ops/block-diagonal.ts';
 import { concat } from '../../src/ops/concat.ts';
 import { launchStridedCopy } from '../../src/ops/copy-strided.ts';
 import { differentiate } from '../../src/ops/differentiate.ts';
@@ -86,6 +87,18 @@ const structures: readonly {
       [4, 3, 300],
     ],
     dispatches: 3,
+  },
+  {
+    name: 'the blocks of three heads as a dense matrix',
+    apply: (x) => blockDiagonal(x as SymbolicTensor, 6),
+    shapes: [[12, 2]],
+    dispatches: 1,
+  },
+  {
+    name: 'the blocks of two heads, more than a workgroup',
+    apply: (x) => blockDiagonal(x as SymbolicTensor, 14),
+    shapes: [[56, 7]],
+    dispatches: 1,
   },
   {
     name: 'a reshaped slice',

@@ -10,7 +10,7 @@ import { biasRows, type RecurrenceExtra } from '../../src/ops/recurrence-extras.
 import { sum } from '../../src/ops/reduce.ts';
 import { assertTrue } from './case.ts';
 import { type CoreRun, compareCore } from './core-rig.ts';
-import type { CellVariant } from './core-variants.ts';
+import { type CellVariant, liftStates } from './core-variants.ts';
 import { makeNoise } from './training-rig.ts';
 
 type Consumed = 'output' | 'final' | 'both';
@@ -71,7 +71,7 @@ export function buildRecurrence(cell: Cell, form: Form) {
   }
   const inputs = {
     projected: makeNoise(steps * batch * width, 1, 2),
-    initial: makeNoise(final.size, 2),
+    initial: liftStates(cell, makeNoise(final.size, 2)),
     of_output: makeNoise(output.size, 3),
     of_final: makeNoise(final.size, 4),
     // From none to all steps, and beyond them; a mask of dropout; a coin for each unit.

@@ -1,5 +1,6 @@
 // Generated from shaders/ by 'npm run generate'. Do not edit.
 import { binary } from './binary.ts';
+import { blockDiagonal } from './block-diagonal.ts';
 import { carryState } from './carry-state.ts';
 import { copyStrided } from './copy-strided.ts';
 import { dropout } from './dropout.ts';
@@ -22,6 +23,8 @@ import { recurrenceBackward } from './recurrence-backward.ts';
 import { recurrenceForward } from './recurrence-forward.ts';
 import { reduceSum } from './reduce-sum.ts';
 import { sampleToken } from './sample-token.ts';
+import { scanBackward } from './scan-backward.ts';
+import { scanForward } from './scan-forward.ts';
 import { softmax } from './softmax.ts';
 import { softmaxCrossEntropyGradient } from './softmax-cross-entropy-gradient.ts';
 import { softmaxCrossEntropyMean } from './softmax-cross-entropy-mean.ts';
@@ -35,6 +38,7 @@ import { widen } from './widen.ts';
 export { cellParts, parts } from './parts.ts';
 export {
   binary,
+  blockDiagonal,
   carryState,
   copyStrided,
   dropout,
@@ -57,6 +61,8 @@ export {
   recurrenceForward,
   reduceSum,
   sampleToken,
+  scanBackward,
+  scanForward,
   softmax,
   softmaxCrossEntropyGradient,
   softmaxCrossEntropyMean,
@@ -71,6 +77,7 @@ export {
 /** Every kernel by name. */
 export const kernels = {
   binary,
+  'block-diagonal': blockDiagonal,
   'carry-state': carryState,
   'copy-strided': copyStrided,
   dropout,
@@ -93,6 +100,8 @@ export const kernels = {
   'recurrence-forward': recurrenceForward,
   'reduce-sum': reduceSum,
   'sample-token': sampleToken,
+  'scan-backward': scanBackward,
+  'scan-forward': scanForward,
   softmax,
   'softmax-cross-entropy-gradient': softmaxCrossEntropyGradient,
   'softmax-cross-entropy-mean': softmaxCrossEntropyMean,

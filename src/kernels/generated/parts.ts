@@ -121,6 +121,27 @@ fn tanh_stable(x: f32) -> f32 {
   let inner = a * (1.0 + s * (-1.0 / 3.0 + s * (2.0 / 15.0 + s * (-17.0 / 315.0 + s * (62.0 / 2835.0)))));
   return select(outer, inner, a < 0.25) * sign(x);
 }
+
+// log(sigmoid(x)); absolute errors of a few ulp of 1, as WGSL has no log(1 + x).
+fn log_sigmoid(x: f32) -> f32 {
+  return min(x, 0.0) - log(1.0 + exp(-abs(x)));
+}
+`,
+    constants: {},
+  },
+  'lib/candidate': {
+    name: 'lib/candidate',
+    source: `// Candidates of cells whose steps are a scan: the value itself, or g(v) = v + 0.5 for v >= 0, sigmoid(v) below,
+// which is positive and has no kink at 0.
+//! join lib/activations
+
+fn candidate(v: f32, positive: bool) -> f32 {
+  return select(v, select(sigmoid(v), v + 0.5, v >= 0.0), positive);
+}
+
+fn candidate_slope(v: f32, positive: bool) -> f32 {
+  return select(1.0, sigmoid(v) * sigmoid(-v), positive && v < 0.0);
+}
 `,
     constants: {},
   },
@@ -587,6 +608,92 @@ fn gumbel(seed: u32, stream: u32, position: u32, index: u32) -> f32 {
 }
 `,
     constants: {},
+  },
+  'lib/scan': {
+    name: 'lib/scan',
+    source: `// What the scan kernels share: sizes, how a workgroup is laid over time, and the carry from chunk to chunk.
+//
+// A step of a sequence (a unit of a batch row) is h' = a h + b; two steps in a row are a step again, with
+// (a1, b1) then (a2, b2) = (a2 a1, a2 b1 + b2). A workgroup owns \`lanes\` sequences and walks through time in
+// blocks of \`chunks\` chunks of \`chunk_steps\` steps, a thread per sequence and chunk: each combines its steps, all
+// look up the state in front of their chunk, each applies its steps. So inputs are read once, outputs written
+// once, by one dispatch. With one chunk there is nothing to combine and no barrier.
+// \`gates\` is a constant of the joined cell; kernels bind \`lengths\` [B] and \`span\`, which says how many steps
+// there are, so that one pipeline serves sequences of any length.
+//! join lib/half
+
+const batch: u32 = 4u; // specialize
+const hidden_size: u32 = 8u; // specialize
+const lanes: u32 = 16u; // specialize
+const chunks: u32 = 4u; // specialize
+const chunk_steps: u32 = 4u; // specialize
+const runs_reverse: bool = false; // specialize
+const has_lengths: bool = false; // specialize
+const projected_is_half: bool = false; // specialize
+const y_is_half: bool = false; // specialize
+alias projected_number = f32; // f16: projected_is_half
+alias y_number = f32; // f16: y_is_half
+
+const threads: u32 = lanes * chunks;
+const block_steps: u32 = chunks * chunk_steps;
+const row_size: u32 = batch * hidden_size;
+
+// Each block's steps of a whole chunk as one (a, b); two halves in turn, so that one barrier a block is enough.
+var<workgroup> totals: array<vec2f, 2u * threads>;
+
+// The state in front of this thread's chunk, and the one behind the block.
+fn carry_over(block: u32, local: u32, state: f32, total: vec2f) -> vec2f {
+  let half_begin = block % 2u * threads;
+  totals[half_begin + local] = total;
+  workgroupBarrier();
+  var own = state;
+  var behind = state;
+  for (var chunk = 0u; chunk < chunks; chunk++) {
+    own = select(own, behind, chunk == local / lanes);
+    let step = totals[half_begin + chunk * lanes + local % lanes];
+    behind = step.x * behind + step.y;
+  }
+  return vec2f(own, behind);
+}
+
+// Whether a time step is one of a sequence, and not in the padding of its row: that leaves the state as it is.
+fn is_step(t: u32, at: u32) -> bool {
+  if (has_lengths) { // static
+    return i32(t) < lengths[at / hidden_size];
+  } else {
+    return true;
+  }
+}
+
+// Time of a position in processing order.
+fn time_of(position: u32) -> u32 {
+  return select(position, span.steps - 1u - position, runs_reverse);
+}
+
+// Where the gates of a sequence begin at a time: [T, B, gates, H].
+fn gates_at(t: u32, at: u32) -> u32 {
+  return (t * batch + at / hidden_size) * gates * hidden_size + at % hidden_size;
+}
+
+fn to_y(value: f32) -> y_number {
+  if (y_is_half) { // static
+    return y_number(to_half_range(value));
+  } else {
+    return y_number(value);
+  }
+}
+`,
+    constants: {
+      batch: 'u32',
+      hidden_size: 'u32',
+      lanes: 'u32',
+      chunks: 'u32',
+      chunk_steps: 'u32',
+      runs_reverse: 'bool',
+      has_lengths: 'bool',
+      projected_is_half: 'bool',
+      y_is_half: 'bool',
+    },
   },
   'lib/training-state': {
     name: 'lib/training-state',
@@ -1076,6 +1183,165 @@ fn cell_backward(phase: u32, given: CellGradient) -> CellGradient {
       output_beta: 'f32',
       clips: 'bool',
       clip_bound: 'f32',
+    },
+  },
+  slstm: {
+    name: 'cells/slstm',
+    source: `// The sLSTM: z = tanh(·), o = sigmoid(·), log f = log sigmoid(·) or the value itself (exponential),
+// m' = max(log f + m, i~), i = exp(i~ - m'), f = exp(log f + m - m'), c' = f c + i z, n' = f n + i, h' = o c' / n'.
+// Where n is 0 the state is empty and m' = i~. Saved: z i f o, and the slope of log f.
+// The gradient is exact, that of m included: docs/adr/0019-slstm.md.
+// Source: Beck et al. 2024, arXiv 2405.04517.
+//! join lib/activations
+
+const exponential: bool = false; // specialize
+
+const gates: u32 = 4u;
+const input_gates: u32 = 4u;
+const states: u32 = 4u;
+const saved_values: u32 = 5u;
+const parameters: u32 = 0u;
+const phases: u32 = 1u;
+const phase_gates = array<u32, 2>(0u, 4u);
+const saved_phase = array<u32, 5>(0u, 0u, 0u, 0u, 0u);
+const gradient_phase = array<u32, 4>(0u, 0u, 0u, 0u);
+const state_phase = array<u32, 4>(0u, 0u, 0u, 0u);
+const multiplies: bool = true;
+const masks_vector: bool = false;
+const gradients_apart: bool = false;
+const forward_reads_state = array<bool, 4>(false, true, true, true);
+const backward_reads_state = array<bool, 4>(false, true, true, false);
+const backward_reads_next = array<bool, 4>(false, true, true, false);
+
+const Z: u32 = 0u;
+const I: u32 = 1u;
+const F: u32 = 2u;
+const O: u32 = 3u;
+const S: u32 = 4u;
+const H: u32 = 0u;
+const C: u32 = 1u;
+const N: u32 = 2u;
+const M: u32 = 3u;
+
+fn cell_forward(phase: u32, given: CellStep) -> CellStep {
+  var step = given;
+  let z = tanh_stable(step.x[Z] + step.u[Z]);
+  let o = sigmoid(step.x[O] + step.u[O]);
+  let raw = step.x[I] + step.u[I];
+  let raw_forget = step.x[F] + step.u[F];
+  let kept = select(log_sigmoid(raw_forget), raw_forget, exponential) + step.state[M];
+  let most = select(kept, raw, step.state[N] == 0.0 || raw > kept);
+  let i = exp(raw - most);
+  let f = exp(min(kept - most, 80.0)); // above 1 only where c and n are 0: it must not overflow there
+  step.saved[Z] = z;
+  step.saved[I] = i;
+  step.saved[F] = f;
+  step.saved[O] = o;
+  step.saved[S] = select(sigmoid(-raw_forget), 1.0, exponential);
+  step.next[C] = f * step.state[C] + i * z;
+  step.next[N] = f * step.state[N] + i;
+  step.next[M] = most;
+  step.next[H] = o * step.next[C] / step.next[N];
+  return step;
+}
+
+fn cell_backward(phase: u32, given: CellGradient) -> CellGradient {
+  var gradient = given;
+  let z = gradient.saved[Z];
+  let i = gradient.saved[I];
+  let f = gradient.saved[F];
+  let o = gradient.saved[O];
+  let dh = gradient.d_next[H];
+  let share = 1.0 / gradient.next[N];
+  let mean = gradient.next[C] * share;
+  let dc = gradient.d_next[C] + dh * o * share;
+  let dn = gradient.d_next[N] - dh * o * mean * share;
+  let of_input = (dc * z + dn) * i;
+  let of_forget = (dc * gradient.state[C] + dn * gradient.state[N]) * f;
+  // The larger exponent is m': its gate is constant, and what reaches m' goes on to it.
+  let input_leads = gradient.state[N] == 0.0 || f < 1.0;
+  let dm = gradient.d_next[M];
+  let d_kept = select(dm - of_input, of_forget, input_leads);
+  gradient.dx[Z] = dc * i * (1.0 - z * z);
+  gradient.dx[I] = select(of_input, dm - of_forget, input_leads);
+  gradient.dx[F] = d_kept * gradient.saved[S];
+  gradient.dx[O] = dh * mean * o * (1.0 - o);
+  gradient.du = gradient.dx;
+  gradient.d_state[H] = 0.0;
+  gradient.d_state[C] = dc * f;
+  gradient.d_state[N] = dn * f;
+  gradient.d_state[M] = d_kept;
+  return gradient;
+}
+`,
+    constants: {
+      exponential: 'bool',
+    },
+  },
+  'min-gru': {
+    name: 'scan-cells/min-gru',
+    source: `// The minimal GRU: h' = (1 - z) h + z n, z = sigmoid(x_z), n = x_n or g(x_n) (positive).
+// Source: Feng et al. 2024, arXiv 2410.01201.
+//! join lib/activations
+//! join lib/candidate
+
+const positive: bool = false; // specialize
+
+const gates: u32 = 2u;
+
+const Z: u32 = 0u;
+const N: u32 = 1u;
+
+fn scan_coefficients(x: array<f32, gates>) -> vec2f {
+  return vec2f(sigmoid(-x[Z]), sigmoid(x[Z]) * candidate(x[N], positive));
+}
+
+fn scan_gradient(x: array<f32, gates>, da: f32, db: f32) -> array<f32, gates> {
+  let z = sigmoid(x[Z]);
+  return array<f32, gates>(
+    (db * candidate(x[N], positive) - da) * z * sigmoid(-x[Z]),
+    db * z * candidate_slope(x[N], positive),
+  );
+}
+`,
+    constants: {
+      positive: 'bool',
+    },
+  },
+  'min-lstm': {
+    name: 'scan-cells/min-lstm',
+    source: `// The minimal LSTM: h' = f / (f + i) h + i / (f + i) n, f, i = sigmoid(·), n = x_n or g(x_n) (positive).
+// f / (f + i) is taken as sigmoid(log f - log i): both gates may be too small for their sum.
+// Source: Feng et al. 2024, arXiv 2410.01201.
+//! join lib/activations
+//! join lib/candidate
+
+const positive: bool = false; // specialize
+
+const gates: u32 = 3u;
+
+const F: u32 = 0u;
+const I: u32 = 1u;
+const N: u32 = 2u;
+
+fn scan_coefficients(x: array<f32, gates>) -> vec2f {
+  let odds = log_sigmoid(x[F]) - log_sigmoid(x[I]);
+  return vec2f(sigmoid(odds), sigmoid(-odds) * candidate(x[N], positive));
+}
+
+fn scan_gradient(x: array<f32, gates>, da: f32, db: f32) -> array<f32, gates> {
+  let odds = log_sigmoid(x[F]) - log_sigmoid(x[I]);
+  let share = sigmoid(-odds);
+  let d_odds = (da - db * candidate(x[N], positive)) * sigmoid(odds) * share;
+  return array<f32, gates>(
+    d_odds * sigmoid(-x[F]),
+    -d_odds * sigmoid(-x[I]),
+    db * share * candidate_slope(x[N], positive),
+  );
+}
+`,
+    constants: {
+      positive: 'bool',
     },
   },
 };

@@ -5,7 +5,7 @@ export const recurrenceBackward = {
   name: 'recurrence-backward',
   entryPoint: 'main',
   joins: ['lib/cell-step', 'lib/quads', 'lib/half', 'lib/recurrence'],
-  cell: true,
+  cell: 'cells',
   constants: {
     steps: 'u32',
     batch: 'u32',

@@ -5,7 +5,12 @@ import { collectFiles } from '../../../src/kernels/assemble.ts';
 import { cellParts, parts } from '../../../src/kernels/generated/parts.ts';
 import { ShaderModule } from '../../../src/kernels/module.ts';
 import { Random } from '../../../src/random.ts';
-import { cellOptionVariants, cellVariants } from '../../device-cases/core-variants.ts';
+import {
+  cellOptionVariants,
+  cellVariants,
+  liftStates,
+  scanVariants,
+} from '../../device-cases/core-variants.ts';
 
 interface Point {
   readonly x: Float64Array;
@@ -21,7 +26,7 @@ function drawPoint(cell: Cell, seed: number): Point {
   return {
     x: draw(cell.gates.length),
     u: draw(cell.gates.length),
-    state: draw(cell.states.length),
+    state: liftStates(cell, draw(cell.states.length)),
     parameters: draw(cell.parameters.length),
   };
 }
@@ -250,7 +255,7 @@ describe('the registry', () => {
       expect(definition.summary).not.toBe('');
       expect(definition.formulas.length).toBeGreaterThan(0);
     }
-    const used = new Set(cellVariants.map(({ cell }) => cell.shader));
+    const used = new Set([...cellVariants, ...scanVariants].map(({ cell }) => cell.shader));
     expect([...used].sort()).toEqual(Object.keys(cellParts).sort());
   });
 

@@ -47,6 +47,24 @@ describe('settings', () => {
     expect(() => buildCharacterModel(settings, 50)).toThrow("lstm: unknown option 'reset'");
   });
 
+  it('build every registered cell, with heads where it has recurrent weights', () => {
+    const layerOf = (...flags: string[]) =>
+      buildCharacterModel(parse('--hidden', '8', ...flags).settings, 50).config?.[1];
+    expect(layerOf('--cell', 'slstm', '--heads', '4', '--forget', 'exponential')).toMatchObject({
+      kind: 'slstm',
+      heads: 4,
+      forget: 'exponential',
+    });
+    expect(layerOf('--cell', 'minGru', '--candidate', 'positive')).toMatchObject({
+      kind: 'minGru',
+      candidate: 'positive',
+    });
+    expect(() => layerOf('--cell', 'minLstm', '--heads', '2')).toThrow(
+      "minLstm: unknown option 'heads'",
+    );
+    expect(listGivenSettings(parse('--heads', '2').command)).toEqual(['heads']);
+  });
+
   it('take every option of every registered cell', () => {
     const names = Object.values(cells).flatMap(({ optionNames }) => optionNames);
     expect([...cellOptionNames.keys()].sort()).toEqual([...new Set(names)].sort());

@@ -50,7 +50,7 @@ function build(variant: CellVariant, extras: readonly RecurrenceExtra[], reverse
 
 function fits({ cell }: CellVariant, name: RecurrenceExtra): boolean {
   if (name === 'mask') return cell.multiplies;
-  return name !== 'zoneout' || new Set(cell.statePhases).size === 1;
+  return name !== 'zoneout' || cell.allowsZoneout;
 }
 
 describe.each(cellVariants)('recurrence of $name', (variant) => {

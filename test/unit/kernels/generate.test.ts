@@ -68,7 +68,7 @@ describe('the kernel generator', () => {
   it('describes kernels with cells, without the constants of the cells', () => {
     const files = generateKernels(shaders);
     const kernel = files['walk-on.ts'] ?? '';
-    expect(kernel).toContain("entryPoint: 'advance',\n  joins: [],\n  cell: true,");
+    expect(kernel).toContain("entryPoint: 'advance',\n  joins: [],\n  cell: 'cells',");
     expect(kernel).toContain("constants: {\n    count: 'u32',\n  },");
     const order = ['entries', 'data', 'tail', 'fixed'].map((name) =>
       kernel.indexOf(`    ${name}: {`),
@@ -130,6 +130,11 @@ describe('the kernel generator', () => {
       'shaders/kernels/walk-on.wgsl: bindings with cells/scaled differ from those with other cells.',
     ],
     [
+      'two cells of one name',
+      { 'scan-cells/plain.wgsl': 'const gates = 1u;' },
+      'shaders/scan-cells/plain.wgsl: cells/plain has this name, too. Rename one of them.',
+    ],
+    [
       'a taken name',
       { 'kernels/index.wgsl': tiledMatmul },
       'shaders/kernels/index.wgsl: kernel name is taken. Rename the file.',
@@ -184,6 +189,7 @@ describe('the generated modules', () => {
       keeps_saved: false,
     };
     for (const cell of Object.values(cellParts)) {
+      if (!cell.name.startsWith('cells/')) continue;
       const own = Object.fromEntries(
         Object.entries(cell.constants).map(([name, type]) => [name, type === 'bool' ? true : 1]),
       );

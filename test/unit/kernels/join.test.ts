@@ -67,7 +67,7 @@ fn main() {
       entryPoint: 'main',
       source: tiledMatmul,
       joins: ['lib/activations'],
-      cell: false,
+      cell: false as const,
       constants: {},
       bindings: {},
     };

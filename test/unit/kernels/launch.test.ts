@@ -20,7 +20,7 @@ const scale = {
   constants: { count: 'u32', negated: 'bool' },
   bindings: { source: { ...binding, binding: 0 }, target: { ...binding, binding: 1 } },
 } as const satisfies KernelDescription;
-const step = { ...scale, name: 'step', cell: true } as const satisfies KernelDescription;
+const step = { ...scale, name: 'step', cell: 'cells' } as const satisfies KernelDescription;
 
 const cost = { flops: 0, readBytes: 4, writtenBytes: 4 };
 const request = {
@@ -133,6 +133,9 @@ describe('launches', () => {
     const unknown = { ...ofCell, cell: 'lsmt' };
     expect(() => defineLaunch(step, unknown)).toThrow(
       /^layer\/scale \(kernel step\): cell 'lsmt' has no WGSL, expected one of .*throw-away/,
+    );
+    expect(() => defineLaunch(step, { ...ofCell, cell: 'min-gru' })).toThrow(
+      /^layer\/scale \(kernel step\): cell 'min-gru' is a scan-cells\/min-gru, expected one of .*throw-away/,
     );
     const without = request as unknown as typeof ofCell;
     expect(() => defineLaunch(step, without)).toThrow(

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { Cell } from '../../../src/cells/cell.ts';
 import { type CellName, cells } from '../../../src/cells/registry.ts';
+import { isScanCell, type ScanCell } from '../../../src/cells/scan-cell.ts';
 import { input } from '../../../src/graph/sources.ts';
 import type { SymbolicTensor, TensorType } from '../../../src/graph/tensor.ts';
 import {
@@ -64,12 +66,14 @@ describe('parameters', () => {
   it.each(Object.keys(cells) as CellName[])(
     'of %s follow its gate table, without a bias too',
     (cell) => {
-      const { inputGates, multiplies } = cells[cell].create({});
-      const rows = 3 * inputGates;
+      const made: Cell | ScanCell = cells[cell].create({});
+      const rows = 3 * (isScanCell(made) ? made.gates.length : made.inputGates);
+      const ofHidden = (own: Cell) => (own.multiplies ? `[${rows}, 3]` : '[3]');
+      const hidden = isScanCell(made) ? [] : [`${cell}.weight_hh_l0 ${ofHidden(made)}`];
       const options = { direction: 'reverse', bias: false } as const;
       expect(describeParameters([recurrent(cell, 3, options)], floats(4, 1, 2))).toEqual([
         `${cell}.weight_ih_l0 [${rows}, 2]`,
-        `${cell}.weight_hh_l0 ${multiplies ? `[${rows}, 3]` : '[3]'}`,
+        ...hidden,
       ]);
     },
   );
@@ -202,9 +206,15 @@ describe('errors', () => {
       [
         () => recurrent('gru', 2, { forgetBias: 1 }),
         "gru: unknown option 'forgetBias', expected one of name, layers, direction, merge, residual, bias, " +
-          'dropout, inputDropout, weightDropout, recurrentInitializer, recurrentDropout, zoneout, reset, update, ' +
-          'activations, clip.',
+          'dropout, inputDropout, recurrentInitializer, heads, recurrentDropout, weightDropout, zoneout, reset, ' +
+          'update, activations, clip.',
       ],
+      [
+        () => recurrent('slstm', 8, { heads: 3 }),
+        'slstm: heads is 3, expected a divisor of hiddenSize 8: all heads have as many units.',
+      ],
+      [() => recurrent('lstm', 8, { heads: 0 }), 'lstm: heads is 0, expected a positive integer.'],
+      [() => recurrent('minGru', 8, { heads: 2 }), "minGru: unknown option 'heads'"],
       [
         () => recurrent('rnn', 2, { nonlinearity: 'gelu' }),
         'rnn: activations: activation "gelu" is unknown, expected one of tanh, sigmoid, relu, hardsigmoid, affine, ' +
