@@ -166,8 +166,8 @@ describe('layers whose steps are a scan', () => {
   it('refuse options of recurrent weights', () => {
     const options = { recurrentInitializer: 'orthogonal' };
     expect(() => minGru(4, options as object)).toThrow(
-      "minGru: unknown option 'recurrentInitializer', expected one of name, layers, direction, bias, " +
-        'dropout, candidate.',
+      "minGru: unknown option 'recurrentInitializer', expected one of name, layers, direction, merge, " +
+        'residual, bias, dropout, inputDropout, candidate.',
     );
     expect(() => minGru(4, { forgetBias: 1 } as object)).toThrow(
       "minGru: unknown option 'forgetBias'",
