@@ -11,6 +11,7 @@ import {
   lstm,
   lstmCell,
   Network,
+  recurrent,
   type ShapedArray,
   type Stream,
   sequential,
@@ -84,7 +85,13 @@ export const cases: readonly DeviceCase[] = [
   {
     name: 'steps and chunks of steps give what the whole sequence gives',
     async run(device) {
-      const layers = [lstm(5, { layers: 2 }), layerNorm(), gru(7), linear(2)];
+      const layers = [
+        lstm(5, { layers: 2 }),
+        layerNorm(),
+        gru(7),
+        recurrent('minGru', 6),
+        linear(2),
+      ];
       const whole = floats(STEPS, BATCH, SIZE);
       await withNetworks(device, layers, whole, async (network, reference) => {
         const given = { input: { data: noise, shape: whole.shape } };
@@ -101,7 +108,7 @@ export const cases: readonly DeviceCase[] = [
             }
             assertEqual(
               Object.entries(stream.states).map(([name, { shape }]) => `${name} ${shape}`),
-              ['lstm.l0 2,3,5', 'lstm.l1 2,3,5', 'gru.l0 1,3,7'],
+              ['lstm.l0 2,3,5', 'lstm.l1 2,3,5', 'gru.l0 1,3,7', 'minGru.l0 1,3,6'],
               'states',
             );
             stream.dispose();
