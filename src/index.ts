@@ -1,4 +1,5 @@
 // The public API: exports only.
+export type { ActivationChoice, ActivationName } from './cells/activations.ts';
 export type { Cell, CellDefinition, CellGradient, CellOptions, CellStep } from './cells/cell.ts';
 export { type CellName, cells } from './cells/registry.ts';
 export type { ScanCell } from './cells/scan-cell.ts';
@@ -96,6 +97,8 @@ export {
   type Direction,
   type GruOptions,
   gru,
+  type IndRnnOptions,
+  indRnn,
   type LstmOptions,
   lstm,
   type RecurrentLayer,
@@ -107,6 +110,15 @@ export {
   type SlstmOptions,
   slstm,
 } from './layers/recurrent.ts';
+export {
+  gruCell,
+  indRnnCell,
+  type LayerOnlyOption,
+  lstmCell,
+  type RecurrentCell,
+  recurrentCell,
+  rnnCell,
+} from './layers/recurrent-cell.ts';
 export type { RecurrentState } from './layers/recurrent-state.ts';
 export type { CarriedState, TraceMode } from './layers/trace.ts';
 export * as ops from './ops/index.ts';
@@ -139,7 +151,7 @@ export type {
 } from './training/engine.ts';
 export { initializeParameters } from './training/initialize.ts';
 export type { LossScaleOptions, LossScaleState } from './training/loss-scale.ts';
-export { Network, type ShapedArray } from './training/network.ts';
+export { Network } from './training/network.ts';
 export type { Optimizer, OptimizerViews, UpdatePosition } from './training/optimizer.ts';
 export { type AdamOptions, adam, adamw } from './training/optimizer-adam.ts';
 export { type RmspropOptions, rmsprop } from './training/optimizer-rmsprop.ts';
@@ -164,6 +176,7 @@ export {
 } from './training/schedules.ts';
 export { type SelfTestResult, selfTest } from './training/self-test.ts';
 export type { StepRecord } from './training/step-state.ts';
+export type { ShapedArray, Stream, StreamInputs, StreamOptions } from './training/stream.ts';
 export {
   type TextSource,
   type TextStreamOptions,

@@ -41,6 +41,13 @@ export const parseFraction: NumberParser = makeParser(
 /** Any number. */
 export const parseNumber: NumberParser = makeParser('a number', () => true);
 
+/** Value of a cell's option: a flag, a number, a word, or several of these between commas. */
+export function parseCellOption(text: string): unknown {
+  if (text.includes(',')) return text.split(',').map((part) => parseCellOption(part.trim()));
+  if (text === 'true' || text === 'false') return text === 'true';
+  return text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
+}
+
 /** Width of an embedding, or the word for one-hot inputs. */
 export function parseEmbedding(text: string): number | 'one-hot' {
   if (text === 'one-hot') return text;

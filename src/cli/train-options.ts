@@ -3,6 +3,7 @@ import { cells } from '../cells/registry.ts';
 import { type PlanStrategy, type Precision, planStrategies } from '../graph/operator.ts';
 import { optimizers } from '../training/optimizers.ts';
 import {
+  parseCellOption,
   parseCount,
   parseEmbedding,
   parseFraction,
@@ -12,7 +13,7 @@ import {
   parseWhole,
 } from './arguments.ts';
 import { type DeviceChoice, makeDeviceOption } from './device-option.ts';
-import { scheduleNames, type TrainSettings } from './train-settings.ts';
+import { layerSettings, scheduleNames, type TrainSettings } from './train-settings.ts';
 import { makeTuningOption } from './tuning-file.ts';
 
 /** The flags of `train` as commander gives them. */
@@ -27,6 +28,12 @@ export interface TrainFlags {
   readonly layers: number;
   readonly embedding: number | 'one-hot';
   readonly dropout: number;
+  readonly inputDropout?: number;
+  readonly recurrentDropout?: number;
+  readonly weightDropout?: number;
+  readonly zoneout?: number;
+  readonly residual?: boolean;
+  readonly layerNorm?: boolean;
   readonly forgetBias?: number;
   readonly recurrentInitializer?: string;
   readonly heads?: number;
@@ -120,12 +127,11 @@ function makeOptions(): Option[] {
     ...group(
       'Model:',
       new Option('--cell <name>', listCells()).choices(Object.keys(cells)).default('lstm'),
-      ...[...cellOptionNames].map(
-        ([name, owners]) =>
-          new Option(
-            `--${toKebab(name)} <value>`,
-            `${owners.join(', ')}: ${cellOptionHelp[name] ?? `option ${name}`}`,
-          ),
+      ...[...cellOptionNames].map(([name, owners]) =>
+        new Option(
+          `--${toKebab(name)} <value>`,
+          `${owners.join(', ')}: ${cellOptionHelp[name] ?? `option ${name}`}`,
+        ).argParser(parseCellOption),
       ),
       number('--hidden <n>', 'units per layer', parseCount).default(128),
       number('--layers <n>', 'stacked layers', parseCount).default(1),
@@ -133,6 +139,16 @@ function makeOptions(): Option[] {
         .argParser(parseEmbedding)
         .default('one-hot'),
       number('--dropout <p>', 'rate after each layer while training', parseFraction).default(0),
+      number('--input-dropout <p>', 'rate of inputs, one mask per sequence', parseFraction),
+      number(
+        '--recurrent-dropout <p>',
+        'rate of h in W_hh h, one mask per sequence',
+        parseFraction,
+      ),
+      number('--weight-dropout <p>', 'rate of recurrent weights, one mask per step', parseFraction),
+      number('--zoneout <p>', 'probability that a unit keeps its state', parseFraction),
+      new Option('--residual', 'layers above the first add their input to their output'),
+      new Option('--layer-norm', 'layer normalisation behind the recurrent layers'),
       number('--forget-bias <x>', `${cellsWith('f')}: first value of the forget bias`, parseNumber),
       number('--heads <n>', 'groups of units that see only themselves', parseCount),
       new Option('--recurrent-initializer <name>', 'first recurrent weights').choices([
@@ -208,6 +224,7 @@ export function addTrainOptions(command: Command): Command {
 export function listGivenSettings(command: Command): string[] {
   const settings = new Set([
     ...['batch', 'sequence', 'heldOut', 'stateful', 'cell', 'hidden', 'layers', 'embedding'],
+    ...layerSettings,
     ...['dropout', 'forgetBias', 'recurrentInitializer', 'heads', 'optimizer', 'learningRate'],
     ...[
       'momentum',
@@ -232,7 +249,7 @@ export function readSettings(
 ): TrainSettings {
   const cellOptions = Object.fromEntries(
     [...cellOptionNames.keys()].flatMap((name) =>
-      typeof all[name] === 'string' ? [[name, all[name]]] : [],
+      all[name] !== undefined ? [[name, all[name]]] : [],
     ),
   );
   const isAdam = flags.optimizer.startsWith('adam');
@@ -250,6 +267,9 @@ export function readSettings(
     layers: flags.layers,
     embedding: flags.embedding,
     dropout: flags.dropout,
+    ...Object.fromEntries(
+      layerSettings.flatMap((name) => (flags[name] === undefined ? [] : [[name, flags[name]]])),
+    ),
     ...(forgetBias !== undefined && { forgetBias }),
     ...(recurrentInitializer !== undefined && { recurrentInitializer }),
     ...(heads !== undefined && { heads }),

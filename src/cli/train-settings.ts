@@ -2,6 +2,7 @@ import { type CellName, cells } from '../cells/registry.ts';
 import { FileFormatError } from '../errors.ts';
 import type { PlanStrategy, Precision } from '../graph/operator.ts';
 import { dropout, embedding, linear, oneHot } from '../layers/basic.ts';
+import { layerNorm } from '../layers/layer-norm.ts';
 import { type Model, sequential } from '../layers/model.ts';
 import { recurrent } from '../layers/recurrent.ts';
 import type { Optimizer } from '../training/optimizer.ts';
@@ -24,11 +25,18 @@ export interface TrainSettings {
   readonly stateful: boolean;
   readonly cell: string;
   /** Options of the cell, by name. */
-  readonly cellOptions: Readonly<Record<string, string>>;
+  readonly cellOptions: Readonly<Record<string, unknown>>;
   readonly hidden: number;
   readonly layers: number;
   readonly embedding: number | 'one-hot';
   readonly dropout: number;
+  readonly inputDropout?: number;
+  readonly recurrentDropout?: number;
+  readonly weightDropout?: number;
+  readonly zoneout?: number;
+  readonly residual?: boolean;
+  /** Whether a layer norm follows the recurrent layers. */
+  readonly layerNorm?: boolean;
   readonly forgetBias?: number;
   readonly recurrentInitializer?: string;
   readonly heads?: number;
@@ -48,6 +56,18 @@ export interface TrainSettings {
   /** Absent: f32. */
   readonly precision?: Precision;
 }
+
+/** Settings of the recurrent layers that are theirs by the same name. */
+const recurrentSettings = [
+  'inputDropout',
+  'recurrentDropout',
+  'weightDropout',
+  'zoneout',
+  'residual',
+] as const;
+
+/** Settings of the layers that a run has only where they were given. */
+export const layerSettings = [...recurrentSettings, 'layerNorm'] as const;
 
 /** What the command line stores in a checkpoint beside what the library does. */
 export interface StoredRun {
@@ -78,12 +98,18 @@ export function buildCharacterModel(settings: TrainSettings, vocabularySize: num
       layers,
       ...settings.cellOptions,
       ...(layers > 1 && settings.dropout > 0 && { dropout: settings.dropout }),
+      ...Object.fromEntries(
+        recurrentSettings.flatMap((name) =>
+          settings[name] === undefined ? [] : [[name, settings[name]]],
+        ),
+      ),
       ...(forgetBias !== undefined && { forgetBias }),
       ...(heads !== undefined && { heads }),
       ...(recurrentInitializer !== undefined && {
         recurrentInitializer: recurrentInitializer as 'uniform' | 'orthogonal',
       }),
     }),
+    ...(settings.layerNorm ? [layerNorm()] : []),
     ...(settings.dropout > 0 ? [dropout(settings.dropout)] : []),
     linear(vocabularySize),
   ]);

@@ -5,6 +5,7 @@ import type { Layer, LayerConfig } from './layer.ts';
 import { layerNorm } from './layer-norm.ts';
 import { type Model, sequential } from './model.ts';
 import { recurrent } from './recurrent.ts';
+import { recurrentCell } from './recurrent-cell.ts';
 
 type Builder = (config: LayerConfig) => Layer;
 
@@ -21,9 +22,15 @@ const builders: Readonly<Record<string, Builder>> = {
   relu,
   lastStep,
   ...Object.fromEntries(
-    (Object.keys(cells) as (keyof typeof cells)[]).map((cell): [string, Builder] => [
-      cell,
-      ({ kind: _, hiddenSize, ...options }) => recurrent(cell, hiddenSize as number, options),
+    (Object.keys(cells) as (keyof typeof cells)[]).flatMap((cell): [string, Builder][] => [
+      [
+        cell,
+        ({ kind: _, hiddenSize, ...options }) => recurrent(cell, hiddenSize as number, options),
+      ],
+      [
+        `${cell}Cell`,
+        ({ kind: _, hiddenSize, ...options }) => recurrentCell(cell, hiddenSize as number, options),
+      ],
     ]),
   ),
 };

@@ -1,9 +1,10 @@
-import type { Cell, CellOptions } from '../cells/cell.ts';
+import type { Cell, CellDefinition, CellOptions } from '../cells/cell.ts';
+import { type CellName, cells } from '../cells/registry.ts';
 import { isScanCell, type ScanCell } from '../cells/scan-cell.ts';
 import { OptionError } from '../errors.ts';
-import { requireSize } from './layer.ts';
+import { refuseUnknown, requireSize } from './layer.ts';
 import { type MergeMode, mergeModes } from './merge.ts';
-import type { Stack } from './recurrent-stack.ts';
+import type { ReadyCell } from './recurrent-stack.ts';
 
 /** The options that shape a stack of recurrent layers, as far as they depend on each other. */
 interface StackShape {
@@ -13,8 +14,34 @@ interface StackShape {
   readonly residual?: boolean;
 }
 
+/**
+ * The cell of a layer and the size of its h, from the options among the layer's that are the cell's own.
+ *
+ * @param layer - begins messages.
+ * @param known - options of the layer, and those that it has for cells with a loop over time.
+ * @throws {OptionError} for a size or an option that fits neither.
+ */
+export function resolveCell(
+  layer: string,
+  cellName: CellName,
+  hiddenSize: number,
+  options: object,
+  known: { readonly common: readonly string[]; readonly recurrent: readonly string[] },
+): Pick<ReadyCell, 'cell' | 'stateSize'> {
+  const definition: CellDefinition<Cell | ScanCell> = cells[cellName];
+  requireSize(layer, 'hiddenSize', hiddenSize);
+  const cellOptions = Object.fromEntries(
+    Object.entries(options).filter(([name]) => definition.optionNames.includes(name)),
+  );
+  const cell = definition.create(cellOptions);
+  const gateBiases = cell.gates.includes('f') ? ['forgetBias'] : [];
+  const common = isScanCell(cell) ? known.common : [...known.common, ...known.recurrent];
+  refuseUnknown(layer, options, [...common, ...gateBiases, ...definition.optionNames]);
+  return { cell, stateSize: readStateSize(layer, cell, hiddenSize, cellOptions) };
+}
+
 /** The size of h: what a projection leaves of the hidden size. @throws {OptionError} if that is nothing less. */
-export function readStateSize(
+function readStateSize(
   layer: string,
   cell: Cell | ScanCell,
   hiddenSize: number,
@@ -29,7 +56,10 @@ export function readStateSize(
 }
 
 /** @throws {OptionError} for options of a weight_hh that is not there, or not square. */
-export function checkWeights(layer: string, { cell, hiddenSize, stateSize, options }: Stack): void {
+export function checkWeights(
+  layer: string,
+  { cell, hiddenSize, stateSize, options }: ReadyCell,
+): void {
   if (isScanCell(cell)) return;
   const { recurrentInitializer, weightDropout = 0, heads = 1 } = options;
   const isSquare = cell.multiplies && stateSize === hiddenSize;

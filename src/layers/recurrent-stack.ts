@@ -4,7 +4,7 @@ import { formatShape, type SymbolicTensor } from '../graph/tensor.ts';
 import { add } from '../ops/binary.ts';
 import { dropout as applyDropout } from '../ops/dropout.ts';
 import { maskTime } from '../ops/mask-time.ts';
-import { project } from '../ops/project.ts';
+import { projectSteps } from '../ops/project.ts';
 import { recurrence } from '../ops/recurrence.ts';
 import { sliceColumns } from '../ops/slice.ts';
 import { streamOf } from '../random.ts';
@@ -23,13 +23,17 @@ import { makeWeights } from './recurrent-weights.ts';
 import { applyScanLayer } from './scan-layer.ts';
 import { currentTrace, type Trace } from './trace.ts';
 
-/** A recurrent layer, ready to be applied. */
-export interface Stack extends StatesOfStack {
+/** What a single layer and direction, or a cell alone, is applied with. */
+export interface ReadyCell extends StatesOfStack {
   readonly regularization: Regularization;
+  readonly options: RecurrentOptions & { readonly forgetBias?: number };
+}
+
+/** A recurrent layer, ready to be applied. */
+export interface Stack extends ReadyCell {
   readonly merge: MergeMode;
   /** Whether each layer above the first adds its input to its output. */
   readonly residual: boolean;
-  readonly options: RecurrentOptions & { readonly forgetBias?: number };
 }
 
 /** Applies all layers and directions; `owner` is the layer that parameters belong to. */
@@ -65,7 +69,7 @@ export function runStack(
       const suffix = `l${index}${d === 1 ? '_reverse' : ''}`;
       const row = index * stack.directions.length + d;
       const initial = initialOf(trace, name, suffix, stack, input.shape[1] as number, given, row);
-      const result = runLayer(trace, name, suffix, stack, input, initial, reverse, lengths);
+      const result = runLayer(trace, name, `_${suffix}`, stack, input, initial, reverse, lengths);
       trace.finalState(`${name}.${suffix}`, initial, result.final);
       finals.push(result.final);
       return result.output;
@@ -93,34 +97,40 @@ export function runStack(
   };
 }
 
-function runLayer(
+/**
+ * Applies one layer in one direction to x [T, B, I], or a cell to the single step [B, I].
+ *
+ * @param ending - of the names of its parameters, e.g. `_l0_reverse`; empty for a cell alone.
+ */
+export function runLayer(
   trace: Trace,
   name: string,
-  suffix: string,
-  stack: Stack,
+  ending: string,
+  stack: ReadyCell,
   x: SymbolicTensor,
   initial: SymbolicTensor,
   reverse: boolean,
-  lengths: SymbolicTensor | undefined,
+  lengths?: SymbolicTensor,
 ): { output: SymbolicTensor; final: SymbolicTensor } {
   const { cell, hiddenSize, stateSize, options } = stack;
   if (isScanCell(cell)) {
     const { bias, forgetBias } = options;
     const own = { cell, hiddenSize, reverse, bias, forgetBias, lengths };
-    return applyScanLayer(trace, name, suffix, own, x, initial);
+    return applyScanLayer(trace, name, ending, own, x, initial);
   }
-  const weights = makeWeights(trace, name, suffix, { ...stack, cell }, x.shape[2] as number);
+  const weights = makeWeights(trace, name, ending, { ...stack, cell }, x.shape.at(-1) as number);
   const { weightIh, biasIh, weight, bias } = weights;
-  const projected = project(x, weightIh, biasIh, `${name}/project_${suffix}`);
-  const label = `${name}/recurrence_${suffix}`;
-  const extents = [x.shape[0] as number, x.shape[1] as number, stack.hiddenSize] as const;
+  const projected = projectSteps(x, weightIh, biasIh, `${name}/project${ending}`);
+  const label = `${name}/recurrence${ending}`;
+  const [steps, batch] = projected.shape as [number, number, number];
+  const extents = [steps, batch, hiddenSize] as const;
   const extras = {
     ...(lengths && { lengths }),
     ...drawExtras(stack.regularization, trace.mode, extents, label),
   };
   const given = { projected, weight, initial, bias, extras };
   const result = recurrence(given, { cell, reverse, stateSize }, label);
-  if (stateSize === stack.hiddenSize) return result;
+  if (stateSize === hiddenSize) return result;
   const output = sliceColumns(result.output, 0, stateSize, `${label}.projected`);
   return { output, final: result.final };
 }

@@ -25,7 +25,7 @@ export interface StatesOfStack {
 }
 
 /** Units of a state that the outside sees: a projection leaves the rest of h zero. */
-function sizeOfState({ hiddenSize, stateSize }: StatesOfStack, index: number): number {
+export function sizeOfState({ hiddenSize, stateSize }: StatesOfStack, index: number): number {
   return index === 0 ? stateSize : hiddenSize;
 }
 

@@ -33,12 +33,12 @@ export interface RecurrentWeights {
  * Parameters of one layer and direction: `weight_ih`, `weight_hh`, `bias_ih`, `bias_hh`, and where the cell has
  * them a projection `weight_hr` [P, H] and values of its own. Shapes are those of PyTorch.
  *
- * @param suffix - Of the parameters' names, e.g. `l0_reverse`.
+ * @param ending - Of the parameters' names, e.g. `_l0_reverse`; empty for a cell alone.
  */
 export function makeWeights(
   trace: Trace,
   name: string,
-  suffix: string,
+  ending: string,
   layer: WeightsOfLayer,
   inputSize: number,
 ): RecurrentWeights {
@@ -46,8 +46,8 @@ export function makeWeights(
   const rows = cell.inputGates * hiddenSize;
   const flat = uniform(1 / Math.sqrt(hiddenSize));
   const make = (kind: string, shape: readonly number[], values: Initializer = flat) =>
-    trace.parameter(`${name}.${kind}_${suffix}`, shape, values);
-  const label = `${name}/weights_${suffix}`;
+    trace.parameter(`${name}.${kind}${ending}`, shape, values);
+  const label = `${name}/weights${ending}`;
   const { forgetBias, recurrentInitializer, bias = true } = options;
   const forget = cell.gates.indexOf('f') * hiddenSize;
   const biasValues = (value: number | undefined) =>
@@ -60,8 +60,8 @@ export function makeWeights(
     const heads = options.heads ?? 1;
     const whole = make('weight_hh', [rows, stateSize / heads], recurrentValues);
     const rate = options.weightDropout ?? 0;
-    const own = dropWeights(trace, whole, rate, `${name}/weight_dropout_${suffix}`);
-    weight = heads > 1 ? blockDiagonal(own, hiddenSize, `${name}/heads_${suffix}`) : own;
+    const own = dropWeights(trace, whole, rate, `${name}/weight_dropout${ending}`);
+    weight = heads > 1 ? blockDiagonal(own, hiddenSize, `${name}/heads${ending}`) : own;
   }
   const biasIh = bias ? make('bias_ih', [rows], biasValues(forgetBias)) : undefined;
   const biasHh =

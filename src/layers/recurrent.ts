@@ -1,10 +1,9 @@
 import type { ActivationChoice } from '../cells/activations.ts';
-import type { Cell, CellDefinition, CellOptions } from '../cells/cell.ts';
-import { type CellName, cells } from '../cells/registry.ts';
-import { isScanCell, type ScanCell } from '../cells/scan-cell.ts';
+import type { CellOptions } from '../cells/cell.ts';
+import type { CellName } from '../cells/registry.ts';
 import type { SymbolicTensor } from '../graph/tensor.ts';
 import type { NamedLayerOptions } from './basic.ts';
-import { type Layer, type LayerConfig, refuseUnknown, requireSize } from './layer.ts';
+import { type Layer, type LayerConfig, requireSize } from './layer.ts';
 import type { MergeMode } from './merge.ts';
 import {
   checkRate,
@@ -12,7 +11,7 @@ import {
   readDirections,
   readMerge,
   readResidual,
-  readStateSize,
+  resolveCell,
 } from './recurrent-checks.ts';
 import { type RegularizationOptions, readRegularization } from './recurrent-regularization.ts';
 import { runStack, type Stack } from './recurrent-stack.ts';
@@ -189,25 +188,17 @@ export function recurrent(
   hiddenSize: number,
   options: RecurrentOptions & { readonly forgetBias?: number } & CellOptions = {},
 ): RecurrentLayer {
-  const definition: CellDefinition<Cell | ScanCell> = cells[cellName];
-  requireSize(cellName, 'hiddenSize', hiddenSize);
-  const cellOptions = Object.fromEntries(
-    Object.entries(options).filter(([name]) => definition.optionNames.includes(name)),
-  );
-  const cell = definition.create(cellOptions);
-  const gateBiases = cell.gates.includes('f') ? ['forgetBias'] : [];
-  const common = isScanCell(cell) ? COMMON_OPTIONS : [...COMMON_OPTIONS, ...RECURRENT_OPTIONS];
-  refuseUnknown(cellName, options, [...common, ...gateBiases, ...definition.optionNames]);
+  const known = { common: COMMON_OPTIONS, recurrent: RECURRENT_OPTIONS };
+  const resolved = resolveCell(cellName, cellName, hiddenSize, options, known);
   const stack: Stack = {
-    cell,
+    ...resolved,
     kind: cellName,
     hiddenSize,
-    stateSize: readStateSize(cellName, cell, hiddenSize, cellOptions),
     layers: requireSize(cellName, 'layers', options.layers ?? 1),
     directions: readDirections(cellName, options.direction ?? 'forward'),
     merge: readMerge(cellName, options),
     residual: readResidual(cellName, options),
-    regularization: readRegularization(cellName, cell, options),
+    regularization: readRegularization(cellName, resolved.cell, options),
     options,
   };
   for (const option of ['dropout', 'inputDropout', 'weightDropout'] as const) {

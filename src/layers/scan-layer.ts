@@ -1,6 +1,6 @@
 import type { ScanCell } from '../cells/scan-cell.ts';
 import type { SymbolicTensor } from '../graph/tensor.ts';
-import { project } from '../ops/project.ts';
+import { projectSteps } from '../ops/project.ts';
 import type { RecurrenceResult } from '../ops/recurrence.ts';
 import { scan } from '../ops/scan.ts';
 import { uniform, withRows } from './initializers.ts';
@@ -21,7 +21,7 @@ export interface ScanLayer {
 export function applyScanLayer(
   trace: Trace,
   name: string,
-  suffix: string,
+  ending: string,
   { cell, hiddenSize, reverse, bias = true, forgetBias, lengths }: ScanLayer,
   x: SymbolicTensor,
   initial: SymbolicTensor,
@@ -31,10 +31,14 @@ export function applyScanLayer(
   const forget = cell.gates.indexOf('f') * hiddenSize;
   const biasValues =
     forgetBias === undefined ? flat : withRows(flat, forget, forget + hiddenSize, forgetBias);
-  const weight = trace.parameter(`${name}.weight_ih_${suffix}`, [rows, x.shape[2] as number], flat);
+  const weight = trace.parameter(
+    `${name}.weight_ih${ending}`,
+    [rows, x.shape.at(-1) as number],
+    flat,
+  );
   const ownBias = bias
-    ? trace.parameter(`${name}.bias_ih_${suffix}`, [rows], biasValues)
+    ? trace.parameter(`${name}.bias_ih${ending}`, [rows], biasValues)
     : undefined;
-  const projected = project(x, weight, ownBias, `${name}/project_${suffix}`);
-  return scan({ projected, initial, lengths }, { cell, reverse }, `${name}/scan_${suffix}`);
+  const projected = projectSteps(x, weight, ownBias, `${name}/project${ending}`);
+  return scan({ projected, initial, lengths }, { cell, reverse }, `${name}/scan${ending}`);
 }

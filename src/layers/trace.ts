@@ -77,6 +77,12 @@ export class Trace {
     const carried = this.states.get(name);
     if (carried?.initial === initial) carried.final = final;
   }
+
+  /** Reports a later end of the same sequence, where a cell is applied step after step. */
+  extendState(name: string, final: SymbolicTensor): void {
+    const carried = this.states.get(name);
+    if (carried) carried.final = final;
+  }
 }
 
 let active: Trace | undefined;

@@ -19,15 +19,12 @@ import { checkPrecision } from './precision.ts';
 import { flattenParameters, runGraph, type TensorArray } from './run-graph.ts';
 import { GpuSampler, ReferenceSampler, type Sampler } from './sampler.ts';
 import { parseSampleOptions, type SampleOptions } from './sampling.ts';
+import type { ShapedArray, Stream, StreamOptions } from './stream.ts';
+import { GpuStream } from './stream-gpu.ts';
+import { ReferenceStream } from './stream-reference.ts';
 import { layoutOf } from './training-graph.ts';
 import { chooseShapes } from './tuned-shapes.ts';
 import type { Vocabulary } from './vocabulary.ts';
-
-/** A tensor with its shape, outside of the library. */
-export interface ShapedArray {
-  readonly data: TensorArray;
-  readonly shape: readonly number[];
-}
 
 /** Where a network's weights are. */
 export type NetworkWeights =
@@ -38,6 +35,7 @@ export type NetworkWeights =
 export class Network {
   #sampler: Promise<Sampler> | undefined;
   #executables = new Map<string, Promise<Executable>>();
+  #streams: Promise<Stream>[] = [];
 
   /** @internal Networks come from {@link Network.load} and from trainers. */
   constructor(
@@ -147,11 +145,32 @@ export class Network {
     return tokens.slice(request.prompt.length);
   }
 
-  /** Frees what was compiled, and the weights unless a trainer owns them. */
+  /**
+   * Begins sequences that are fed some time steps at a time, states kept on the device in between: of layers
+   * and of cells, where the model gives them none. Each stream has states of its own.
+   *
+   * @example
+   * const stream = await network.stream({ inputs: { input: { shape: [1, 1, 30], dtype: 'f32' } } });
+   * const { output } = await stream.step({ input: samples });
+   * @throws {OptionError} for a model with a layer that reads backwards in time, or without a state.
+   */
+  stream(options: StreamOptions): Promise<Stream> {
+    const { weights, model, layout, precision } = this;
+    const prefix = `stream-${this.#streams.length}/`;
+    const made: Promise<Stream> =
+      weights.kind === 'gpu'
+        ? GpuStream.create(weights.store, model, layout, precision, prefix, options)
+        : Promise.resolve(options).then((given) => new ReferenceStream(model, weights.read, given));
+    this.#streams.push(made);
+    return made;
+  }
+
+  /** Frees what was compiled, streams included, and the weights unless a trainer owns them. */
   async dispose(): Promise<void> {
     const made = [
       ...(this.#sampler !== undefined ? [this.#sampler] : []),
       ...this.#executables.values(),
+      ...this.#streams,
     ];
     // What could not be made has told so when it was asked for.
     for (const result of await Promise.allSettled<{ dispose(): void }>(made)) {
@@ -159,6 +178,7 @@ export class Network {
     }
     this.#sampler = undefined;
     this.#executables.clear();
+    this.#streams = [];
     if (this.weights.kind === 'gpu' && this.weights.ownsStore) this.weights.store.dispose();
   }
 

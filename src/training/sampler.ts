@@ -3,11 +3,11 @@ import { OptionError } from '../errors.ts';
 import type { Precision, Values } from '../graph/operator.ts';
 import type { SymbolicTensor } from '../graph/tensor.ts';
 import type { Model, TracedModel } from '../layers/model.ts';
-import { launchStridedCopy } from '../ops/copy-strided.ts';
 import { evaluateGraph } from '../reference/interpreter.ts';
 import type { ParameterLayout } from '../schedule/parameter-layout.ts';
 import { type Program, sharedKeys } from '../schedule/program.ts';
 import { schedule } from '../schedule/schedule.ts';
+import { carryStates, placeStates } from './carried-states.ts';
 import type { NamedArrays } from './engine.ts';
 import type { GpuStore } from './gpu-store.ts';
 import { planOptions } from './plan-limits.ts';
@@ -73,24 +73,10 @@ export function samplingProgram(graph: TokenGraph, layout: ParameterLayout): Pro
     alsoComputed: finalStates(graph),
     before: (lowering) => {
       lowering.define(token, lowering.shared(keys.next, 4));
-      for (const { initial, final } of traced.states.values()) {
-        if (final && isOwnCopy(final)) lowering.define(final, lowering.view(initial));
-      }
+      placeStates(lowering, traced);
     },
     after: (lowering) => {
-      for (const [name, { initial, final }] of traced.states) {
-        if (!final || isOwnCopy(final)) continue;
-        launchStridedCopy(lowering, {
-          label: `carry/${name}`,
-          source: lowering.view(final),
-          sourceOffset: 0,
-          sourceStrides: [1],
-          target: lowering.view(initial),
-          targetOffset: 0,
-          targetStrides: [1],
-          extents: [initial.size],
-        });
-      }
+      carryStates(lowering, traced);
       lowerSampleToken(lowering, {
         logits: lowering.view(logits),
         tokens: lowering.shared(keys.tokens, 4 * CAPACITY),
@@ -100,14 +86,6 @@ export function samplingProgram(graph: TokenGraph, layout: ParameterLayout): Pro
       });
     },
   };
-}
-
-/**
- * Whether a state is written after all that reads the one before: a recurrence copies it out of its history,
- * and can do so to where the next token finds it.
- */
-function isOwnCopy({ node }: SymbolicTensor): boolean {
-  return node.op.name === 'recurrence';
 }
 
 /** Samples on the GPU: all tokens of a request in one submit (per {@link RUNS_PER_SUBMIT}), one readback. */

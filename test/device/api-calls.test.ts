@@ -134,3 +134,38 @@ describe('WebGPU calls of training, counted outside of Gatefold', () => {
     },
   );
 });
+
+describe('WebGPU calls of a stream, counted outside of Gatefold', () => {
+  it('are one upload and one submit per step, and nothing that is created', async () => {
+    const options = languageModel(16, encoders.embedding);
+    await withTrainer(options, async (trainer) => {
+      const type = { shape: [1, 4], dtype: 'i32' } as const;
+      const stream = await trainer.network.stream({ inputs: { input: type } });
+      const tokens = Int32Array.of(0, 1, 2, 3);
+      await stream.step({ input: tokens });
+      const pushed = await countCalls(async () => {
+        for (let step = 0; step < 5; step++) stream.push({ input: tokens });
+      });
+      expect(pushed).toEqual({
+        writeBuffer: 5,
+        createCommandEncoder: 5,
+        beginComputePass: 5,
+        dispatchWorkgroups: pushed.dispatchWorkgroups,
+        submit: 5,
+      });
+      const read = await countCalls(async () => {
+        for (let step = 0; step < 5; step++) await stream.step({ input: tokens });
+      });
+      expect(read).toEqual({
+        ...pushed,
+        createCommandEncoder: 10,
+        copyBufferToBuffer: 5,
+        submit: 10,
+      });
+      // Embedding, projection, recurrence, its last state, output layer.
+      expect((pushed.dispatchWorkgroups as number) / 5).toBeLessThanOrEqual(5);
+      const anew = await countCalls(async () => stream.reset());
+      expect(anew).toEqual({ writeBuffer: 1 });
+    });
+  });
+});

@@ -42,6 +42,43 @@ describe('settings', () => {
     ]);
   });
 
+  it('become options of the recurrent layers, and a layer norm behind them', () => {
+    const { command, settings } = parse(
+      ...['--layers', '2', '--residual', '--layer-norm', '--input-dropout', '0.1'],
+      ...['--weight-dropout', '0.5', '--recurrent-dropout', '0.2', '--zoneout', '0.05'],
+      ...['--peepholes', 'true', '--clip', '3', '--activations', 'hardsigmoid, tanh, tanh'],
+    );
+    const config = [
+      { kind: 'oneHot', vocabularySize: 5 },
+      {
+        kind: 'lstm',
+        hiddenSize: 128,
+        layers: 2,
+        inputDropout: 0.1,
+        recurrentDropout: 0.2,
+        weightDropout: 0.5,
+        zoneout: 0.05,
+        residual: true,
+        peepholes: true,
+        clip: 3,
+        activations: ['hardsigmoid', 'tanh', 'tanh'],
+      },
+      { kind: 'layerNorm' },
+      { kind: 'linear', outputSize: 5 },
+    ];
+    const stored = JSON.parse(JSON.stringify(settings)) as typeof settings;
+    expect(buildCharacterModel(stored, 5).config).toEqual(config);
+    expect(listGivenSettings(command)).toEqual(
+      expect.arrayContaining(['residual', 'layerNorm', 'inputDropout', 'weightDropout', 'zoneout']),
+    );
+    const plain = parse().settings;
+    expect(Object.keys(plain)).not.toContain('residual');
+    expect(() => buildCharacterModel(parse('--residual').settings, 5)).toThrow(
+      'lstm: residual is true with 1 layer, expected at least 2',
+    );
+    expect(() => buildCharacterModel(parse('--peepholes', 'yes').settings, 5)).toThrow('peepholes');
+  });
+
   it('are refused by the cell that does not know them', () => {
     const { settings } = parse('--cell', 'lstm', '--reset', 'before');
     expect(() => buildCharacterModel(settings, 50)).toThrow("lstm: unknown option 'reset'");
