@@ -73,13 +73,15 @@ export const slstm: CellDefinition = {
         next[H] = (o * (next[C] as number)) / (next[N] as number);
       },
       // Exact, with the gradient of m: see docs/adr/0019-slstm.md.
-      backward(_phase, { saved, state, next, dNext, dx, du, dState }) {
+      backward(_phase, { saved, state, dNext, dx, du, dState }) {
         const [z, i, f, o, slope] = saved as unknown as [number, number, number, number, number];
         const [, c, n] = state as unknown as [number, number, number];
-        const mean = (next[C] as number) / (next[N] as number);
+        // c' and n' anew: the old ones are read anyway.
+        const sum = f * n + i;
+        const mean = (f * c + i * z) / sum;
         const dh = dNext[H] as number;
-        const dc = (dNext[C] as number) + (dh * o) / (next[N] as number);
-        const dn = (dNext[N] as number) - (dh * o * mean) / (next[N] as number);
+        const dc = (dNext[C] as number) + (dh * o) / sum;
+        const dn = (dNext[N] as number) - (dh * o * mean) / sum;
         const ofInput = (dc * z + dn) * i;
         const ofForget = (dc * c + dn * n) * f;
         // The larger exponent is m': its gate is constant, and what reaches m' goes on to it.

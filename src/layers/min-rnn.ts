@@ -4,7 +4,7 @@ import { type RecurrentLayer, type RecurrentOptions, recurrent } from './recurre
 export interface MinGruOptions
   extends Omit<
     RecurrentOptions,
-    'recurrentInitializer' | 'heads' | 'recurrentDropout' | 'zoneout'
+    'recurrentInitializer' | 'heads' | 'recurrentDropout' | 'weightDropout' | 'zoneout'
   > {
   /** The candidate as it is (default), or mapped to positive values as in the paper's log-space form. */
   readonly candidate?: 'linear' | 'positive';

@@ -60,12 +60,6 @@ export function readRegularization(
         'makes h after c; sLSTM normalises them together), expected 0. Use dropout or recurrentDropout.',
     );
   }
-  if (cell.positiveStates && rates?.some((rate, state) => state > 0 && rate > 0)) {
-    throw new OptionError(
-      `${layer}: zoneout mixes ${cell.states.slice(1).join(', ')} with their old values, but they share a scale that ` +
-        'changes from step to step, expected { h: rate }.',
-    );
-  }
   return { recurrentDropout, zoneout: rates };
 }
 

@@ -15,7 +15,7 @@ export { type RecurrenceAttributes, type RecurrenceResult, recurrence } from './
 export { columnSum, mean, sum } from './reduce.ts';
 export { repeatTime } from './repeat.ts';
 export { reshape } from './reshape.ts';
-export { type ScanAttributes, scan } from './scan.ts';
+export { type ScanAttributes, type ScanInputs, scan } from './scan.ts';
 export { lastStep, reverseTime, sliceColumns, sliceTime } from './slice.ts';
 export { logSoftmax, softmax } from './softmax.ts';
 export { type SoftmaxCrossEntropyOptions, softmaxCrossEntropy } from './softmax-cross-entropy.ts';

@@ -1211,7 +1211,7 @@ const masks_vector: bool = false;
 const gradients_apart: bool = false;
 const forward_reads_state = array<bool, 4>(false, true, true, true);
 const backward_reads_state = array<bool, 4>(false, true, true, false);
-const backward_reads_next = array<bool, 4>(false, true, true, false);
+const backward_reads_next = array<bool, 4>(false, false, false, false);
 
 const Z: u32 = 0u;
 const I: u32 = 1u;
@@ -1252,8 +1252,9 @@ fn cell_backward(phase: u32, given: CellGradient) -> CellGradient {
   let f = gradient.saved[F];
   let o = gradient.saved[O];
   let dh = gradient.d_next[H];
-  let share = 1.0 / gradient.next[N];
-  let mean = gradient.next[C] * share;
+  // c' and n' anew: the old ones are read anyway.
+  let share = 1.0 / (f * gradient.state[N] + i);
+  let mean = (f * gradient.state[C] + i * z) * share;
   let dc = gradient.d_next[C] + dh * o * share;
   let dn = gradient.d_next[N] - dh * o * mean * share;
   let of_input = (dc * z + dn) * i;

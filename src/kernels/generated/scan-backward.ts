@@ -206,7 +206,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
           own_x[g] = x[i * gates + g];
         }
         let t = time_of(position);
-        var dx: array<f32, gates>; // zeros in the padding
+        // Zeros in the padding; said so, since wgpu does not clear a variable of a loop's body in every round.
+        var dx = array<f32, gates>();
         if (is_step(t, at)) {
           dx = scan_gradient(own_x, dh * state_before(position, at), dh);
         }

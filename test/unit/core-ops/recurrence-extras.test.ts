@@ -11,12 +11,18 @@ import {
   type CellVariant,
   cellOptionVariants,
   cellVariants,
+  liftStates,
 } from '../../device-cases/core-variants.ts';
 import { evaluate, gradientError } from '../../support/gradient-check.ts';
 
 const [steps, batch, hiddenSize] = [4, 3, 2];
 const flatten = (tensor: SymbolicTensor) => reshape(tensor, [tensor.size]);
-const values = { lengths: [4, 0, 2] };
+/** Lengths, and states to start from that the cell can have. */
+const valuesOf = ({ cell }: CellVariant) => {
+  const size = cell.states.length * batch * hiddenSize;
+  const drawn = Float64Array.from({ length: size }, (_none, at) => 2 * Math.cos(5 * at));
+  return { lengths: [4, 0, 2], initial: liftStates(cell, drawn) };
+};
 
 /** 0 or 1, half of them each. */
 const coins = (shape: readonly number[]) =>
@@ -56,12 +62,15 @@ function fits({ cell }: CellVariant, name: RecurrenceExtra): boolean {
 describe.each(cellVariants)('recurrence of $name', (variant) => {
   for (const name of recurrenceExtras.filter((extra) => fits(variant, extra))) {
     it.each([false, true])(`with ${name}, reverse %s: all gradients`, (reverse) => {
-      expect(gradientError(build(variant, [name], reverse), { values })).toBeLessThan(1e-7);
+      expect(
+        gradientError(build(variant, [name], reverse), { values: valuesOf(variant) }),
+      ).toBeLessThan(1e-7);
     });
   }
 
   it('with all that it can be given: all gradients', () => {
     const extras = recurrenceExtras.filter((extra) => fits(variant, extra));
+    const values = valuesOf(variant);
     expect(gradientError(build(variant, extras), { values })).toBeLessThan(1e-7);
   });
 });
@@ -69,7 +78,9 @@ describe.each(cellVariants)('recurrence of $name', (variant) => {
 describe.each(cellOptionVariants)('recurrence of $name', (variant) => {
   it('has all gradients', () => {
     expect(gradientError(build(variant, []))).toBeLessThan(1e-6);
-    expect(gradientError(build(variant, ['lengths'], true), { values })).toBeLessThan(1e-6);
+    expect(
+      gradientError(build(variant, ['lengths'], true), { values: valuesOf(variant) }),
+    ).toBeLessThan(1e-6);
   });
 });
 
@@ -79,21 +90,21 @@ describe('lengths', () => {
   const numbers = Array.from({ length: steps * batch * width }, (_none, index) => Math.sin(index));
   const padded = numbers.map((value, index) => {
     const row = Math.floor(index / width);
-    const isPadding = Math.floor(row / batch) >= (values.lengths[row % batch] as number);
+    const isPadding = Math.floor(row / batch) >= (valuesOf(variant).lengths[row % batch] as number);
     return isPadding ? 3e38 : value;
   });
 
   it.each([false, true])('hide whatever the padding holds, reverse %s', (reverse) => {
     const all = (projected: number[]) =>
-      evaluate(build(variant, ['lengths'], reverse), { ...values, projected });
+      evaluate(build(variant, ['lengths'], reverse), { ...valuesOf(variant), projected });
     expect(all(padded)).toEqual(all(numbers));
   });
 
   it('leave the initial state to a row without steps, and the state at its end to the others', () => {
-    const given = { ...values, projected: numbers };
+    const given = { ...valuesOf(variant), projected: numbers };
     const { output, final } = run(variant, ['lengths']);
     const [y, states] = [evaluate(output, given), evaluate(final, given)];
-    const initial = evaluate(input('initial', [2, batch, hiddenSize]));
+    const initial = [...given.initial];
     const rowOf = (list: number[], row: number) =>
       list.slice(row * hiddenSize, (row + 1) * hiddenSize);
     expect(rowOf(states, 1)).toEqual(rowOf(initial, 1));

@@ -216,6 +216,15 @@ describe('errors', () => {
       [() => recurrent('lstm', 8, { heads: 0 }), 'lstm: heads is 0, expected a positive integer.'],
       [() => recurrent('minGru', 8, { heads: 2 }), "minGru: unknown option 'heads'"],
       [
+        () => recurrent('indRnn', 8, { heads: 2 }),
+        'indRnn: heads is 2, but weight_hh has no square blocks here, expected 1.',
+      ],
+      [
+        () => recurrent('slstm', 8, { zoneout: 0.1 }),
+        "slstm: zoneout is 0.1, but this cell's states cannot be kept one by one",
+      ],
+      [() => recurrent('minLstm', 8, { zoneout: 0.1 }), "minLstm: unknown option 'zoneout'"],
+      [
         () => recurrent('rnn', 2, { nonlinearity: 'gelu' }),
         'rnn: activations: activation "gelu" is unknown, expected one of tanh, sigmoid, relu, hardsigmoid, affine, ' +
           'leakyrelu, thresholdedrelu, elu, softsign, softplus, scaledtanh.',
