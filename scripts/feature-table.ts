@@ -9,9 +9,10 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type CellName, cells } from '../src/cells/registry.ts';
 import { OptionError } from '../src/errors.ts';
 import type { PlanLimits, PlanStrategy, Precision } from '../src/graph/operator.ts';
+import type { SymbolicTensor } from '../src/graph/tensor.ts';
 import { model } from '../src/layers/model.ts';
 import { type RecurrentLayer, recurrent } from '../src/layers/recurrent.ts';
-import type { SymbolicTensor } from '../src/graph/tensor.ts';
+import { add } from '../src/ops/binary.ts';
 import { differentiate } from '../src/ops/differentiate.ts';
 import { sum } from '../src/ops/reduce.ts';
 import { layOutParameters } from '../src/schedule/parameter-layout.ts';
@@ -97,8 +98,8 @@ function plan(cell: CellName, feature: Feature, options: Readonly<Record<string,
     const state = feature.hasInitialState ? { h: given.h as SymbolicTensor } : {};
     const more = feature.hasLengths ? { lengths: given.lengths as SymbolicTensor } : {};
     const result = layer.run(given.x as SymbolicTensor, state, more);
-    const [output] = result.outputs;
-    return { loss: sum(output as SymbolicTensor) };
+    const sums = result.outputs.map((output) => sum(output));
+    return { loss: sums.reduce((total, part) => add(total, part)) };
   }).trace(
     {
       x: { shape: [steps, batch, hiddenSize], dtype: 'f32' },

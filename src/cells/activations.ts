@@ -61,10 +61,21 @@ const definitions = {
     value: (x, alpha, beta) => alpha * Math.tanh(beta * x),
     slope: (y, alpha, beta) => beta * (alpha - (y * y) / alpha),
   },
-} as const satisfies Readonly<Record<string, ActivationDefinition>>;
+} as const satisfies Readonly<Record<ActivationName, ActivationDefinition>>;
 
 /** Name of an activation, as in ONNX without capitals. */
-export type ActivationName = keyof typeof definitions;
+export type ActivationName =
+  | 'tanh'
+  | 'sigmoid'
+  | 'relu'
+  | 'hardsigmoid'
+  | 'affine'
+  | 'leakyrelu'
+  | 'thresholdedrelu'
+  | 'elu'
+  | 'softsign'
+  | 'softplus'
+  | 'scaledtanh';
 
 /** Every activation that a cell may use. */
 export const activationNames = Object.keys(definitions) as ActivationName[];

@@ -11,7 +11,12 @@ export { linear, matmul, transpose } from './linear.ts';
 export { maskTime } from './mask-time.ts';
 export { meanSquaredError } from './mean-squared-error.ts';
 export { project } from './project.ts';
-export { type RecurrenceAttributes, type RecurrenceResult, recurrence } from './recurrence.ts';
+export {
+  type RecurrenceArguments,
+  type RecurrenceAttributes,
+  type RecurrenceResult,
+  recurrence,
+} from './recurrence.ts';
 export { columnSum, mean, sum } from './reduce.ts';
 export { repeatTime } from './repeat.ts';
 export { reshape } from './reshape.ts';

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { fillFeatures } from '../../../scripts/feature-table.ts';
 import { type CellName, cells } from '../../../src/cells/registry.ts';
 
 const root = resolve(import.meta.dirname, '../../..');
@@ -52,5 +53,12 @@ describe('the table of cells in the README', () => {
     const { formulas, optionNames } = cells[name];
     for (const formula of formulas) expect(row).toContain(`\`${formula.replace(/\s+/g, ' ')}\``);
     for (const option of optionNames) expect(row).toContain(`\`${option}\`:`);
+  });
+});
+
+describe('the table of features', () => {
+  it('says what can be built; `npm run features` brings it up to date', () => {
+    const page = read('docs/layers.md');
+    expect(fillFeatures(page)).toBe(page);
   });
 });
