@@ -32,7 +32,7 @@ export function isNarrow({ isSoftware, laneWidth }: PlanLimits): boolean {
 }
 
 /**
- * Nanoseconds of a narrow adapter, measured on SwiftShader (docs/adr/0010-matmul.md). Only their ratios
+ * Nanoseconds of a narrow adapter, measured on SwiftShader. Only their ratios
  * decide, and only between tiles.
  */
 const NARROW_NS = { load: 12, share: 3.5, multiplyAdd: 0.8, round: 20, build: 1.2e6 };

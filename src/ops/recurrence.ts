@@ -150,7 +150,7 @@ export interface RecurrenceArguments {
   readonly weight?: SymbolicTensor | undefined;
   /** [states, B, H]. */
   readonly initial: SymbolicTensor;
-  /** [(gates + parameters)·H]: bias_hh, then the cell's parameters, which it must hold if there are any. */
+  /** bias_hh and then the cell's parameters, which it must hold if there are any: [(gates + parameters)·H]. */
   readonly bias?: SymbolicTensor | undefined;
   readonly extras?: ExtraInputs<SymbolicTensor>;
 }
