@@ -32,7 +32,7 @@ export const lstm: CellDefinition = {
     'inputForget: f = 1 - i',
   ],
   optionNames: [...roleOptions, 'peepholes', 'inputForget', 'projectionSize'],
-  variants: [{}, { projectionSize: 2 }],
+  variants: [{}, { projectionSize: 1 }],
   options: [
     { peepholes: true },
     { inputForget: true },

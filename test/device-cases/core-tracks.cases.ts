@@ -112,9 +112,13 @@ const recurrences = ({ launches }: Plan) =>
 const isPositive = (state: string) =>
   cellVariants.some(({ cell }) => cell.positiveStates?.includes(state));
 
-/** Cells that differ in more than a constant: vanilla, LSTM, the GRU with its two resets, sLSTM. */
+/**
+ * Cells that differ in more than a constant: vanilla, LSTM, the GRU with its two resets, sLSTM. A projection is cut out
+ * of h between two layers, which therefore are no wavefront.
+ */
 const cells = cellVariants.filter(
-  ({ options }) =>
+  ({ options, cell }) =>
+    cell.gates.length === cell.inputGates &&
     options.update !== 'replace' &&
     options.nonlinearity !== 'relu' &&
     options.forget !== 'exponential',
