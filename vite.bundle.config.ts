@@ -11,6 +11,6 @@ export default defineConfig({
     emptyOutDir: false,
     minify: true,
     reportCompressedSize: false,
-    rolldownOptions: { output: { codeSplitting: false } },
+    rolldownOptions: { output: { codeSplitting: false, minify: true } },
   },
 });
