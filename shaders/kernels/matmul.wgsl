@@ -195,7 +195,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
   if (sums_columns && first_column == 0u) {
     for (var r = 0u; r < rows; r++) { // unroll
       if (first_row + r < shape.m) {
-        column_sums[part_begin + shape.sums_offset + first_row + r] = sum[r];
+        column_sums[group.z * shape.m + shape.sums_offset + first_row + r] = sum[r];
       }
     }
   }
