@@ -7,6 +7,8 @@
 //   stepwise:   unit_tile < hidden_size, `span` holds one phase of one step; the dispatch is the barrier.
 // A thread holds all gates of a unit for `rows` batch rows in registers, so the cell is the epilogue of
 // the recurrent matmul. Per k it loads rows + gates·units values for rows·gates·units multiply-adds.
+// `slices` threads share a unit: each sums every so manieth quad of k, the sums meet in workgroup memory, and each
+// thread then does the cell for its share of the rows.
 //
 // Layouts: projected [T, B, input_gates, H], or a table [table_rows, input_gates, H] with a row for each token where
 //   `gathers` (one-hot inputs: no projected input is ever built), tokens [T, B] i32, input_bias [input_gates, H];
@@ -17,8 +19,9 @@
 // FLOPs 2·T·B·gates·H², bytes 4·T·B·H·(gates + saved_values + states) beside the weights.
 //
 // Right for: lanes along units read weights coalesced on every GPU; rows > 1 reuses each weight from a
-// register. The state is read from storage behind a storageBarrier: cached on real GPUs, and the form
-// whose pipeline a software adapter builds quickly.
+// register. A step waits for its loads one after another: slices put more of them on the way at once, which a GPU
+// needs and a CPU does not. The state is read from storage behind a storageBarrier: cached on real GPUs, and the
+// form whose pipeline a software adapter builds quickly.
 //! join lib/cell-step
 //! join lib/quads
 //! join lib/recurrence
@@ -57,7 +60,10 @@ const saved_size: u32 = batch * saved_values * hidden_size;
 @group(0) @binding(7) var<storage, read> tokens: array<i32>;
 @group(0) @binding(8) var<storage, read> input_bias: array<f32>;
 
+const item_sums: u32 = rows * units * gates;
+
 var<workgroup> staged: array<vec4f, rows * hidden_quads>;
+var<workgroup> sliced: array<f32, slices * item_sums * lanes>;
 
 // A number of a state; zero behind its end, where weights are padded.
 fn state_at(phase: u32, begin: u32, k: u32) -> f32 {
@@ -87,8 +93,14 @@ fn keep_masked(origin: u32, at: u32, value: f32) {
   history[origin + vector_begin_of(masked_phase) + at] = to_number(value);
 }
 
-@compute @workgroup_size(lanes)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+@compute @workgroup_size(threads)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+  var lane = local;
+  var slice = 0u;
+  if (slices > 1u) { // static
+    lane = local % lanes;
+    slice = local / lanes;
+  }
   let first_row = group.x * rows;
   let unit_begin = group.y * unit_tile;
   let unit_end = min(unit_begin + unit_tile, hidden_size);
@@ -115,7 +127,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 
   if (walk.z == 1u) {
     for (var unit = unit_begin + lane; unit < unit_end; unit += lanes) {
-      for (var r = 0u; r < rows; r++) {
+      for (var r = slice; r < rows; r += slices) {
         if (first_row + r < batch) {
           let at = (first_row + r) * hidden_size + unit;
           for (var s = 0u; s < states; s++) {
@@ -145,7 +157,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         }
         let vector_begin = select(place.x + vector_begin_of(phase) - section_size + after, old_begin, phase == 0u);
         if (stages) { // static
-          for (var i = lane; i < rows * hidden_quads; i += lanes) {
+          for (var i = local; i < rows * hidden_quads; i += threads) {
             let begin = vector_begin + min(first_row + i / hidden_quads, batch - 1u) * hidden_size;
             let k = i % hidden_quads * 4u;
             staged[i] = vec4f(state_at(phase, begin, k), state_at(phase, begin, k + 1u), state_at(phase, begin, k + 2u), state_at(phase, begin, k + 3u));
@@ -167,14 +179,17 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
               if (gathers && !gradients_apart) { // static: the two biases only ever occur as a sum
                 b += input_bias[source.w + g * hidden_size + column[n]];
               }
+              if (slices > 1u) { // static
+                b = select(0.0, b, slice == 0u);
+              }
               for (var r = 0u; r < rows; r++) { // unroll
                 acc[(r * units + n) * gates + g] = b;
               }
             }
           }
           if (multiplies) { // static
-            let quads = select(0u, select(hidden_quads, state_quads, phase == 0u), t < longest);
-            for (var k4 = 0u; k4 < quads; k4++) {
+            let quads = select(0u, select(hidden_quads, state_quads, phase == 0u), !has_lengths || t < longest);
+            for (var k4 = slice; k4 < quads; k4 += slices) {
               var v: array<vec4f, rows>; // registers
               for (var r = 0u; r < rows; r++) { // unroll
                 if (stages) { // static
@@ -197,11 +212,21 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
             }
           }
           // One copy of the cell for all sums of the tile: its code is long, and pipelines are built faster.
-          var sums: array<f32, rows * units * gates>;
-          for (var i = 0u; i < rows * units * gates; i++) { // unroll
-            sums[i] = acc[i];
+          var sums: array<f32, item_sums>;
+          if (slices > 1u) { // static
+            if (unit_tile > tile_units) { // static: sums of the tile before may still be read
+              workgroupBarrier();
+            }
+            for (var i = 0u; i < item_sums; i++) { // unroll
+              sliced[(slice * item_sums + i) * lanes + lane] = acc[i];
+            }
+            workgroupBarrier();
+          } else {
+            for (var i = 0u; i < item_sums; i++) { // unroll
+              sums[i] = acc[i];
+            }
           }
-          for (var i = 0u; i < rows * units; i++) {
+          for (var i = slice; i < rows * units; i += slices) {
             let row = first_row + i / units;
             let unit = base + i % units * lanes + lane;
             if (row < batch && unit < unit_end) {
@@ -226,7 +251,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
                     step.x[g] = bitcast<f32>(select(bitcast<u32>(step.x[g]), 0x7fc00000u, is_void));
                   }
                 }
-                step.u[g] = sums[i * gates + g];
+                if (slices > 1u) { // static
+                  var sum = 0.0;
+                  for (var part = 0u; part < slices; part++) { // unroll
+                    sum += sliced[(part * item_sums + i * gates + g) * lanes + lane];
+                  }
+                  step.u[g] = sum;
+                } else {
+                  step.u[g] = sums[i * gates + g];
+                }
               }
               for (var p = 0u; p < parameters; p++) { // unroll
                 step.parameters[p] = bias[source.z + (gates + p) * hidden_size + unit];

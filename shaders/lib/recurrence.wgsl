@@ -21,6 +21,7 @@ const lanes: u32 = 8u; // specialize
 const unit_tile: u32 = 8u; // specialize
 const spreads: bool = false; // specialize
 const stages: bool = false; // specialize
+const slices: u32 = 1u; // specialize: threads that share the sums of a unit, each with its part of k
 const y_origin: u32 = 64u; // specialize
 const section_size: u32 = 576u; // specialize
 const tracks: u32 = 1u; // specialize
@@ -31,6 +32,7 @@ const has_zoneout: bool = false; // specialize
 alias number = f32; // f16: is_half
 alias quad = vec4f; // f16: is_half
 
+const threads: u32 = lanes * slices;
 const row_size: u32 = batch * hidden_size;
 
 // What a recurrence may be given beside its states, from `extras` on in the buffer `given`, one behind the other:

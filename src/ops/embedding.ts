@@ -8,7 +8,14 @@ import { sumRowsByToken } from '../kernels/generated/sum-rows-by-token.ts';
 import { defineLaunch } from '../kernels/launch.ts';
 import { launchGather } from './gather-rows.ts';
 import { splitGrid, threadsFor } from './grid.ts';
+import { isNarrow } from './matmul-shape.ts';
 import { columnSum } from './reduce.ts';
+
+/** Threads that share a token's positions; a single one where threads take turns anyway. */
+function countSegments({ limits }: Lowering, threads: number, tableRows: number): number {
+  if (isNarrow(limits) || limits.residentLanes !== undefined) return 1;
+  return Math.max(1, Math.min(32, Math.floor(threads / tableRows)));
+}
 
 function requireTokens(tokens: TensorType | undefined, label: string): TensorType {
   if (tokens?.dtype !== 'i32') {
@@ -40,13 +47,17 @@ function launchTableGradient(
 ): void {
   const starts = lowering.scratch(`${label}.starts`, 4 * (table.rows + 1));
   const order = lowering.scratch(`${label}.order`, 4 * tokens.size);
+  const { limits } = lowering;
+  const most = isNarrow(limits) ? 256 : Math.min(1024, limits.maxComputeInvocationsPerWorkgroup);
+  const threads = threadsFor(limits, most);
   lowering.launch(
     defineLaunch(indexTokens, {
       label: `${label}.index`,
       constants: {
         row_count: tokens.size,
         table_rows: table.rows,
-        threads: threadsFor(lowering.limits, 256),
+        threads,
+        segments: countSegments(lowering, threads, table.rows),
       },
       bindings: { indices: lowering.view(tokens), starts, order },
       workgroups: [1, 1, 1],

@@ -113,8 +113,7 @@ function settleShape(lowering: Lowering, request: MatmulRequest): MatmulShape {
     !c.view.isHalf &&
     isAligned(c.offset) &&
     isAligned(columnSums?.offset);
-  const rule = chooseMatmulShape(lowering.limits, request);
-  const builtIn = canSplit ? rule : { ...rule, splitK: k };
+  const builtIn = chooseMatmulShape(lowering.limits, request, canSplit);
   const subject = { m, n, k, transposesA, transposesB, canSplit };
   const settled = lowering.settled(tuneMatmul(lowering.limits, subject, builtIn));
   if (!settled) return builtIn;

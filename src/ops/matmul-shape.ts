@@ -59,26 +59,44 @@ function chooseNarrowShape(limits: PlanLimits, { m, n, k }: MatmulSizes): Matmul
   return { rows, columns, lanesM: 1, lanesN, spreads, stageK: 0, splitK: k };
 }
 
-/** Workgroups that keep a GPU busy. */
-const GPU_WORKGROUPS = 64;
+/** Workgroups that a GPU wants at least: fewer leave processors idle, smaller tiles reuse less. */
+const GPU_WORKGROUPS = 256;
+/** Workgroups up to which a sum is split. */
+const SPLIT_WORKGROUPS = 512;
 /** Least terms in a part of a split sum: below, adding the parts costs more than it gains. */
-const LEAST_SPLIT = 256;
+const LEAST_SPLIT = 128;
 const STAGE_K = 16;
+const GPU_LANES = 16;
+/** Sums of a thread, rows by columns: the first that makes enough workgroups is taken. */
+const GPU_TILES = [
+  [4, 4],
+  [4, 2],
+  [2, 2],
+  [1, 2],
+] as const;
 
-/**
- * 64 threads and tiles that leave registers for occupancy. Not measured on hardware: a conservative form of
- * what is known to work there.
- */
-function chooseWideShape({ m, n, k }: MatmulSizes): MatmulShape {
-  const lanesN = m === 1 ? 64 : n >= 16 ? 16 : 8;
-  const lanesM = 64 / lanesN;
-  const columns = m === 1 ? 1 : Math.min(4, Math.ceil(n / lanesN));
-  const rows = Math.min(8, Math.ceil(m / lanesM));
+/** 256 threads, and the largest tile that keeps a GPU busy (docs/adr/0023-hardware-gpus.md). */
+function chooseWideShape({ m, n, k }: MatmulSizes, canSplit: boolean): MatmulShape {
   const stageK = m > 1 && k >= STAGE_K ? STAGE_K : 0;
-  const workgroups = Math.ceil(m / (lanesM * rows)) * Math.ceil(n / (lanesN * columns));
-  const parts = Math.min(Math.ceil(GPU_WORKGROUPS / workgroups), Math.floor(k / LEAST_SPLIT));
+  const lanesM = Math.min(GPU_LANES, nextPowerOfTwo(m));
+  const lanesN = Math.min(Math.max(64 / lanesM, GPU_LANES), Math.max(8, nextPowerOfTwo(n)));
+  const mostParts = canSplit ? Math.max(1, Math.floor(k / LEAST_SPLIT)) : 1;
+  const tiles = GPU_TILES.map(([mostRows, mostColumns]) => {
+    const rows = Math.min(mostRows, Math.ceil(m / lanesM));
+    const columns = Math.min(mostColumns, Math.ceil(n / lanesN));
+    const workgroups = Math.ceil(m / (lanesM * rows)) * Math.ceil(n / (lanesN * columns));
+    return { rows, columns, workgroups };
+  });
+  const enough = tiles.find(({ workgroups }) => workgroups * mostParts >= GPU_WORKGROUPS);
+  const { rows, columns, workgroups } = enough ?? (tiles.at(-1) as (typeof tiles)[number]);
+  const wanted = workgroups < GPU_WORKGROUPS ? Math.ceil(SPLIT_WORKGROUPS / workgroups) : 1;
+  const parts = Math.min(wanted, mostParts);
   const splitK = parts > 1 ? Math.ceil(k / parts / STAGE_K) * STAGE_K : k;
   return { rows, columns, lanesM, lanesN, spreads: false, stageK, splitK };
+}
+
+function nextPowerOfTwo(least: number): number {
+  return 2 ** Math.ceil(Math.log2(least));
 }
 
 /** Sums of a thread in a resident plan, at most: there are few threads, and each product has little to do. */
@@ -91,8 +109,16 @@ function chooseResidentShape(lanes: number, { m, n, k }: MatmulSizes): MatmulSha
   return { rows, columns: 1, lanesM: 1, lanesN: 1, spreads: false, stageK: 0, splitK: k };
 }
 
-/** Picks the tile of a product from its sizes and the adapter. */
-export function chooseMatmulShape(limits: PlanLimits, sizes: MatmulSizes): MatmulShape {
+/**
+ * Picks the tile of a product from its sizes and the adapter.
+ *
+ * @param canSplit - whether its sum over k may be cut into parts.
+ */
+export function chooseMatmulShape(
+  limits: PlanLimits,
+  sizes: MatmulSizes,
+  canSplit: boolean,
+): MatmulShape {
   if (limits.residentLanes !== undefined) return chooseResidentShape(limits.residentLanes, sizes);
-  return isNarrow(limits) ? chooseNarrowShape(limits, sizes) : chooseWideShape(sizes);
+  return isNarrow(limits) ? chooseNarrowShape(limits, sizes) : chooseWideShape(sizes, canSplit);
 }

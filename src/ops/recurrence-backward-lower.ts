@@ -24,6 +24,7 @@ import {
   layOutHistory,
   type RecurrenceAttributes,
   type RecurrenceGradientAttributes,
+  type RecurrenceShape,
 } from './recurrence-shape.ts';
 import { planWaves, type Span } from './recurrence-spans.ts';
 import {
@@ -38,6 +39,7 @@ import {
   scratchTogether,
   type Tracks,
 } from './recurrence-tracks.ts';
+import { workgroupBytes } from './recurrence-tunable.ts';
 import { unusedInput, unusedOutput } from './unused.ts';
 
 /** Launches of the backward pass through time of recurrences that share their dispatches. */
@@ -101,6 +103,7 @@ export function lowerBackward(
         cellConstants: cell.constants,
         constants: {
           ...recurrenceConstants(attributes, shape, nodes.length, lowering),
+          staged_gates: countStagedGates(lowering, attributes, shape),
           has_output_gradient: hasOutputGradient,
           projected_stride: projectedStride,
           d_output_is_half: dOutputs.view.isHalf ?? false,
@@ -145,6 +148,18 @@ export function lowerBackward(
     for (const range of ranges) wavefront?.feed(lowering, range, `#${index}`);
     for (const span of spans) launch(span);
   }
+}
+
+/** How many gates' gradients pass through workgroup memory together: all of a phase where there is room. */
+function countStagedGates(
+  { limits }: Lowering,
+  attributes: RecurrenceAttributes,
+  shape: RecurrenceShape,
+): number {
+  if (!shape.stages) return 1;
+  const all = Math.max(1, ...attributes.cell.phases.map(([first, end]) => end - first));
+  const bytes = workgroupBytes(attributes, 'backward', shape, all);
+  return bytes <= limits.maxComputeWorkgroupStorageSize ? all : 1;
 }
 
 /** What the tracks read, each kind in one view; gradients that a track lacks are zero where others have them. */

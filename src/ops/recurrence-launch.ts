@@ -12,7 +12,9 @@ import { type Joined, MOST_TRACKS, type Tracks } from './recurrence-tracks.ts';
 
 /** A shape in words, for `explain()` and checkpoints. */
 export function describeShape(shape: RecurrenceShape): string {
-  return `${shape.strategy}, ${shape.rows} rows × ${shape.units} units per lane, ${shape.lanes} lanes`;
+  const { strategy, rows, units, lanes, slices } = shape;
+  const form = `${strategy}, ${rows} rows × ${units} units per lane, ${lanes} lanes`;
+  return slices > 1 ? `${form} × ${slices} slices of the sum` : form;
 }
 
 /** What has been chosen for a recurrence, and why, in words. */
@@ -52,6 +54,7 @@ export function recurrenceConstants(
     unit_tile: shape.unitTile,
     spreads: shape.spreads,
     stages: shape.stages,
+    slices: shape.slices,
     y_origin: layout.yOrigin,
     section_size: layout.sectionSize,
     tracks,

@@ -4,9 +4,9 @@ import { isNarrow } from './matmul-shape.ts';
 import type { RecurrenceExtra } from './recurrence-extras.ts';
 import {
   type RecurrenceDirection,
-  stagedBytes,
   sumsPerUnit,
   tuneRecurrence,
+  workgroupBytes,
 } from './recurrence-tunable.ts';
 
 /** What a recurrence node is: a cell walking over time in one direction. */
@@ -95,10 +95,15 @@ export interface RecurrenceShape {
   readonly spreads: boolean;
   /** The state passes through workgroup memory. */
   readonly stages: boolean;
+  /** Threads that share the sums of a unit. */
+  readonly slices: number;
 }
 
-/** Largest hidden size whose units one workgroup still walks by itself unless told otherwise. */
-const PERSISTENT_HIDDEN_SIZE = 256;
+/**
+ * Largest hidden size whose units one workgroup still walks by itself unless told otherwise. A GPU's workgroup reads
+ * all weights at each step; with more of them a dispatch costs less than that.
+ */
+const PERSISTENT_HIDDEN_SIZE = { narrow: 256, wide: 192 };
 /** Least hidden size whose units are worth more than one workgroup where there is one step only. */
 const SPREAD_HIDDEN_SIZE = 64;
 /**
@@ -118,8 +123,6 @@ const SINGLE_ROW_SUMS = 8;
 const SINGLE_ROW_LANES = 16;
 
 const NARROW_ROWS = 16;
-/** Rows per thread on a GPU: its workgroups read the weights from a shared cache, and many must run. */
-const WIDE_ROWS = 4;
 
 function splitEvenly(total: number, most: number): number {
   return Math.ceil(total / Math.ceil(total / most));
@@ -147,35 +150,90 @@ export function chooseRecurrenceShape(
 /** The register tile of a recurrence from its sizes and the adapter's limits. */
 function applyShapeRule(
   limits: PlanLimits,
-  { cell, steps, batch, hiddenSize }: RecurrenceAttributes,
+  attributes: RecurrenceAttributes,
   direction: RecurrenceDirection,
   strategy: Walk,
 ): RecurrenceShape {
+  const { cell, steps, batch, hiddenSize } = attributes;
   if (limits.residentLanes !== undefined) {
     return applyResidentRule(limits.residentLanes, batch, hiddenSize);
   }
-  const persists = strategy === 'persistent';
-  const narrow = isNarrow(limits);
+  if (!isNarrow(limits)) return applyWideRule(limits, attributes, direction, strategy);
   const width = Math.max(4, limits.laneWidth);
-  const maxLanes = Math.min(
+  const most = Math.min(
     limits.maxComputeInvocationsPerWorkgroup,
     limits.maxComputeWorkgroupSizeX,
     256,
   );
-  const mostRows = narrow ? Math.min(NARROW_ROWS, Math.ceil(batch / 2)) : WIDE_ROWS;
-  const rows = splitEvenly(batch, mostRows);
+  const rows = splitEvenly(batch, Math.min(NARROW_ROWS, Math.ceil(batch / 2)));
   const flops = 2 * steps * batch * cell.gates.length * hiddenSize * hiddenSize;
   const sums = rows * sumsPerUnit({ cell }, direction);
-  const units = narrow
-    ? powerOfTwo(Math.min(narrowSums(flops, rows) / sums, hiddenSize / width))
-    : 1;
-  const most = narrow && rows === 1 ? SINGLE_ROW_LANES : maxLanes;
-  const wanted = persists || rows === 1 ? Math.ceil(hiddenSize / units) : narrow ? width : 64;
-  const lanes = Math.min(most, Math.ceil(wanted / width) * width);
-  const unitTile = persists ? hiddenSize : lanes * units;
-  const spreads = narrow && limits.hasSubgroups;
-  const stages = !narrow && stagedBytes(rows, hiddenSize) <= limits.maxComputeWorkgroupStorageSize;
-  return { strategy, rows, units, lanes, unitTile, spreads, stages };
+  const units = powerOfTwo(Math.min(narrowSums(flops, rows) / sums, hiddenSize / width));
+  const spans = strategy === 'persistent' || rows === 1;
+  const wanted = spans ? Math.ceil(hiddenSize / units) : width;
+  const mostLanes = rows === 1 ? SINGLE_ROW_LANES : most;
+  const lanes = Math.min(mostLanes, Math.ceil(wanted / width) * width);
+  const unitTile = strategy === 'persistent' ? hiddenSize : lanes * units;
+  const spreads = limits.hasSubgroups;
+  return { strategy, rows, units, lanes, unitTile, spreads, stages: false, slices: 1 };
+}
+
+/** What a GPU was seen to want (docs/adr/0023-hardware-gpus.md). */
+const WIDE = {
+  rows: 4,
+  /** Persistent: the rows of a batch are spread over so many workgroups before a thread takes a second one. */
+  rowGroups: 16,
+  /** Stepwise: so many workgroups before one takes more units. */
+  workgroups: 128,
+  /** All threads of a dispatch, up to which sums are sliced. */
+  threads: 65_536,
+  slices: 16,
+  /** Least quads of k for a slice. */
+  quads: 4,
+};
+
+/**
+ * A GPU waits for each load, some hundred clocks: many threads with little to do each, in as many workgroups as
+ * there may be processors.
+ */
+function applyWideRule(
+  limits: PlanLimits,
+  attributes: RecurrenceAttributes,
+  direction: RecurrenceDirection,
+  strategy: Walk,
+): RecurrenceShape {
+  const { cell, batch, hiddenSize } = attributes;
+  const width = Math.max(4, limits.laneWidth);
+  const most = Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX);
+  const persists = strategy === 'persistent';
+  const rows = splitEvenly(
+    batch,
+    persists ? Math.min(WIDE.rows, Math.ceil(batch / WIDE.rowGroups)) : WIDE.rows,
+  );
+  const groups = Math.ceil(batch / rows);
+  const tiles = [64, 32, 16].map((lanes) => Math.min(lanes, most));
+  const fills = (lanes: number) => groups * Math.ceil(hiddenSize / lanes) >= WIDE.workgroups;
+  const lanes = persists
+    ? Math.min(most, 256, Math.ceil(hiddenSize / width) * width)
+    : (tiles.find(fills) ?? (tiles.at(-1) as number));
+  const unitTile = persists ? hiddenSize : lanes;
+  const bare = { strategy, rows, units: 1, lanes, unitTile, spreads: false, stages: false };
+  const fits = (shape: RecurrenceShape) =>
+    workgroupBytes(attributes, direction, shape) <= limits.maxComputeWorkgroupStorageSize;
+  const threads = groups * Math.ceil(hiddenSize / unitTile) * lanes;
+  const quads = Math.ceil(hiddenSize / 4);
+  const mostSlices = Math.min(
+    WIDE.slices,
+    most / lanes,
+    quads / WIDE.quads,
+    WIDE.threads / threads,
+  );
+  for (let slices = cell.multiplies ? powerOfTwo(mostSlices) : 1; slices > 1; slices /= 2) {
+    const shape = { ...bare, stages: true, slices };
+    if (fits(shape)) return shape;
+  }
+  const whole = { ...bare, stages: true, slices: 1 };
+  return fits(whole) ? whole : { ...bare, slices: 1 };
 }
 
 /** Rows per thread in a resident plan. */
@@ -185,19 +243,22 @@ const RESIDENT_ROWS = 8;
 function applyResidentRule(lanes: number, batch: number, hiddenSize: number): RecurrenceShape {
   const rows = splitEvenly(batch, RESIDENT_ROWS);
   const units = Math.min(2, Math.ceil(hiddenSize / lanes));
-  const flags = { spreads: false, stages: false };
+  const flags = { spreads: false, stages: false, slices: 1 };
   return { strategy: 'persistent', rows, units, lanes, unitTile: hiddenSize, ...flags };
 }
 
 function preferStrategy(
-  { residentLanes }: PlanLimits,
+  limits: PlanLimits,
   { steps, hiddenSize }: RecurrenceAttributes,
 ): [Walk, string] {
-  if (residentLanes !== undefined) return ['persistent', 'the one workgroup of a resident plan'];
-  if (hiddenSize > PERSISTENT_HIDDEN_SIZE) {
+  if (limits.residentLanes !== undefined) {
+    return ['persistent', 'the one workgroup of a resident plan'];
+  }
+  const most = PERSISTENT_HIDDEN_SIZE[isNarrow(limits) ? 'narrow' : 'wide'];
+  if (hiddenSize > most) {
     return [
       'stepwise',
-      `hidden ${hiddenSize} > ${PERSISTENT_HIDDEN_SIZE}: units are spread over workgroups, one dispatch per step`,
+      `hidden ${hiddenSize} > ${most}: units are spread over workgroups, one dispatch per step`,
     ];
   }
   if (steps === 1 && hiddenSize >= SPREAD_HIDDEN_SIZE) {
@@ -205,7 +266,7 @@ function preferStrategy(
   }
   return [
     'persistent',
-    `hidden ${hiddenSize} ≤ ${PERSISTENT_HIDDEN_SIZE}: one workgroup walks all units of its batch rows`,
+    `hidden ${hiddenSize} ≤ ${most}: one workgroup walks all units of its batch rows`,
   ];
 }
 

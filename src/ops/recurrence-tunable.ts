@@ -30,9 +30,20 @@ export function sumsPerUnit(
   return direction === 'forward' ? cell.gates.length : 1;
 }
 
-/** Bytes of workgroup memory that a staged state takes. */
-export function stagedBytes(rows: number, hiddenSize: number): number {
-  return 16 * rows * Math.ceil(hiddenSize / 4);
+/**
+ * Bytes of workgroup memory that a shape takes: what is staged, and sums that slices share.
+ *
+ * @param stagedGates - backward only: gates that are staged together.
+ */
+export function workgroupBytes(
+  attributes: Pick<RecurrenceAttributes, 'cell' | 'hiddenSize'>,
+  direction: RecurrenceDirection,
+  { rows, units, lanes, slices, stages }: Omit<RecurrenceShape, 'strategy' | 'unitTile'>,
+  stagedGates = 1,
+): number {
+  const staged = stages ? 16 * rows * stagedGates * Math.ceil(attributes.hiddenSize / 4) : 0;
+  const sums = rows * units * sumsPerUnit(attributes, direction);
+  return staged + (slices > 1 ? 4 * slices * sums * lanes : 0);
 }
 
 /**
@@ -60,12 +71,13 @@ export function tuneRecurrence(
     builtIn,
     refuse: (shape) => refuse(limits, subject, shape),
     seeds() {
-      const { stages, spreads, strategy } = builtIn;
+      const { stages, spreads, strategy, slices, lanes } = builtIn;
       const other = strategy === 'persistent' ? 'stepwise' : 'persistent';
       return keep([
         ...(requested ? [] : [applyRule(other)]),
         { ...builtIn, stages: !stages, spreads: false },
         { ...builtIn, stages: false, spreads: !spreads },
+        ...(slices === 1 && lanes >= 16 ? [{ ...builtIn, slices: 4 }] : []),
       ]);
     },
     neighbours: (shape) => keep(listNeighbours(shape)),
@@ -79,31 +91,32 @@ function isCount(value: number): boolean {
 function refuse(
   limits: PlanLimits,
   { attributes, direction, requested }: RecurrenceSubject,
-  { strategy, rows, units, lanes, unitTile, spreads, stages }: RecurrenceShape,
+  shape: RecurrenceShape,
 ): string | undefined {
+  const { strategy, rows, units, lanes, unitTile, spreads, stages, slices } = shape;
   const { hiddenSize, batch } = attributes;
   if (strategy !== 'persistent' && strategy !== 'stepwise') {
     return "strategy is 'persistent' or 'stepwise'";
   }
   if (requested && strategy !== requested) return `the strategy '${requested}' is asked for`;
   const most = Math.floor(MOST_SUMS / sumsPerUnit(attributes, direction));
-  if (![rows, units, lanes, unitTile].every(isCount) || rows * units > most) {
-    return `rows, units, lanes and unitTile are positive integers, rows · units at most ${most}`;
+  if (![rows, units, lanes, unitTile, slices].every(isCount) || rows * units > most) {
+    return `rows, units, lanes, unitTile and slices are positive integers, rows · units at most ${most}`;
   }
   const mostLanes = Math.min(
     limits.maxComputeInvocationsPerWorkgroup,
     limits.maxComputeWorkgroupSizeX,
   );
-  if (lanes > mostLanes) return `lanes is a workgroup, at most ${mostLanes} here`;
+  if (lanes * slices > mostLanes) return `lanes × slices is a workgroup, at most ${mostLanes} here`;
   const expected = strategy === 'persistent' ? hiddenSize : lanes * units;
   if (unitTile !== expected) return `unitTile is ${expected} for this strategy`;
   if (spreads && (!limits.hasSubgroups || lanes % 4 !== 0 || stages)) {
     return 'spreads needs the feature subgroups and lanes in fours, and goes without stages';
   }
-  const bytes = stagedBytes(rows, hiddenSize);
-  if (stages && bytes > limits.maxComputeWorkgroupStorageSize) {
+  const bytes = workgroupBytes(attributes, direction, shape);
+  if (bytes > limits.maxComputeWorkgroupStorageSize) {
     return (
-      `stages takes ${bytes} bytes of workgroup memory, there are ` +
+      `stages and slices take ${bytes} bytes of workgroup memory, there are ` +
       `${limits.maxComputeWorkgroupStorageSize}`
     );
   }
@@ -122,7 +135,7 @@ function isSensible(
 }
 
 function listNeighbours(shape: RecurrenceShape): RecurrenceShape[] {
-  const { strategy, rows, units, lanes, unitTile } = shape;
+  const { strategy, rows, units, lanes, unitTile, slices } = shape;
   const moved = (change: Partial<RecurrenceShape>): RecurrenceShape => {
     const next = { ...shape, ...change };
     return { ...next, unitTile: strategy === 'persistent' ? unitTile : next.lanes * next.units };
@@ -134,5 +147,6 @@ function listNeighbours(shape: RecurrenceShape): RecurrenceShape[] {
     moved({ units: Math.floor(units / 2) }),
     moved({ lanes: lanes * 2 }),
     moved({ lanes: lanes / 2 }),
+    ...(slices > 1 ? [moved({ slices: slices * 2 }), moved({ slices: slices / 2 })] : []),
   ];
 }

@@ -134,6 +134,9 @@ export const cases: readonly DeviceCase[] = [
         for (const outputs of [looked, gathered, plain]) {
           await compareCore(device, outputs, { kind: 'gather', inputs, steps: 1, fanIn: 15 });
         }
+        // Threads of a GPU share the positions of a token.
+        const wide = { kind: 'gather', inputs, steps: 1, fanIn: 15, laneWidth: 32 };
+        if (width === 3) await compareCore(device, looked, wide);
         const { tensors } = await runCore(device, { hot: oneHot(tokens, vocabulary) }, { inputs });
         const hot = tensors.get('hot') as Float32Array;
         for (const [row, token] of inputs.tokens.entries()) {

@@ -114,7 +114,7 @@ describe('tune()', () => {
   it('says that the cache is broken, and writes it anew', async () => {
     await tune({ ...tinyModel(), budgetMs: 1 });
     const path = await findCacheFile();
-    await writeFile(path, '{"version": 1, "ada');
+    await writeFile(path, '{"version": 2, "ada');
     await expect(loadTuning(device())).rejects.toThrow(`${path}: no JSON (`);
     const messages: string[] = [];
     const onProgress = ({ message }: TuneProgress) => messages.push(message);
@@ -170,7 +170,7 @@ describe('a plan made with a tuning', () => {
       ...{ spreads: false, stages: false },
     };
     const tuning = {
-      version: 1,
+      version: 2,
       adapter: device().info,
       shapes: {
         'recurrence-forward lstm t=6 b=5 h=12': { shape, ms: 1, ruleMs: 2, candidates: 9 },
@@ -212,14 +212,14 @@ describe('a plan made with a tuning', () => {
 
   it('is by the rule where the tuning is of another adapter, and refuses what is no tuning', async () => {
     const other = { ...device().info, description: 'Acme One' };
-    const tuning = { version: 1, adapter: other, shapes: {} } as const;
+    const tuning = { version: 2, adapter: other, shapes: {} } as const;
     await using trainer = await Trainer.create({ ...tinyModel(), tuning: [tuning] });
     expect(trainer.explain()).toContain(
       `not measured: the tuning is of Acme One, this is ${device().info.description}`,
     );
     const wrong = { ...tuning, version: 9 } as unknown as typeof tuning;
     await expect(Trainer.create({ ...tinyModel(), tuning: wrong })).rejects.toThrow(
-      'tuning: version is 9, this Gatefold reads 1. Measure again with tune().',
+      'tuning: version is 9, this Gatefold reads 2. Measure again with tune().',
     );
   });
 });
@@ -236,7 +236,11 @@ describe('the arena', () => {
 
   function arenaOf(change: (tunable: Tunable<MatmulShape>) => Tunable<MatmulShape>) {
     const limits = planLimits(device());
-    const tunable = tuneMatmul(limits, subject, chooseMatmulShape(limits, subject));
+    const tunable = tuneMatmul(
+      limits,
+      subject,
+      chooseMatmulShape(limits, subject, subject.canSplit),
+    );
     return { tunable, arena: new ProbeArena(device(), limits, change(tunable)) };
   }
 

@@ -17,6 +17,7 @@ export const recurrenceBackward = {
     unit_tile: 'u32',
     spreads: 'bool',
     stages: 'bool',
+    slices: 'u32',
     y_origin: 'u32',
     section_size: 'u32',
     tracks: 'u32',
@@ -27,6 +28,7 @@ export const recurrenceBackward = {
     has_output_gradient: 'bool',
     d_output_is_half: 'bool',
     projected_stride: 'u32',
+    staged_gates: 'u32',
   },
   bindings: {
     span: {
@@ -115,7 +117,7 @@ export const recurrenceBackward = {
   source: `// Recurrence, backward: walks time from the last processed step to the first and yields the gradients
 // of all gate pre-activations; weight gradients are matmuls over them afterwards.
 //
-// Dispatch, strategies, tracks and lanes as in recurrence-forward. A thread holds one state gradient per unit
+// Dispatch, strategies, tracks, lanes and slices as in recurrence-forward. A thread holds one state gradient per unit
 // and row: d_h[k] = sum over gates and units j of d_recurrent[j]·weight_hh[j, k]. One storageBarrier per phase.
 // \`span\` counts positions backwards: index i stands for position \`steps - 1 - i\`; the last index,
 // \`steps\`, has no cell step and only carries the gradient through the weights into the initial state.
@@ -160,7 +162,13 @@ const projected_stride: u32 = 0u; // specialize: from one track's d_projected to
 @group(0) @binding(7) var<storage, read_write> d_projected: array<number>;
 @group(0) @binding(8) var<storage, read_write> carry: array<f32>;
 
-var<workgroup> staged: array<vec4f, rows * hidden_quads>;
+const items: u32 = rows * units;
+
+const staged_gates: u32 = 1u; // specialize: gates that are staged at a time
+const staged_quads: u32 = staged_gates * hidden_quads;
+
+var<workgroup> staged: array<vec4f, rows * staged_quads>;
+var<workgroup> sliced: array<f32, slices * items * lanes>;
 
 // A gate's gradient in a unit; zero behind the last unit, where weights are padded.
 fn gradient_at(begin: u32, k: u32) -> f32 {
@@ -171,8 +179,14 @@ fn gradient_at(begin: u32, k: u32) -> f32 {
   }
 }
 
-@compute @workgroup_size(lanes)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+@compute @workgroup_size(threads)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+  var lane = local;
+  var slice = 0u;
+  if (slices > 1u) { // static
+    lane = local % lanes;
+    slice = local / lanes;
+  }
   let first_row = group.x * rows;
   let unit_begin = group.y * unit_tile;
   let unit_end = min(unit_begin + unit_tile, hidden_size);
@@ -200,7 +214,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 
   if (walk.z == 1u) {
     for (var unit = unit_begin + lane; unit < unit_end; unit += lanes) {
-      for (var r = 0u; r < rows; r++) {
+      for (var r = slice; r < rows; r += slices) {
         if (first_row + r < batch) {
           let at = (first_row + r) * hidden_size + unit;
           for (var s = 0u; s < states; s++) {
@@ -209,7 +223,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         }
       }
     }
-    // Only the thread itself reads what it has just written: no barrier.
+    if (slices > 1u) { // static: otherwise only the thread itself reads what it has just written
+      storageBarrier();
+    }
   }
 
   for (var index = 0u; index < walk.y; index++) {
@@ -232,34 +248,38 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
             row_begin[r] = source_begin + min(first_row + r, batch - 1u) * gate_size;
           }
           if (multiplies) { // static
-            if (has_source && time_of(source_position, runs_reverse) < longest) {
-              for (var g = phase_gates[(phases - down) % phases]; g < phase_gates[(phases - down) % phases + 1u]; g++) {
+            if (has_source && (!has_lengths || time_of(source_position, runs_reverse) < longest)) {
+              let end_gate = phase_gates[(phases - down) % phases + 1u];
+              for (var first_gate = phase_gates[(phases - down) % phases]; first_gate < end_gate; first_gate += staged_gates) {
                 if (stages) { // static
                   workgroupBarrier();
-                  for (var i = lane; i < rows * hidden_quads; i += lanes) {
-                    let begin = source_begin + min(first_row + i / hidden_quads, batch - 1u) * gate_size + g * hidden_size;
+                  for (var i = local; i < rows * staged_quads; i += threads) {
+                    let g = min(first_gate + i % staged_quads / hidden_quads, gates - 1u);
+                    let begin = source_begin + min(first_row + i / staged_quads, batch - 1u) * gate_size + g * hidden_size;
                     let k = i % hidden_quads * 4u;
                     staged[i] = vec4f(gradient_at(begin, k), gradient_at(begin, k + 1u), gradient_at(begin, k + 2u), gradient_at(begin, k + 3u));
                   }
                   workgroupBarrier();
                 }
-                for (var k4 = 0u; k4 < hidden_quads; k4++) {
-                  var v: array<vec4f, rows>; // registers
-                  for (var r = 0u; r < rows; r++) { // unroll
-                    let begin = row_begin[r] + g * hidden_size;
-                    if (stages) { // static
-                      v[r] = staged[r * hidden_quads + k4];
-                    } else if (spreads) { // static
-                      v[r] = gather_quad(gradient_at(begin, 4u * k4 + own_lane));
-                    } else {
-                      v[r] = vec4f(gradient_at(begin, 4u * k4), gradient_at(begin, 4u * k4 + 1u),
-                        gradient_at(begin, 4u * k4 + 2u), gradient_at(begin, 4u * k4 + 3u));
-                    }
-                  }
-                  for (var n = 0u; n < units; n++) { // unroll
-                    let w = vec4f(weight[tile][g][k4][n][lane]);
+                for (var g = first_gate; g < min(first_gate + staged_gates, end_gate); g++) {
+                  for (var k4 = slice; k4 < hidden_quads; k4 += slices) {
+                    var v: array<vec4f, rows>; // registers
                     for (var r = 0u; r < rows; r++) { // unroll
-                      acc[r * units + n] += dot(v[r], w);
+                      let begin = row_begin[r] + g * hidden_size;
+                      if (stages) { // static
+                        v[r] = staged[r * staged_quads + (g - first_gate) * hidden_quads + k4];
+                      } else if (spreads) { // static
+                        v[r] = gather_quad(gradient_at(begin, 4u * k4 + own_lane));
+                      } else {
+                        v[r] = vec4f(gradient_at(begin, 4u * k4), gradient_at(begin, 4u * k4 + 1u),
+                          gradient_at(begin, 4u * k4 + 2u), gradient_at(begin, 4u * k4 + 3u));
+                      }
+                    }
+                    for (var n = 0u; n < units; n++) { // unroll
+                      let w = vec4f(weight[tile][g][k4][n][lane]);
+                      for (var r = 0u; r < rows; r++) { // unroll
+                        acc[r * units + n] += dot(v[r], w);
+                      }
                     }
                   }
                 }
@@ -267,20 +287,38 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
             }
           }
           // One copy of the cell for all sums of the tile: its code is long, and pipelines are built faster.
-          var sums: array<f32, rows * units>;
-          for (var i = 0u; i < rows * units; i++) { // unroll
-            sums[i] = acc[i];
+          var sums: array<f32, items>;
+          if (slices > 1u) { // static
+            if (unit_tile > tile_units) { // static: sums of the tile before may still be read
+              workgroupBarrier();
+            }
+            for (var i = 0u; i < items; i++) { // unroll
+              sliced[(slice * items + i) * lanes + lane] = acc[i];
+            }
+            workgroupBarrier();
+          } else {
+            for (var i = 0u; i < items; i++) { // unroll
+              sums[i] = acc[i];
+            }
           }
-          for (var i = 0u; i < rows * units; i++) {
+          for (var i = slice; i < items; i += slices) {
             let row = first_row + i / units;
             let unit = base + i % units * lanes + lane;
             if (row < batch && unit < unit_end) {
               let at = row * hidden_size + unit;
+              var through = 0.0; // the gradient through the weights
+              if (slices > 1u) { // static
+                for (var part = 0u; part < slices; part++) { // unroll
+                  through += sliced[(part * items + i) * lanes + lane];
+                }
+              } else {
+                through = sums[i];
+              }
               if (has_mask && (masks_vector || down == 0u)) { // static
-                sums[i] *= given[place.w + mask_begin + at];
+                through *= given[place.w + mask_begin + at];
               }
               if (!is_step) {
-                carry[place.y + at] += sums[i];
+                carry[place.y + at] += through;
               } else {
                 let gate_at = place.x + (t * batch + row) * gate_size + unit;
                 let projected_at = projected_begin + (t * batch + row) * input_gates * hidden_size + unit;
@@ -302,12 +340,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
                   }
                 }
                 if (down == 0u) {
-                  gradient.d_next[0] += sums[i];
+                  gradient.d_next[0] += through;
                   if (has_output_gradient) {
                     gradient.d_next[0] += f32(d_output[source.x + t * row_size + at]);
                   }
                 } else {
-                  gradient.d_vector = sums[i];
+                  gradient.d_vector = through;
                 }
                 for (var p = 0u; p < parameters; p++) { // unroll
                   gradient.parameters[p] = given[place.w + parameters_begin + p * hidden_size + unit];

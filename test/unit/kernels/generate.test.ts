@@ -175,6 +175,7 @@ describe('the generated modules', () => {
       unit_tile: 12,
       spreads: true,
       stages: false,
+      slices: 2,
       gathers: true,
       table_rows: 5,
       y_origin: 0,

@@ -33,9 +33,10 @@ describe('plans that store f16', () => {
         const half = await planWorkload(workload, has, 'f16');
         expect(bytesOf(half, /packed weights/)).toBe(bytesOf(wide, /packed weights/) / 2);
         const [before, after] = [measurePlan(wide), measurePlan(half)];
-        // c of an LSTM keeps its four bytes, and so do logits.
-        expect(after.activationBytes / before.activationBytes).toBeLessThan(0.56);
-        expect(after.readBytes / before.readBytes).toBeLessThan(0.63);
+        // c of an LSTM keeps its four bytes, and so do logits and, on a GPU, the parts of split sums.
+        const most = device === 'narrow' ? { held: 0.56, read: 0.63 } : { held: 0.72, read: 0.67 };
+        expect(after.activationBytes / before.activationBytes).toBeLessThan(most.held);
+        expect(after.readBytes / before.readBytes).toBeLessThan(most.read);
         expect(after.writtenBytes).toBeLessThan(before.writtenBytes);
         // f32 may run layers as a wavefront, in more dispatches.
         expect(after.dispatches).toBeLessThanOrEqual(before.dispatches);

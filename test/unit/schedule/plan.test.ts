@@ -41,17 +41,17 @@ describe('the plan of a one-layer LSTM language model', () => {
     expect(summarize(planLanguageModel(size))).toMatchSnapshot();
   });
 
-  it('has other tiles and no other launches for an adapter with 32 lanes', () => {
+  it('has other tiles for an adapter with 32 lanes, and no other launches but for sums in parts', () => {
     const [narrow, wide] = [
       planLanguageModel(size),
       planLanguageModel(size, { limits: wideLimits }),
     ];
-    expect(wide.launches.map(({ label }) => label)).toEqual(
-      narrow.launches.map(({ label }) => label),
-    );
-    expect(ofKernel(wide, 'matmul')[0]?.constants).toMatchObject({ lanes_m: 4, lanes_n: 16 });
+    const labelsOf = ({ launches }: Plan) =>
+      new Set(launches.map(({ label }) => label.replace('.parts', '')));
+    expect(labelsOf(wide)).toEqual(labelsOf(narrow));
+    expect(ofKernel(wide, 'matmul')[0]?.constants).toMatchObject({ lanes_m: 16, lanes_n: 16 });
     expect(ofKernel(narrow, 'matmul')[0]?.constants).toMatchObject({ lanes_m: 1, lanes_n: 4 });
-    expect(measurePlan(wide).flops).toBe(measurePlan(narrow).flops);
+    expect(measurePlan(wide).flops).toBeGreaterThanOrEqual(measurePlan(narrow).flops);
   });
 
   it('has the same launches for 16 and 256 steps, at most 24', () => {

@@ -13,7 +13,7 @@ const devices = { narrow: narrowLimits, wide: wideLimits } as const;
 /** Dispatches of a step. 20 is the aim everywhere; what is above it waits for its kernels. */
 const mostDispatches = {
   narrow: { oneHot: 20, embedding: 21 },
-  wide: { oneHot: 23, embedding: 27 },
+  wide: { oneHot: 23, embedding: 28 },
 } as const;
 /** Activations may take so many times what is alive at once. */
 const mostPeak = 1.3;
@@ -62,7 +62,7 @@ describe('the plans of the workloads', () => {
       }
     }
     expect(`\n${formatTable(rows)}\n`).toMatchSnapshot();
-  });
+  }, 120_000);
 
   it.each(workloads)(
     'share memory: $name takes 1.3 times what is alive at once, at most',
