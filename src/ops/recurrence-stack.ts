@@ -16,6 +16,7 @@ import { recurrenceGradient } from './recurrence-gradient.ts';
 import type { RecurrenceAttributes, RecurrenceGradientAttributes } from './recurrence-shape.ts';
 import { type TrackRange, timesOf } from './recurrence-spans.ts';
 import type { Tracks } from './recurrence-tracks.ts';
+import { keepsRows, launchColumnRows, padOperator, sliceOperator } from './slice.ts';
 
 /** A recurrence or its gradient, as far as they are alike. */
 export type RecurrenceNode = GraphNode<RecurrenceAttributes>;
@@ -61,6 +62,9 @@ function rowLauncherOf(node: GraphNode): LaunchRows | undefined {
   const op: unknown = node.op;
   if (op === linearOperator) return launchLinear;
   if (op === linearInputGradient) return launchLinearInputGradient;
+  if (op === sliceOperator || op === padOperator) {
+    return keepsRows(node) ? launchColumnRows : undefined;
+  }
   const rate = op === dropoutOperator ? (node.attributes as DropoutOptions).rate : 0;
   return rate > 0 ? launchDropoutRows : undefined;
 }

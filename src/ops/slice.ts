@@ -1,8 +1,15 @@
 import { ShapeError } from '../errors.ts';
 import { numberBytes } from '../graph/numbers.ts';
-import type { Operator, Values, View } from '../graph/operator.ts';
-import { applyUnary, formatShape, type SymbolicTensor, sizeOf } from '../graph/tensor.ts';
+import type { Lowering, Operator, Values, View } from '../graph/operator.ts';
+import {
+  applyUnary,
+  formatShape,
+  type GraphNode,
+  type SymbolicTensor,
+  sizeOf,
+} from '../graph/tensor.ts';
 import { launchStridedCopy, matchStored } from './copy-strided.ts';
+import type { RowRange } from './linear.ts';
 import { reshape } from './reshape.ts';
 
 /** Storage may be bound from multiples of this on. */
@@ -39,7 +46,8 @@ interface SliceAttributes {
   readonly end: number;
 }
 
-const sliceOperator: Operator<SliceAttributes> = {
+/** Cuts a range out of an axis. */
+export const sliceOperator: Operator<SliceAttributes> = {
   name: 'slice',
   readsHalf: () => true,
   infer([x], { axis, begin, end }, label) {
@@ -105,7 +113,7 @@ interface PadAttributes {
 }
 
 /** The gradient of a slice: zeros around it. */
-const padOperator: Operator<PadAttributes> = {
+export const padOperator: Operator<PadAttributes> = {
   name: 'pad',
   readsHalf: () => true,
   infer: ([x], { axis, extent }) => [
@@ -144,6 +152,37 @@ const padOperator: Operator<PadAttributes> = {
     });
   },
 };
+
+/** Whether a slice or its gradient keeps rows apart: it works on the last axis. */
+export function keepsRows({ attributes, outputs }: GraphNode): boolean {
+  const { axis } = attributes as SliceAttributes | PadAttributes;
+  return axis === (outputs[0]?.shape.length ?? 0) - 1;
+}
+
+/** Emits a slice of columns, or its gradient, for some rows. */
+export function launchColumnRows(
+  lowering: Lowering,
+  node: GraphNode,
+  { label, first, count }: RowRange,
+): void {
+  const [x] = node.inputs as [SymbolicTensor];
+  const [y] = node.outputs as [SymbolicTensor];
+  const { begin } = node.attributes as SliceAttributes | PadAttributes;
+  const [from, to] = [x, y].map(({ shape }) => shape.at(-1) as number) as [number, number];
+  const pads = node.op === (padOperator as unknown);
+  const { sources, target } = matchStored(lowering, [x], y);
+  launchStridedCopy(lowering, {
+    label,
+    source: sources[0] as View,
+    sourceOffset: first * from + (pads ? -begin : begin),
+    sourceStrides: [from, 1, 1],
+    target,
+    targetOffset: first * to,
+    targetStrides: [to, 1, 1],
+    extents: [count, to, 1],
+    ...(pads && { window: { begin, end: begin + from } }),
+  });
+}
 
 const reverseOperator: Operator<null> = {
   name: 'reverse-time',

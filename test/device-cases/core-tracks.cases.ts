@@ -113,8 +113,8 @@ const isPositive = (state: string) =>
   cellVariants.some(({ cell }) => cell.positiveStates?.includes(state));
 
 /**
- * Cells that differ in more than a constant: vanilla, LSTM, the GRU with its two resets, sLSTM. A projection is cut out
- * of h between two layers, which therefore are no wavefront.
+ * Cells that differ in more than a constant: vanilla, LSTM, the GRU with its two resets, sLSTM. The LSTM with a projection
+ * has a case of its own.
  */
 const cells = cellVariants.filter(
   ({ options, cell }) =>
@@ -260,6 +260,14 @@ export const cases: readonly DeviceCase[] = [
           assertEqual(recurrences(plan).length, 2, 'dispatches of recurrences');
         }
       }
+    },
+  },
+  {
+    name: 'a projection, cut out of h between the layers of a wavefront',
+    async run(device) {
+      const plain = cells.find(({ kind }) => kind === 'lstm') as (typeof cells)[number];
+      const projected = { ...plain, options: { projectionSize: 3 } };
+      await checkWavefront(device, projected, [oddSize]);
     },
   },
   {
