@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { OptionError } from '../errors.ts';
+import type { Precision } from '../graph/operator.ts';
 import { readCheckpoint } from '../training/checkpoint.ts';
 import { Network } from '../training/network.ts';
 import { parseCount, parseNonNegative, parseWhole } from './arguments.ts';
@@ -15,6 +16,7 @@ interface SampleFlags {
   readonly seed: number;
   readonly device?: DeviceChoice;
   readonly tuning?: string | true;
+  readonly precision: Precision;
 }
 
 const notes = `
@@ -43,6 +45,11 @@ export function addSampleCommand(program: Command): void {
     .option('--seed <n>', 'of the drawing', parseWhole, 1)
     .addOption(makeDeviceOption())
     .addOption(makeTuningOption())
+    .addOption(
+      new Option('--precision <name>', 'f16 stores weights in half precision; needs shader-f16')
+        .choices(['f32', 'f16'])
+        .default('f32'),
+    )
     .addHelpText('after', notes)
     .action(sample);
 }
@@ -57,6 +64,7 @@ async function sample(path: string, flags: SampleFlags): Promise<void> {
   const network = await Network.load({
     device: open.device,
     checkpoint,
+    precision: flags.precision,
     ...(tuning && { tuning: tuning.tuning }),
   });
   try {
