@@ -5,15 +5,19 @@ interface Tier {
   readonly name: string;
   readonly testTimeoutMs: number;
   readonly maxWorkers: number;
+  readonly pool: 'threads' | 'forks';
 }
 
-/** The test tiers that vitest runs. The Deno tier has a runner of its own (test/deno/run.mjs). */
+/**
+ * The test tiers that vitest runs. The Deno tier has a runner of its own (test/deno/run.mjs). A thread starts
+ * faster than a process, but pipelines are built one at a time in a process (docs/adr/0024-test-time.md).
+ */
 const tiers: readonly Tier[] = [
-  { name: 'unit', testTimeoutMs: 20_000, maxWorkers: 2 },
-  { name: 'device', testTimeoutMs: 120_000, maxWorkers: 2 },
-  { name: 'browser', testTimeoutMs: 600_000, maxWorkers: 1 },
-  { name: 'parity', testTimeoutMs: 120_000, maxWorkers: 2 },
-  { name: 'package', testTimeoutMs: 120_000, maxWorkers: 1 },
+  { name: 'unit', testTimeoutMs: 20_000, maxWorkers: 2, pool: 'threads' },
+  { name: 'device', testTimeoutMs: 120_000, maxWorkers: 2, pool: 'forks' },
+  { name: 'browser', testTimeoutMs: 600_000, maxWorkers: 1, pool: 'forks' },
+  { name: 'parity', testTimeoutMs: 120_000, maxWorkers: 2, pool: 'forks' },
+  { name: 'package', testTimeoutMs: 120_000, maxWorkers: 1, pool: 'forks' },
 ];
 
 /**
@@ -21,7 +25,7 @@ const tiers: readonly Tier[] = [
  */
 const selection = process.env.GATEFOLD_TESTS ?? 'full';
 
-function describeTier({ name, testTimeoutMs, maxWorkers }: Tier, order: number) {
+function describeTier({ name, testTimeoutMs, maxWorkers, pool }: Tier, order: number) {
   const setupFile = `./test/${name}/setup.ts`;
   return {
     oxc: { target: 'es2023' },
@@ -30,7 +34,7 @@ function describeTier({ name, testTimeoutMs, maxWorkers }: Tier, order: number) 
       include: [`test/${name}/**/*${selection === 'rest' ? '.full' : ''}.test.ts`],
       exclude: selection === 'quick' ? ['**/*.full.test.ts'] : [],
       setupFiles: existsSync(new URL(setupFile, import.meta.url)) ? [setupFile] : [],
-      pool: 'forks',
+      pool,
       maxWorkers,
       sequence: { groupOrder: order },
       testTimeout: testTimeoutMs,

@@ -1,6 +1,6 @@
 import type { Device } from '../device/device.ts';
 import { ShapeError } from '../errors.ts';
-import type { Precision, Strategy, Values } from '../graph/operator.ts';
+import type { PlanStrategy, Precision, Values } from '../graph/operator.ts';
 import type { Parameter } from '../graph/sources.ts';
 import { inputSource, parameterOf, sourceName, stateSource } from '../graph/sources.ts';
 import { type SymbolicTensor, sortNodes } from '../graph/tensor.ts';
@@ -21,7 +21,8 @@ export interface GraphRequest {
   readonly inputs?: ReadonlyMap<string, TensorArray>;
   readonly states?: ReadonlyMap<string, TensorArray>;
   readonly parameters?: ReadonlyMap<string, TensorArray | Float64Array>;
-  readonly strategy?: Strategy;
+  /** Default: launches, each as the rules choose. A plan in one kernel takes longer to build than to run once. */
+  readonly strategy?: PlanStrategy;
   /** How a device stores weights and activations. Default `f32`. */
   readonly precision?: Precision;
   /** Seed and step of the counter-based random numbers; 0 if absent. */
@@ -103,7 +104,7 @@ async function runOnDevice(
     { name: 'graph', parameters: layout, outputs: request.outputs },
     {
       limits: planLimits(device),
-      ...(request.strategy && { strategy: request.strategy }),
+      strategy: request.strategy ?? new Map(),
       ...(request.precision && { precision: request.precision }),
     },
   );

@@ -1,13 +1,18 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Browser } from 'puppeteer';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CaseSelection } from '../device-cases/all.ts';
+import type { CaseReport } from '../device-cases/report.ts';
 import { logAdapter } from '../support/adapter-log.ts';
 import { type Bundle, bundleModule } from '../support/bundle.ts';
 import { launchChrome } from '../support/chrome.ts';
 import { findFirefox, launchFirefox } from '../support/firefox.ts';
 import { type StaticServer, serveFolder } from '../support/static-server.ts';
 import type { SharedCasesPage } from './shared-cases.page.ts';
+
+/** A browser builds pipelines on one thread: this many Chromiums share the cases between them. */
+const chromiums = Math.min(2, availableParallelism());
 
 /** Where shared cases run, and which. */
 export interface BrowserRun {
@@ -47,47 +52,54 @@ export function testSharedCases(runs: readonly BrowserRun[]): void {
     const own = runs.filter((run) => run.browser === name);
     if (!launch || own.length === 0) continue;
     describe(`the shared device cases in ${name}`, () => {
-      let browser: Browser;
+      let browsers: Browser[] = [];
 
       beforeAll(async () => {
-        browser = await launch();
+        const count = name === 'Chromium' ? chromiums : 1;
+        browsers = await Promise.all(Array.from({ length: count }, launch));
       });
 
-      afterAll(async () => {
-        await browser?.close();
-      });
+      afterAll(() => Promise.all(browsers.map((browser) => browser.close())));
 
       for (const { where, cases } of own) {
-        it(`in a ${where}: all pass on software`, () =>
-          checkRun(browser, server.url, where, cases));
+        it(`in a ${where}: all pass on software`, async () => {
+          const runs = browsers.map((browser, part) =>
+            runPart(browser, server.url, where, cases, `${part}/${browsers.length}`),
+          );
+          const reports = await Promise.all(runs);
+          const results = reports.flatMap((report) => report.results);
+          const skipped = results.flatMap(({ skipped: why }) => why ?? []);
+          for (const why of new Set(skipped)) {
+            logAdapter(`NOT RUN: ${skipped.length} cases in ${name} (${why})`);
+          }
+          expect(results.filter(({ error }) => error !== undefined)).toEqual([]);
+          expect(results.length).toBeGreaterThan(skipped.length);
+        });
       }
     });
   }
 }
 
-async function checkRun(
+/** Runs every nth of the cases in a page of its own. */
+async function runPart(
   browser: Browser,
   url: string,
   where: BrowserRun['where'],
   cases: CaseSelection,
-): Promise<void> {
+  part: string,
+): Promise<CaseReport> {
   const run = where === 'page' ? ('runInPage' as const) : ('runInWorker' as const);
   const page = await browser.newPage();
   await page.goto(url);
   await page.waitForFunction((name) => name in globalThis, {}, run);
   const report = await page.evaluate(
-    (name, selection) => (globalThis as unknown as SharedCasesPage)[name](selection),
+    (name, ...given) => (globalThis as unknown as SharedCasesPage)[name](...given),
     run,
     cases,
+    part,
   );
   logAdapter(`${report.adapter}, ${await browser.version()}`);
-  const skipped = report.results.flatMap(({ skipped: why }) => why ?? []);
-  for (const why of new Set(skipped)) {
-    logAdapter(`NOT RUN: ${skipped.length} cases in ${await browser.version()} (${why})`);
-  }
-  const failures = report.results.filter(({ error }) => error !== undefined);
-  expect(failures).toEqual([]);
-  expect(report.results.length).toBeGreaterThan(0);
   expect(report.software).toBe(true);
   await page.close();
+  return report;
 }

@@ -1,8 +1,13 @@
 import type { CaseSelection } from '../device-cases/all.ts';
 import { reportCases } from '../device-cases/report.ts';
 
-addEventListener('message', ({ data: selection }: MessageEvent<CaseSelection>) => {
-  reportCases(selection).then(
+interface Request {
+  readonly selection: CaseSelection;
+  readonly part: string;
+}
+
+addEventListener('message', ({ data: { selection, part } }: MessageEvent<Request>) => {
+  reportCases(selection, part).then(
     (report) => postMessage(report),
     (error: unknown) => postMessage({ failure: String(error) }),
   );

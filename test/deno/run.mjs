@@ -2,9 +2,10 @@
  * The Deno tier: bundles every `*.deno.ts` beside this file and runs it in Deno on a software
  * adapter. Such a file prints, as its last line, `{ "adapter", "passed", "failed", "skipped" }` as JSON.
  *
- * The adapter is Mesa's lavapipe, which has `shader-f16`, where it is installed, else SwiftShader. The full
- * selection (`node test/deno/run.mjs full`) runs everything on both; `rest` is what of it `quick`
- * leaves out. Prints a JSON line for each adapter; exits with 1 where something failed or nothing ran.
+ * The adapter is Mesa's lavapipe, which has `shader-f16`, where it is installed, else SwiftShader; what is
+ * named `trainings` runs on SwiftShader. `node test/deno/run.mjs full` runs everything, `quick` leaves out the
+ * `.full.` files, and `rest` runs nothing else. Prints a JSON line for each adapter; exits with 1 where
+ * something failed or nothing ran.
  */
 import { spawn } from 'node:child_process';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
@@ -116,25 +117,24 @@ if (!lavapipe) {
   const notRun = 'lavapipe (mesa-vulkan-drivers is not installed)';
   console.log(JSON.stringify({ tier: 'deno', notRun }));
 }
-const drivers = [...(lavapipe ? [lavapipe] : []), await findSwiftShader()];
+const swiftShader = await findSwiftShader();
 
-/** `npm test` runs on the first driver what is not in a `.full.` file. */
-function isWanted(driver, name) {
-  const isQuick = driver === drivers[0] && !name.includes('.full.');
-  return selection === 'full' || (selection === 'quick') === isQuick;
+/** @param {string} name */
+function isWanted(name) {
+  return selection === 'full' || (selection === 'rest') === name.includes('.full.');
 }
 
-const names = (await readdir(folder)).filter((name) => name.endsWith('.deno.ts')).sort();
+const names = (await readdir(folder))
+  .filter((name) => name.endsWith('.deno.ts') && isWanted(name))
+  .sort();
 const bundles = [];
 const jobs = [];
 for (const name of names) {
   const bundle = await bundleModule(join(folder, name));
   bundles.push(bundle);
   const module = join(bundle.folder, bundle.entry);
-  for (const driver of drivers.filter((candidate) => isWanted(candidate, name))) {
-    for (let part = 0; part < parts; part++)
-      jobs.push({ driver, module, part: `${part}/${parts}` });
-  }
+  const driver = lavapipe && !name.startsWith('trainings') ? lavapipe : swiftShader;
+  for (let part = 0; part < parts; part++) jobs.push({ driver, module, part: `${part}/${parts}` });
 }
 const rows = new Map();
 try {

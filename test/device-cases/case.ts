@@ -11,6 +11,39 @@ export interface DeviceCase {
   readonly run: (device: Device) => Promise<void>;
 }
 
+/**
+ * A case for the entries that `npm test` checks, and one for those that it leaves out. An error names its
+ * entry.
+ */
+export function casesOf<T>(
+  name: string,
+  entries: { readonly quick: readonly T[]; readonly full: readonly T[] },
+  check: (device: Device, entry: T) => Promise<void>,
+): DeviceCase[] {
+  const run = (chosen: readonly T[]) => (device: Device) =>
+    forEachOf(chosen, (entry) => check(device, entry));
+  return [
+    { name, run: run(entries.quick) },
+    { name: `${name}: the others`, full: true, run: run(entries.full) },
+  ];
+}
+
+/** Runs `check` for every entry and puts the entry into the message of an error. */
+export async function forEachOf<T>(
+  entries: Iterable<T>,
+  check: (entry: T) => Promise<void>,
+): Promise<void> {
+  for (const entry of entries) {
+    try {
+      await check(entry);
+    } catch (error) {
+      throw new Error(`for ${JSON.stringify(entry)}: ${(error as Error).message}`, {
+        cause: error,
+      });
+    }
+  }
+}
+
 /** How a case ended. */
 export interface CaseResult {
   readonly name: string;

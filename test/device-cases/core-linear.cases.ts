@@ -6,8 +6,8 @@ import { embedding, oneHot, oneHotLinear } from '../../src/ops/embedding.ts';
 import { linear, matmul, transpose } from '../../src/ops/linear.ts';
 import { sum } from '../../src/ops/reduce.ts';
 import { scale } from '../../src/ops/unary.ts';
-import { assertEqual, assertTrue, type DeviceCase } from './case.ts';
-import { compareCore, forEachOf, runCore, type Tensors } from './core-rig.ts';
+import { assertEqual, assertTrue, casesOf, type DeviceCase, forEachOf } from './case.ts';
+import { compareCore, runCore, type Tensors } from './core-rig.ts';
 import { makeNoise } from './training-rig.ts';
 
 function own(name: string, shape: readonly number[]): SymbolicTensor {
@@ -23,12 +23,20 @@ function withGradients(y: SymbolicTensor, sources: Tensors): Tensors {
 }
 
 /** Rows, inputs and outputs: 1, odd, and more than a tile in each place. */
-const sizes = [
-  [1, 1, 1],
-  [3, 5, 7],
-  [17, 33, 130],
-  [6, 300, 9],
-] as const;
+const sizes = {
+  quick: [
+    { laneWidth: 4, size: [3, 5, 7] },
+    { laneWidth: 32, size: [17, 33, 130] },
+    // The gradient's sums over so many rows are cut into parts on a GPU.
+    { laneWidth: 32, size: [530, 12, 20] },
+  ],
+  full: [
+    { laneWidth: 4, size: [1, 1, 1] },
+    { laneWidth: 4, size: [17, 33, 130] },
+    { laneWidth: 4, size: [6, 300, 9] },
+    { laneWidth: 32, size: [3, 5, 7] },
+  ],
+} satisfies Record<string, { laneWidth: number; size: [number, number, number] }[]>;
 
 /** Tokens with repeats that leave some of a vocabulary out. */
 function drawTokens(count: number, vocabulary: number): Int32Array {
@@ -36,29 +44,22 @@ function drawTokens(count: number, vocabulary: number): Int32Array {
 }
 
 export const cases: readonly DeviceCase[] = [
-  {
-    name: 'linear and its gradients at edge sizes, in the tiles of 4 and 32 lanes',
-    async run(device) {
-      for (const laneWidth of [4, 32]) {
-        await forEachOf(
-          // Of 530 rows the gradient's sums are cut into parts on a GPU.
-          laneWidth === 4 ? sizes : [...sizes.slice(1, 3), [530, 12, 20] as const],
-          async ([rows, inputs, outputs]) => {
-            const x = input('x', [rows, inputs]);
-            const [weight, bias] = [own('weight', [outputs, inputs]), own('bias', [outputs])];
-            const y = linear(x, weight, bias);
-            await compareCore(device, withGradients(y, { x, weight, bias }), {
-              kind: 'linear',
-              inputs: { x: makeNoise(x.size, 1), of_y: makeNoise(y.size, 2) },
-              laneWidth,
-              steps: 1,
-              fanIn: Math.max(rows, inputs, outputs),
-            });
-          },
-        );
-      }
+  ...casesOf(
+    'linear and its gradients at edge sizes, in the tiles of 4 and 32 lanes',
+    sizes,
+    async (device, { laneWidth, size: [rows, inputs, outputs] }) => {
+      const x = input('x', [rows, inputs]);
+      const [weight, bias] = [own('weight', [outputs, inputs]), own('bias', [outputs])];
+      const y = linear(x, weight, bias);
+      await compareCore(device, withGradients(y, { x, weight, bias }), {
+        kind: 'linear',
+        inputs: { x: makeNoise(x.size, 1), of_y: makeNoise(y.size, 2) },
+        laneWidth,
+        steps: 1,
+        fanIn: Math.max(rows, inputs, outputs),
+      });
     },
-  },
+  ),
   {
     name: 'a product of two computed matrices, without a bias, and of a vector',
     async run(device) {

@@ -1,10 +1,16 @@
+import type { Device } from '../../src/device/device.ts';
 import type { SymbolicTensor } from '../../src/graph/tensor.ts';
 import { kernels } from '../../src/kernels/generated/index.ts';
 import { packStruct, unpackStruct } from '../../src/kernels/pack.ts';
 import type { BufferView, Launch, Plan, PlanBuffer } from '../../src/schedule/plan.ts';
-import type { DeviceCase } from './case.ts';
-import { compareCore, forEachOf } from './core-rig.ts';
-import { cellVariants, fullUnlessFirst, shaderVariants } from './core-variants.ts';
+import { casesOf, type DeviceCase, forEachOf } from './case.ts';
+import { compareCore } from './core-rig.ts';
+import {
+  type CellVariant,
+  cellVariants,
+  fullUnlessFirst,
+  shaderVariants,
+} from './core-variants.ts';
 import { buildRecurrence, check, drawWeights, type Form } from './recurrence-rig.ts';
 
 /** The plan with every recurrence dispatch cut in two: the first three steps, and the others. */
@@ -53,6 +59,33 @@ const moreForms: readonly Form[] = [
 ];
 const strategies = ['persistent', 'stepwise'] as const;
 
+/** What the kernels around the cells need: they build for seconds, and a cell's own code is tested elsewhere. */
+const fewShaders = shaderVariants.slice(0, 2);
+const otherShaders = shaderVariants.slice(2);
+const fullUnlessOneOf = (few: readonly CellVariant[], variant: CellVariant) =>
+  few.includes(variant) ? {} : { full: true as const };
+
+async function checkInference(
+  device: Device,
+  { cell }: CellVariant,
+  strategy: (typeof strategies)[number],
+): Promise<void> {
+  const { outputs, inputs } = buildRecurrence(cell, smallForm);
+  const { output, final } = outputs as { output: SymbolicTensor; final: SymbolicTensor };
+  await compareCore(
+    device,
+    { output, final },
+    {
+      kind: 'inference',
+      inputs,
+      parameters: drawWeights(cell, smallForm.hiddenSize),
+      strategy,
+      steps: smallForm.steps,
+      fanIn: cell.gates.length * smallForm.hiddenSize,
+    },
+  );
+}
+
 export const cases: readonly DeviceCase[] = [
   ...cellVariants.map(
     (variant): DeviceCase => ({
@@ -66,6 +99,7 @@ export const cases: readonly DeviceCase[] = [
   ...shaderVariants.flatMap((variant): DeviceCase[] => [
     {
       name: `${variant.name}: one workgroup runs the whole plan`,
+      ...fullUnlessOneOf(fewShaders, variant),
       run: (device) => check(device, variant, smallForm, 'resident'),
     },
     {
@@ -92,38 +126,20 @@ export const cases: readonly DeviceCase[] = [
       },
     },
   ]),
-  {
-    name: 'inference keeps one step of saved activations and gives the same states',
-    async run(device) {
-      for (const variant of shaderVariants) {
-        const form = smallForm;
-        const { outputs, inputs } = buildRecurrence(variant.cell, form);
-        const { output, final } = outputs as { output: SymbolicTensor; final: SymbolicTensor };
-        for (const strategy of strategies) {
-          await compareCore(
-            device,
-            { output, final },
-            {
-              kind: 'inference',
-              inputs,
-              parameters: drawWeights(variant.cell, form.hiddenSize),
-              strategy,
-              steps: form.steps,
-              fanIn: variant.cell.gates.length * form.hiddenSize,
-            },
-          );
-        }
-      }
+  ...casesOf(
+    'inference keeps one step of saved activations and gives the same states',
+    { quick: fewShaders, full: otherShaders },
+    async (device, variant) => {
+      for (const strategy of strategies) await checkInference(device, variant, strategy);
     },
-  },
-  {
-    name: 'a dispatch goes on where the one before has stopped',
-    async run(device) {
-      // As the scheduler cuts long sequences, which would take seconds here; see the plans' unit tests.
-      const form: Form = { ...smallForm, steps: 7 };
-      for (const variant of shaderVariants) {
-        await check(device, variant, form, 'persistent', { editPlan: cutRecurrences });
-      }
-    },
-  },
+  ),
+  ...casesOf(
+    'a dispatch goes on where the one before has stopped',
+    { quick: fewShaders, full: otherShaders },
+    // As the scheduler cuts long sequences, which would take seconds here; see the plans' unit tests.
+    (device, variant) =>
+      check(device, variant, { ...smallForm, steps: 7 }, 'persistent', {
+        editPlan: cutRecurrences,
+      }),
+  ),
 ];

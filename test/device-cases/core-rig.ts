@@ -171,19 +171,3 @@ export async function compareCore(
   }
   return result;
 }
-
-/** Runs `check` for every entry and puts the entry into the message of an error. */
-export async function forEachOf<T>(
-  entries: Iterable<T>,
-  check: (entry: T) => Promise<void>,
-): Promise<void> {
-  for (const entry of entries) {
-    try {
-      await check(entry);
-    } catch (error) {
-      throw new Error(`for ${JSON.stringify(entry)}: ${(error as Error).message}`, {
-        cause: error,
-      });
-    }
-  }
-}

@@ -11,9 +11,9 @@ import { softmaxCrossEntropy } from '../../src/ops/softmax-cross-entropy.ts';
 import { square } from '../../src/ops/unary.ts';
 import { initializeParameters } from '../../src/training/initialize.ts';
 import { layoutOf } from '../../src/training/training-graph.ts';
-import type { DeviceCase } from './case.ts';
+import { type DeviceCase, forEachOf } from './case.ts';
 import { registerLeakyCell } from './core-leaky-cell.ts';
-import { compareCore, forEachOf } from './core-rig.ts';
+import { compareCore } from './core-rig.ts';
 import { variantsOf } from './core-variants.ts';
 
 const [STEPS, BATCH, VOCABULARY] = [4, 3, 6];

@@ -12,8 +12,8 @@ import { sum } from '../../src/ops/reduce.ts';
 import type { Plan } from '../../src/schedule/plan.ts';
 import { initializeParameters } from '../../src/training/initialize.ts';
 import { layoutOf } from '../../src/training/training-graph.ts';
-import { assertEqual, assertTrue, type DeviceCase } from './case.ts';
-import { compareCore, forEachOf } from './core-rig.ts';
+import { assertEqual, assertTrue, casesOf, type DeviceCase, forEachOf } from './case.ts';
+import { compareCore } from './core-rig.ts';
 import { cellVariants, liftStates } from './core-variants.ts';
 import { makeNoise } from './training-rig.ts';
 
@@ -130,6 +130,7 @@ const moreSizes = [
   { steps: 1, batch: 1, hiddenSize: 1, layers: 2 },
   { steps: 7, batch: 9, hiddenSize: 6, layers: 2 },
 ] as const;
+const directions = ['forward', 'reverse'] as const;
 type Size = typeof oddSize | (typeof moreSizes)[number];
 
 const build = (
@@ -143,7 +144,7 @@ async function checkWavefront(
   sizes: readonly Size[],
 ) {
   await forEachOf(sizes, async ({ layers, hiddenSize, ...size }) => {
-    for (const direction of ['forward', 'reverse'] as const) {
+    for (const direction of directions) {
       const layer = () => build(cell, { hiddenSize, layers, direction });
       const plan = await check(device, { layer, hiddenSize, ...size }, 'wavefront');
       for (const { node, choice } of plan.decisions) {
@@ -208,7 +209,7 @@ export const cases: readonly DeviceCase[] = [
     {
       name: `${cell.name}: states in and out of tracks, with their gradients`,
       // The cell with two states does for the kernels.
-      ...(cell.cell.states.length < 2 && { full: true }),
+      ...(cell.cell.states.length !== 2 && { full: true }),
       run: (device) => checkStates(device, cell),
     },
   ]),
@@ -230,38 +231,42 @@ export const cases: readonly DeviceCase[] = [
       );
     },
   },
-  {
-    name: 'dropout between the layers of a wavefront, drawn chunk by chunk',
-    async run(device) {
-      for (const direction of ['forward', 'reverse'] as const) {
-        const more = { layers: 3, dropout: 0.4, direction };
-        // Chunks of odd sizes: they begin amid blocks of random numbers.
-        const size = { steps: 7, batch: 3, hiddenSize: 5 };
-        for (const cell of cells) {
-          const layer = () => build(cell, { hiddenSize: 5, ...more });
-          const plan = await check(device, { layer, ...size }, 'wavefront');
-          const dropouts = plan.launches.filter(({ kernel }) => kernel === 'dropout');
-          assertTrue(dropouts.length > 4, `${dropouts.length} launches of dropout`);
-        }
-      }
+  ...casesOf(
+    'dropout between the layers of a wavefront, drawn chunk by chunk',
+    {
+      // The directions differ in the order of the chunks alone.
+      quick: cells.map((cell, at) => ({ cell, direction: directions[at % 2] })),
+      full: cells.map((cell, at) => ({ cell, direction: directions[(at + 1) % 2] })),
     },
-  },
-  {
-    name: 'one-hot tokens into tracks, with and without biases',
-    async run(device) {
+    async (device, { cell, direction = 'forward' }) => {
+      // Chunks of odd sizes: they begin amid blocks of random numbers.
+      const size = { steps: 7, batch: 3, hiddenSize: 5 };
+      const layer = () => build(cell, { hiddenSize: 5, layers: 3, dropout: 0.4, direction });
+      const plan = await check(device, { layer, ...size }, 'wavefront');
+      const dropouts = plan.launches.filter(({ kernel }) => kernel === 'dropout');
+      assertTrue(dropouts.length > 4, `${dropouts.length} launches of dropout`);
+    },
+  ),
+  ...casesOf(
+    'one-hot tokens into tracks, with and without biases',
+    {
+      quick: cells.slice(0, 2).map((cell, at) => ({ cell, bias: at === 0 })),
+      full: cells.flatMap((cell, at) =>
+        [true, false]
+          .filter((bias) => at > 1 || bias !== (at === 0))
+          .map((bias) => ({ cell, bias })),
+      ),
+    },
+    async (device, { cell, bias }) => {
       const size = { steps: 5, batch: 3, hiddenSize: 7 };
-      for (const cell of cells) {
-        for (const bias of [true, false]) {
-          const encoder = () => oneHot(VOCABULARY);
-          const stacked = () => build(cell, { hiddenSize: 7, layers: 2, bias });
-          const both = () => build(cell, { hiddenSize: 7, direction: 'bidirectional', bias });
-          await check(device, { layer: stacked, encoder, ...size }, 'wavefront');
-          const plan = await check(device, { layer: both, encoder, ...size }, 'persistent');
-          assertEqual(recurrences(plan).length, 2, 'dispatches of recurrences');
-        }
-      }
+      const encoder = () => oneHot(VOCABULARY);
+      const stacked = () => build(cell, { hiddenSize: 7, layers: 2, bias });
+      const both = () => build(cell, { hiddenSize: 7, direction: 'bidirectional', bias });
+      await check(device, { layer: stacked, encoder, ...size }, 'wavefront');
+      const plan = await check(device, { layer: both, encoder, ...size }, 'persistent');
+      assertEqual(recurrences(plan).length, 2, 'dispatches of recurrences');
     },
-  },
+  ),
   {
     name: 'a projection, cut out of h between the layers of a wavefront',
     async run(device) {

@@ -1,3 +1,4 @@
+import type { PlanStrategy } from '../../src/graph/operator.ts';
 import { input } from '../../src/graph/sources.ts';
 import type { SymbolicTensor } from '../../src/graph/tensor.ts';
 import { layerNorm } from '../../src/layers/layer-norm.ts';
@@ -7,7 +8,7 @@ import { differentiate } from '../../src/ops/differentiate.ts';
 import { layerNorm as normalize } from '../../src/ops/layer-norm.ts';
 import { sum } from '../../src/ops/reduce.ts';
 import { square } from '../../src/ops/unary.ts';
-import { assertTrue, type DeviceCase } from './case.ts';
+import { assertTrue, casesOf, type DeviceCase } from './case.ts';
 import { compareCore } from './core-rig.ts';
 import { compareGraph } from './graph-rig.ts';
 import { makeNoise } from './training-rig.ts';
@@ -32,27 +33,30 @@ const draw = (rows: number, width: number, mean = 0) => ({
 });
 
 export const cases: readonly DeviceCase[] = [
-  {
-    name: 'forward and backward of any width, on few lanes and on many',
-    async run(device) {
-      for (const [rows, width, hasWeight, hasBias] of [
-        [1, 1, true, true],
-        [3, 5, true, false],
-        [70, 33, true, true],
-        [9, 64, false, true],
-        [130, 129, false, false],
-        [2, 1000, true, true],
-      ] as const) {
-        // A sum of `width` terms, some of them added up over the rows; short rows divide by a small deviation.
-        const bound = (expected: number) =>
-          2 ** -23 * (8 + Math.sqrt(width) + Math.sqrt(rows)) * (4 + Math.abs(expected));
-        for (const laneWidth of [4, 32]) {
-          const run = { inputs: draw(rows, width), laneWidth };
-          await compareGraph(device, build(rows, width, hasWeight, hasBias), run, bound);
-        }
+  ...casesOf(
+    'forward and backward of any width, on few lanes and on many',
+    {
+      quick: [
+        { rows: 3, width: 5, hasWeight: true, hasBias: false },
+        { rows: 70, width: 33, hasWeight: true, hasBias: true },
+      ],
+      full: [
+        { rows: 1, width: 1, hasWeight: true, hasBias: true },
+        { rows: 9, width: 64, hasWeight: false, hasBias: true },
+        { rows: 130, width: 129, hasWeight: false, hasBias: false },
+        { rows: 2, width: 1000, hasWeight: true, hasBias: true },
+      ],
+    },
+    async (device, { rows, width, hasWeight, hasBias }) => {
+      // A sum of `width` terms, some of them added up over the rows; short rows divide by a small deviation.
+      const bound = (expected: number) =>
+        2 ** -23 * (8 + Math.sqrt(width) + Math.sqrt(rows)) * (4 + Math.abs(expected));
+      for (const laneWidth of [4, 32]) {
+        const run = { inputs: draw(rows, width), laneWidth };
+        await compareGraph(device, build(rows, width, hasWeight, hasBias), run, bound);
       }
     },
-  },
+  ),
   {
     name: 'rows far from zero keep their digits',
     async run(device) {
@@ -63,25 +67,24 @@ export const cases: readonly DeviceCase[] = [
       assertTrue(outputs.y?.every(Number.isFinite) ?? false, 'y is finite');
     },
   },
-  {
-    name: 'a layer behind and in front of recurrent layers, parameters included',
-    async run(device) {
-      for (const strategy of ['persistent', 'stepwise', 'resident'] as const) {
-        const network = sequential([layerNorm(), lstm(7), layerNorm({ bias: false })]);
-        const traced = network.trace({ input: { shape: [5, 3, 6], dtype: 'f32' } });
-        const { output } = traced.outputs as { output: SymbolicTensor };
-        const names = [...traced.parameters.keys()];
-        const found = differentiate(
-          sum(square(output)),
-          [...traced.parameters.values()].map(({ tensor }) => tensor),
-        );
-        const gradients = new Map(
-          names.map((name, at) => [name, found[at] as SymbolicTensor] as const),
-        );
-        const inputs = { input: makeNoise(5 * 3 * 6, 4) };
-        const run = { kind: 'layer norm', inputs, gradients, strategy, steps: 5, fanIn: 24 };
-        await compareCore(device, { output }, run);
-      }
+  ...casesOf<PlanStrategy>(
+    'a layer behind and in front of recurrent layers, parameters included',
+    { quick: ['persistent', 'stepwise'], full: ['resident'] },
+    async (device, strategy) => {
+      const network = sequential([layerNorm(), lstm(7), layerNorm({ bias: false })]);
+      const traced = network.trace({ input: { shape: [5, 3, 6], dtype: 'f32' } });
+      const { output } = traced.outputs as { output: SymbolicTensor };
+      const names = [...traced.parameters.keys()];
+      const found = differentiate(
+        sum(square(output)),
+        [...traced.parameters.values()].map(({ tensor }) => tensor),
+      );
+      const gradients = new Map(
+        names.map((name, at) => [name, found[at] as SymbolicTensor] as const),
+      );
+      const inputs = { input: makeNoise(5 * 3 * 6, 4) };
+      const run = { kind: 'layer norm', inputs, gradients, strategy, steps: 5, fanIn: 24 };
+      await compareCore(device, { output }, run);
     },
-  },
+  ),
 ];

@@ -15,7 +15,7 @@ import { compareCore } from './core-rig.ts';
 import { makeNoise } from './training-rig.ts';
 
 const [STEPS, BATCH, SIZE] = [5, 3, 6];
-const walks = ['persistent', 'stepwise', 'resident'] as const;
+const walks = ['persistent', 'stepwise'] as const;
 
 /** Output and all gradients of a model as in training, against the reference. Returns the last plan. */
 async function check(
@@ -63,21 +63,32 @@ async function check(
 const of = (define: (x: SymbolicTensor) => SymbolicTensor) => () =>
   model(({ input }) => define(input as SymbolicTensor));
 
+const merged = (merge: 'sum' | 'mean' | 'multiply') => () =>
+  sequential([rnn(3, { layers: 2, direction: 'bidirectional', merge })]);
+
+const residual = () => sequential([rnn(6, { layers: 3, residual: true, dropout: 0.3 })]);
+
+function detached(): Model {
+  const [encoder, decoder] = [rnn(5), rnn(5)];
+  return of((x) => {
+    const { h } = encoder.run(x).state;
+    return decoder.run(x, { h: detach(h as SymbolicTensor) }).output;
+  })();
+}
+
+const both = { layers: 2, direction: 'bidirectional' } as const;
+const droppedInputs = () => sequential([rnn(5, { ...both, inputDropout: 0.4 })]);
+const droppedWeights = () => sequential([lstm(5, { ...both, weightDropout: 0.5 })]);
+
 export const cases: readonly DeviceCase[] = [
   {
     name: 'both directions summed, averaged, multiplied and apart',
     async run(device) {
-      for (const [merge, strategy] of [
-        ['sum', 'persistent'],
-        ['mean', 'stepwise'],
-        ['multiply', 'resident'],
-      ] as const) {
-        const options = { layers: 2, direction: 'bidirectional', merge } as const;
-        const plan = await check(device, () => sequential([rnn(3, options)]), [strategy]);
-        if (strategy !== 'persistent') continue;
-        const recurrences = plan.launches.filter(({ kernel }) => kernel === 'recurrence-forward');
-        assertEqual(recurrences.length, 2, 'dispatches of forward recurrences');
-      }
+      const plan = await check(device, merged('sum'), ['persistent']);
+      const recurrences = plan.launches.filter(({ kernel }) => kernel === 'recurrence-forward');
+      assertEqual(recurrences.length, 2, 'dispatches of forward recurrences');
+      await check(device, merged('mean'), ['stepwise']);
+      await check(device, merged('multiply'), ['persistent']);
       const layer = rnn(5, { direction: 'bidirectional', merge: 'separate' });
       const apart = of((x) => {
         const [forward, reverse] = layer.run(x).outputs as [SymbolicTensor, SymbolicTensor];
@@ -89,27 +100,20 @@ export const cases: readonly DeviceCase[] = [
   {
     name: 'residual connections between layers, dropout beside them',
     async run(device) {
-      const layer = () => rnn(6, { layers: 3, residual: true, dropout: 0.3 });
-      await check(device, () => sequential([layer()]));
+      await check(device, residual);
     },
   },
   {
     name: 'a state that is detached between two layers',
     async run(device) {
-      const [encoder, decoder] = [rnn(5), rnn(5)];
-      const network = of((x) => {
-        const { h } = encoder.run(x).state;
-        return decoder.run(x, { h: detach(h as SymbolicTensor) }).output;
-      });
-      await check(device, network, ['persistent', 'resident']);
+      await check(device, detached, ['persistent']);
     },
   },
   {
     name: 'dropout of inputs with one mask per sequence',
     async run(device) {
       const inputDropout = 0.4;
-      const options = { layers: 2, direction: 'bidirectional', inputDropout } as const;
-      await check(device, () => sequential([rnn(5, options)]));
+      await check(device, droppedInputs);
       const stack = () => sequential([rnn(5, { layers: 3, inputDropout, dropout: 0.2 })]);
       const plan = await check(device, stack, ['wavefront']);
       const dropouts = plan.launches.filter(({ kernel }) => kernel === 'dropout');
@@ -126,11 +130,20 @@ export const cases: readonly DeviceCase[] = [
     name: 'dropout of recurrent weights, one matrix per step',
     async run(device) {
       const weightDropout = 0.5;
-      const options = { layers: 2, direction: 'bidirectional', weightDropout } as const;
-      await check(device, () => sequential([lstm(5, options)]));
+      await check(device, droppedWeights);
       await check(device, () => sequential([rnn(5, { layers: 3, weightDropout })]), ['wavefront']);
       const phases = () => sequential([gru(7, { reset: 'before', weightDropout })]);
       await check(device, phases, ['persistent', 'stepwise']);
+    },
+  },
+  {
+    name: 'one workgroup runs the whole plan of each',
+    // Kernels of up to 350 KB: minutes in all runtimes.
+    full: true,
+    async run(device) {
+      for (const build of [merged('multiply'), residual, detached, droppedInputs, droppedWeights]) {
+        await check(device, build, ['resident']);
+      }
     },
   },
 ];

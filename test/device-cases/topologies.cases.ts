@@ -1,3 +1,4 @@
+import type { PlanStrategy } from '../../src/graph/operator.ts';
 import {
   batches,
   type DataSource,
@@ -101,7 +102,11 @@ const topologies: Readonly<Record<string, Topology>> = {
   },
 };
 
-async function checkTopology(device: Device, { data, build, loss }: Topology): Promise<void> {
+async function checkTopology(
+  device: Device,
+  { data, build, loss }: Topology,
+  strategy?: PlanStrategy,
+): Promise<void> {
   const train = (on: Device | 'reference') =>
     trainFresh(
       {
@@ -109,6 +114,7 @@ async function checkTopology(device: Device, { data, build, loss }: Topology): P
         model: build(),
         data,
         ...(loss && { loss }),
+        ...(strategy && { strategy }),
         optimizer: sgd({ learningRate: 0.3 }),
         seed: 5,
       },
@@ -121,7 +127,17 @@ async function checkTopology(device: Device, { data, build, loss }: Topology): P
   assertSameTraining(await train(device), expected, { steps: T + 2, fanIn: 4 * H });
 }
 
-export const cases: readonly DeviceCase[] = Object.entries(topologies).map(([name, topology]) => ({
-  name: `${name}: five steps as on the reference, the loss falls`,
-  run: (device) => checkTopology(device, topology),
-}));
+export const cases: readonly DeviceCase[] = Object.entries(topologies).flatMap(
+  ([name, topology]): DeviceCase[] => [
+    {
+      name: `${name}: five steps as on the reference, the loss falls`,
+      run: (device) => checkTopology(device, topology, 'persistent'),
+    },
+    {
+      // A kernel for all of a step builds for seconds; parity's trainings and `resident` have some.
+      name: `${name}: the same where the scheduler chooses`,
+      full: true,
+      run: (device) => checkTopology(device, topology),
+    },
+  ],
+);

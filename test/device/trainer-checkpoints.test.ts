@@ -27,6 +27,8 @@ const device = useDevice();
 const languageModel = (changes: Partial<TrainerOptions> = {}): TrainerOptions => ({
   device: device(),
   ...tinyLanguageModel(5),
+  // Kernels that all trainers here share, where one for a whole step would be built anew for each.
+  strategy: 'persistent',
   ...changes,
 });
 

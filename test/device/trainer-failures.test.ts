@@ -39,6 +39,8 @@ function languageModel(changes: Partial<TrainerOptions> = {}): TrainerOptions {
     optimizer: adam({ learningRate: 0.01 }),
     stateful: true,
     seed: 2,
+    // Kernels that all trainers here share, where one for a whole step would be built anew for each.
+    strategy: 'persistent',
     ...changes,
   };
 }

@@ -72,17 +72,21 @@ describe('tune()', () => {
     const progress: TuneProgress[] = [];
     const options = tinyModel();
     const onProgress = (report: TuneProgress) => progress.push(report);
-    const tuning = await tune({ ...options, budgetMs: 6000, onProgress });
+    const outcomes = () => progress.flatMap(({ candidate }) => candidate?.outcome ?? []);
+    let tuning = await tune({ ...options, budgetMs: 6000, onProgress });
+    // A busy machine may measure the rules' shapes alone in that time; the next call goes on.
+    for (let calls = 1; outcomes().length === 0 && calls < 8; calls++) {
+      tuning = await tune({ ...options, budgetMs: 6000, onProgress });
+    }
     const measured = Object.values(tuning.shapes);
     expect(measured.length).toBeGreaterThan(0);
     for (const { ms, ruleMs } of measured) {
       expect(ms).toBeGreaterThan(0);
       if (ms !== ruleMs) expect(ms).toBeLessThanOrEqual(0.95 * ruleMs);
     }
-    const outcomes = progress.flatMap(({ candidate }) => candidate?.outcome ?? []);
-    expect(outcomes.length).toBeGreaterThan(0);
-    expect(outcomes).not.toContain('wrong');
-    expect(outcomes).not.toContain('failed');
+    expect(outcomes().length).toBeGreaterThan(0);
+    expect(outcomes()).not.toContain('wrong');
+    expect(outcomes()).not.toContain('failed');
 
     expect(await loadTuning(device())).toEqual(tuning);
     expect(parseTuning(JSON.stringify(tuning))).toEqual(tuning);

@@ -3,14 +3,23 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { formatCaseLine, judgeCase } from '../../src/cli/parity/report.ts';
+import type { CaseRun } from '../../src/cli/parity/results.ts';
 import { runCase } from '../../src/cli/parity/run-case.ts';
-import type { Device } from '../../src/device/device.ts';
 import { compareCase } from '../../src/interop/case-compare.ts';
 import { parseParityCase } from '../../src/interop/case-file.ts';
+import type { ParityCase } from '../../src/interop/case-types.ts';
 import { useDevice } from '../support/device.ts';
 
 /** Where the committed cases are; `scripts/make-fixtures.py` writes them. */
 export const fixtures: string = fileURLToPath(new URL('../fixtures/cases', import.meta.url));
+
+/** Names of the committed cases' files. At least one has to be wanted. */
+export function listFixtures(isWanted: (name: string) => boolean): readonly string[] {
+  const names = readdirSync(fixtures).filter((name) => name.endsWith('.safetensors'));
+  const wanted = names.filter(isWanted);
+  if (wanted.length === 0) throw new Error(`no case in ${fixtures} is wanted`);
+  return wanted;
+}
 
 /**
  * Defines a test per committed case and device, WebGPU and the reference: what PyTorch computed must come
@@ -19,22 +28,24 @@ export const fixtures: string = fileURLToPath(new URL('../fixtures/cases', impor
  * @param isWanted - Chooses cases by the name of their file.
  */
 export function testFixtures(isWanted: (name: string) => boolean): void {
-  const names = readdirSync(fixtures).filter((name) => name.endsWith('.safetensors'));
-  const wanted = names.filter(isWanted);
-  if (wanted.length === 0) throw new Error(`no case in ${fixtures} is wanted`);
+  const wanted = listFixtures(isWanted);
   describe('on WebGPU', () => {
     const device = useDevice();
-    it.each(wanted)('%s', (name) => checkCase(device(), name));
+    it.each(wanted)('%s', (name) => checkFixture(name, (parsed) => runCase(device(), parsed)));
   });
   describe('on the reference', () => {
-    it.each(wanted)('%s', (name) => checkCase('reference', name));
+    it.each(wanted)('%s', (name) => checkFixture(name, (parsed) => runCase('reference', parsed)));
   });
 }
 
-async function checkCase(device: Device | 'reference', name: string): Promise<void> {
+/** Computes a committed case by `run` and compares it with what PyTorch computed. */
+export async function checkFixture(
+  name: string,
+  run: (parsed: ParityCase) => Promise<CaseRun>,
+): Promise<void> {
   const parsed = parseParityCase(readFileSync(join(fixtures, name)), name);
-  const run = await runCase(device, parsed);
-  const comparison = run.status === 'done' ? compareCase(parsed, run.tensors) : null;
-  const line = formatCaseLine(judgeCase(parsed.name, run, comparison));
+  const result = await run(parsed);
+  const comparison = result.status === 'done' ? compareCase(parsed, result.tensors) : null;
+  const line = formatCaseLine(judgeCase(parsed.name, result, comparison));
   expect(line).toBe(`PASS ${parsed.name}`);
 }

@@ -1,4 +1,5 @@
 import type { Device } from '../../device/device.ts';
+import type { PlanStrategy } from '../../graph/operator.ts';
 import type { SymbolicTensor } from '../../graph/tensor.ts';
 import { listRecurrentParameters } from '../../interop/case-tensors.ts';
 import type { OperatorCase } from '../../interop/case-types.ts';
@@ -18,6 +19,7 @@ const states = ['h', 'c'] as const;
 export async function runOperatorCase(
   device: Device | 'reference',
   parsed: OperatorCase,
+  strategy?: PlanStrategy,
 ): Promise<Map<string, NamedTensor>> {
   const parameters = listRecurrentParameters(parsed);
   const inputs = [...parsed.inputs].filter(
@@ -37,6 +39,7 @@ export async function runOperatorCase(
         toTensorArray(parsed.inputs.get(name) as NamedTensor),
       ]),
     ),
+    ...(strategy && { strategy }),
   });
   const shapes = new Map([
     ...[...parsed.inputs].map(([name, { shape }]) => [`grad.${name}`, shape] as const),
