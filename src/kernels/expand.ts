@@ -117,7 +117,9 @@ class Expander {
         case 'for':
           return this.loop(index, token);
         case 'if':
-          return token.marker === 'static' ? this.staticIf(index) : this.plain(index, token);
+          return token.marker === 'static' || token.marker === 'splice'
+            ? this.staticIf(index)
+            : this.plain(index, token);
         case 'let':
         case 'const':
         case 'var':
@@ -272,18 +274,23 @@ class Expander {
 
   private staticIf(index: number): number {
     const body = seek(this.tokens, index + 1, this.declaration.end, '{');
-    const remedy = `Drop '// static' where it is decided at run time.`;
+    const splices = this.at(index).marker === 'splice';
+    const remedy = `Drop '// ${this.at(index).marker}' where it is decided at run time.`;
     const { type, value } = this.scope.evaluate(index + 1, body, `static condition`, remedy);
     if (type !== 'bool')
       this.scope.fail(this.at(index), `static condition is a ${type}, expected bool.`);
     let next = this.at(body).pair + 1;
     if (value === 1) {
       this.output += this.at(index).before;
-      this.output += '{';
-      const mark = this.scope.open();
-      this.walk(body + 1, next - 1);
-      this.emit(this.at(next - 1));
-      this.scope.close(mark);
+      if (splices) {
+        this.walk(body + 1, next - 1);
+      } else {
+        this.output += '{';
+        const mark = this.scope.open();
+        this.walk(body + 1, next - 1);
+        this.emit(this.at(next - 1));
+        this.scope.close(mark);
+      }
       while (this.tokens[next]?.text === 'else')
         next = this.at(seek(this.tokens, next + 1, this.declaration.end, '{')).pair + 1;
       return next;
@@ -294,7 +301,8 @@ class Expander {
     }
     next++;
     if (this.at(next).text === 'if') return this.word(next, this.at(next));
-    this.block(next);
+    if (splices) this.walk(next + 1, this.at(next).pair);
+    else this.block(next);
     return this.at(next).pair + 1;
   }
 }

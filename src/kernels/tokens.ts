@@ -1,7 +1,7 @@
 import { ShaderError } from '../errors.ts';
 
 /** What a trailing comment asks of the joiner. */
-export type Marker = 'unroll' | 'registers' | 'specialize' | 'static' | 'f16';
+export type Marker = 'unroll' | 'registers' | 'specialize' | 'static' | 'splice' | 'f16';
 
 /** One lexeme of WGSL. Comments are dropped; `before` is the space between it and its predecessor. */
 export interface Token {
@@ -32,12 +32,13 @@ export function shaderError(path: string, line: number, message: string): Shader
 const lexeme =
   /(\s+)|(\/\/[^\n]*)|(\/\*)|([A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)|(0[xX][\da-fA-F.]+(?:[pP][+-]?\d+)?[iufh]?|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[iufh]?)|(<<=|>>=|->|==|!=|<=|>=|&&|\|\||\+\+|--|[-+*/%&|^]=|<<|>>|[-+*/%&|^~!<>=.,:;@()[\]{}])/y;
 
-const markerComment = /^\/\/\s*(unroll|registers|specialize|static|f16)\s*(?::\s*(.*))?$/;
+const markerComment = /^\/\/\s*(unroll|registers|specialize|static|splice|f16)\s*(?::\s*(.*))?$/;
 
 /** What a marker stands behind, and the keyword that it refers to. */
 const markerPlaces: Record<Marker, { after: string; keyword: string; form: string }> = {
   unroll: { after: '{', keyword: 'for', form: 'for (…) { // unroll' },
   static: { after: '{', keyword: 'if', form: 'if (…) { // static' },
+  splice: { after: '{', keyword: 'if', form: 'if (…) { // splice' },
   registers: { after: ';', keyword: 'var', form: 'var name: array<f32, n>; // registers' },
   specialize: { after: ';', keyword: 'const', form: 'const name: u32 = 1u; // specialize' },
   f16: { after: ';', keyword: 'alias', form: 'alias name = f32; // f16: constant' },

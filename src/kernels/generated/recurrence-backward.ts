@@ -181,11 +181,13 @@ fn gradient_at(begin: u32, k: u32) -> f32 {
 
 @compute @workgroup_size(threads)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-  var lane = local;
-  var slice = 0u;
-  if (slices > 1u) { // static
-    lane = local % lanes;
-    slice = local / lanes;
+  // Compilers leave out checks of indices whose bounds they see: a lane's, and those of loops between constants.
+  if (slices > 1u) { // splice
+    let lane = local % lanes;
+    let slice = local / lanes;
+  } else {
+    let lane = local;
+    const slice = 0u;
   }
   let first_row = group.x * rows;
   let unit_begin = group.y * unit_tile;

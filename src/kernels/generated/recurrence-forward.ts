@@ -211,11 +211,13 @@ fn keep_masked(origin: u32, at: u32, value: f32) {
 
 @compute @workgroup_size(threads)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-  var lane = local;
-  var slice = 0u;
-  if (slices > 1u) { // static
-    lane = local % lanes;
-    slice = local / lanes;
+  // Compilers leave out checks of indices whose bounds they see: a lane's, and those of loops between constants.
+  if (slices > 1u) { // splice
+    let lane = local % lanes;
+    let slice = local / lanes;
+  } else {
+    let lane = local;
+    const slice = 0u;
   }
   let first_row = group.x * rows;
   let unit_begin = group.y * unit_tile;
@@ -304,24 +306,25 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
             }
           }
           if (multiplies) { // static
-            let quads = select(0u, select(hidden_quads, state_quads, phase == 0u), !has_lengths || t < longest);
-            for (var k4 = slice; k4 < quads; k4 += slices) {
-              var v: array<vec4f, rows>; // registers
-              for (var r = 0u; r < rows; r++) { // unroll
-                if (stages) { // static
-                  v[r] = staged[r * hidden_quads + k4];
-                } else if (spreads) { // static
-                  v[r] = gather_quad(state_at(phase, row_begin[r], 4u * k4 + own_lane));
-                } else {
-                  v[r] = vec4f(state_at(phase, row_begin[r], 4u * k4), state_at(phase, row_begin[r], 4u * k4 + 1u),
-                    state_at(phase, row_begin[r], 4u * k4 + 2u), state_at(phase, row_begin[r], 4u * k4 + 3u));
+            if (!has_lengths || t < longest) {
+              for (var k4 = slice; k4 < select(hidden_quads, state_quads, phase == 0u); k4 += slices) {
+                var v: array<vec4f, rows>; // registers
+                for (var r = 0u; r < rows; r++) { // unroll
+                  if (stages) { // static
+                    v[r] = staged[r * hidden_quads + k4];
+                  } else if (spreads) { // static
+                    v[r] = gather_quad(state_at(phase, row_begin[r], 4u * k4 + own_lane));
+                  } else {
+                    v[r] = vec4f(state_at(phase, row_begin[r], 4u * k4), state_at(phase, row_begin[r], 4u * k4 + 1u),
+                      state_at(phase, row_begin[r], 4u * k4 + 2u), state_at(phase, row_begin[r], 4u * k4 + 3u));
+                  }
                 }
-              }
-              for (var n = 0u; n < units; n++) { // unroll
-                for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
-                  let w = vec4f(weight[tile][k4][g][n][lane]);
-                  for (var r = 0u; r < rows; r++) { // unroll
-                    acc[(r * units + n) * gates + g] += dot(v[r], w);
+                for (var n = 0u; n < units; n++) { // unroll
+                  for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
+                    let w = vec4f(weight[tile][k4][g][n][lane]);
+                    for (var r = 0u; r < rows; r++) { // unroll
+                      acc[(r * units + n) * gates + g] += dot(v[r], w);
+                    }
                   }
                 }
               }

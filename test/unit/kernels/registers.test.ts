@@ -196,6 +196,25 @@ describe('static conditions', () => {
     expect(lines(false)).toBe('if (n > 1u) { a(); } else {} if (n > 2u) { d(); }');
   });
 
+  it('splice a branch, so that its declarations are known behind it', () => {
+    const lines = (value: boolean) =>
+      expandBody(
+        `
+  if (wide) { // splice
+    let lane = n % 4u;
+    const slices = 2u;
+  } else {
+    const slices = 1u;
+  }
+  for (var r = 0u; r < slices; r++) { // unroll
+    a(r);
+  }`,
+        `const wide = ${value};`,
+      ).join(' ');
+    expect(lines(true)).toBe('let lane = n % 4u; const slices = 2u; { a(0u); } { a(1u); }');
+    expect(lines(false)).toBe('const slices = 1u; { a(0u); }');
+  });
+
   it('drop code that would not compile, and what only it uses', () => {
     const source = kernelOf(
       `
