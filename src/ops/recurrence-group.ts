@@ -6,12 +6,14 @@ import { chooseRecurrenceShape } from './recurrence-shape.ts';
 import {
   areAlike,
   backwardPass,
+  fedInputOf,
   feedRange,
   findLink,
   forwardPass,
   type Link,
   type Pass,
   type RecurrenceNode,
+  sourceOf,
 } from './recurrence-stack.ts';
 import { MOST_TRACKS, placeTogether, requestedWalk, type Tracks } from './recurrence-tracks.ts';
 import { planWavefront } from './wavefront-choice.ts';
@@ -106,7 +108,7 @@ function addStack(
   const between = upper.flatMap((node) => links.get(node)?.between ?? []);
   const nodes = [...layers, ...between] as GraphNode[];
   const fed = layers.map((node) => pass.fed(node));
-  const passed = [...fed, ...between.map(({ inputs }) => inputs[0])];
+  const passed = [...fed, ...between.map((node) => fedInputOf(node))];
   if (
     !groups.canJoin(
       nodes,
@@ -206,9 +208,8 @@ function areSiblings(
   groups: NodeGroups,
 ): boolean {
   if (pass.direction === 'forward') {
-    const [one, other] = [pass.fed(a)?.node, pass.fed(b)?.node];
-    const source = one?.inputs[0];
-    return source !== undefined && source === other?.inputs[0] && one?.op === other?.op;
+    const [one, other] = [sourceOf(a, pass), sourceOf(b, pass)];
+    return one.from !== undefined && one.from === other.from && one.by === other.by;
   }
   const [one, other] = [a, b].map(({ inputs }) => groups.groupOf(inputs[1]?.node as GraphNode));
   return one !== undefined && one === other;

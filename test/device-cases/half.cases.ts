@@ -15,7 +15,7 @@ import {
   type CellVariant,
   cellOptionVariants,
   cellVariants,
-  fullUnlessFirst,
+  fullUnlessQuick,
 } from './core-variants.ts';
 import { makeNoise } from './training-rig.ts';
 
@@ -92,7 +92,7 @@ export const cases: readonly DeviceCase[] = [
     const checkSizes = (sizes: readonly number[]) => (device: Device) =>
       forEachOf(sizes, (hidden) => checkLayers(device, variant, hidden));
     return [
-      { name, needs, ...fullUnlessFirst(variant), run: checkSizes([5]) },
+      { name, needs, ...fullUnlessQuick(variant), run: checkSizes([5]) },
       { name: `${name}, of other sizes`, needs, full: true, run: checkSizes([2, 33]) },
     ];
   }),
