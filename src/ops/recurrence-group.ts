@@ -26,6 +26,7 @@ import { planWavefront } from './wavefront-choice.ts';
  */
 export function groupRecurrences(nodes: readonly GraphNode[], lowering: Lowering): NodeGroups {
   const groups = new NodeGroups();
+  if (lowering.precision === 'f16') refuseNorms(nodes);
   // One workgroup gains nothing from dispatches that others share.
   if (lowering.limits.residentLanes !== undefined) return groups;
   // Tracks lie one behind the other in buffers of float32.
@@ -50,6 +51,18 @@ function refuseWavefronts(nodes: readonly GraphNode[], lowering: Lowering): void
   throw new OptionError(
     `${asked.label}: strategy 'wavefront' stores float32, and precision is 'f16'. Ask for 'persistent' or ` +
       "'stepwise', or use precision: 'f32'.",
+  );
+}
+
+/** @throws {OptionError} for cells with layer normalisation in f16. */
+function refuseNorms(nodes: readonly GraphNode[]): void {
+  const normalized = nodes.find(
+    (node) => forwardPass.isOne(node) && (node as RecurrenceNode).attributes.cell.norms,
+  );
+  if (!normalized) return;
+  throw new OptionError(
+    `${normalized.label}: the cell normalises its products (layerNorm), and precision is 'f16', expected 'f32': the ` +
+      'gradients of rows with little variance do not fit into f16. Leave one of them out.',
   );
 }
 

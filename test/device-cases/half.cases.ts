@@ -56,7 +56,7 @@ async function checkLinear(device: Device, sizes: readonly [number, number, numb
 
 /** The exponential forget gate has states of its own range. */
 const variants = [
-  ...cellVariants,
+  ...cellVariants.filter(({ cell }) => !cell.norms),
   ...cellOptionVariants.filter(({ options }) => options.forget === 'exponential'),
 ];
 

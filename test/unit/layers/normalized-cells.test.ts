@@ -11,7 +11,10 @@ import { sum } from '../../../src/ops/reduce.ts';
 import { square } from '../../../src/ops/unary.ts';
 import { Random } from '../../../src/random.ts';
 import { evaluateGraph } from '../../../src/reference/interpreter.ts';
+import { layOutParameters } from '../../../src/schedule/parameter-layout.ts';
+import { schedule } from '../../../src/schedule/schedule.ts';
 import { parameterGradientError } from '../core-ops/parameter-check.ts';
+import { narrowLimits } from '../schedule/limits.ts';
 
 const [STEPS, BATCH, SIZE, HIDDEN] = [4, 3, 5, 6];
 const floats = { shape: [STEPS, BATCH, SIZE], dtype: 'f32' } as const;
@@ -131,6 +134,24 @@ describe.each(Object.entries(layers))('%s with layer normalisation', (_name, bui
     expect(() => lstm(4, { layerNorm: true, zoneout: 0.1 })).toThrow(
       "lstm: zoneout is 0.1, but this cell's states cannot be kept one by one (a projection or a norm makes h after c; " +
         'sLSTM normalises them together), expected 0. Use dropout or recurrentDropout.',
+    );
+  });
+});
+
+describe('precision f16', () => {
+  it('is refused for a normalised cell, with what to do instead', () => {
+    const { outputs, parameters } = sequential([lstm(4, { layerNorm: true })]).trace({
+      input: floats,
+    });
+    const program = {
+      name: 'normalised',
+      parameters: layOutParameters([...parameters.values()].map(({ parameter }) => parameter)),
+      outputs: new Map(Object.entries(outputs)),
+    };
+    const options = { limits: { ...narrowLimits, hasF16: true }, precision: 'f16' } as const;
+    expect(() => schedule(program, options)).toThrow(
+      "lstm/recurrence_l0: the cell normalises its products (layerNorm), and precision is 'f16', expected 'f32': the " +
+        'gradients of rows with little variance do not fit into f16. Leave one of them out.',
     );
   });
 });
