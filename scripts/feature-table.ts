@@ -46,6 +46,7 @@ const features: readonly Feature[] = [
   { name: '`projectionSize`', options: [{ projectionSize: 2 }] },
   { name: '`peepholes`', options: [{ peepholes: true }] },
   { name: '`inputForget`', options: [{ inputForget: true }] },
+  { name: '`layerNorm` inside the cell', options: [{ layerNorm: true }] },
   {
     name: "ONNX's activations",
     options: [

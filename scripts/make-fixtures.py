@@ -80,7 +80,41 @@ def step_gru(reset):
     return step
 
 
-# PyTorch has neither peepholes, coupled gates nor clipping: there, too, `Recurrent` is the source.
+# Layer normalisation as haste's LayerNormLSTM and LayerNormGRU (lmnt-com/haste) have it, with a bias for each product.
+
+def norm(v, w, part, bias=None):
+    gain = w[part]
+    out = nn.functional.layer_norm(v, gain.shape, gain, None, 1e-5)
+    return out if bias is None else out + bias
+
+
+def step_lstm_norm(w, b, x, h, c):
+    b = b or {'ih': None, 'hh': None}
+    v = norm(x @ w['ih'].T, w, 'norm_ih', b['ih']) + norm(h @ w['hh'].T, w, 'norm_hh', b['hh'])
+    i, f, g, o = v.chunk(4, -1)
+    c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+    return torch.sigmoid(o) * torch.tanh(norm(c, w, 'norm_c', w['norm_c_bias'])), c
+
+
+def step_gru_norm(reset):
+    def step(w, b, x, h, c):
+        b, size = b or {'ih': None, 'hh': None}, h.shape[-1]
+        of_x = norm(x @ w['ih'].T, w, 'norm_ih', b['ih']).chunk(3, -1)
+        products = [h @ w['hh'].T] if reset == 'after' else [h @ w['hh'][:2 * size].T]
+
+        def recurrent(v, begin, end):
+            part = {'gain': w['norm_hh'][begin * size:end * size]}
+            return norm(v, part, 'gain', None if b['hh'] is None else b['hh'][begin * size:end * size]).chunk(end - begin, -1)
+
+        first = recurrent(products[0], 0, 3 if reset == 'after' else 2)
+        r, z = torch.sigmoid(of_x[0] + first[0]), torch.sigmoid(of_x[1] + first[1])
+        last = r * first[2] if reset == 'after' else recurrent((r * h) @ w['hh'][2 * size:].T, 2, 3)[0]
+        n = torch.tanh(of_x[2] + last)
+        return (1 - z) * n + z * h, c
+    return step
+
+
+# PyTorch has neither peepholes, coupled gates, clipping nor norms: there, too, `Recurrent` is the source.
 
 # ---- the table: a new cell is one row --------------------------------------------------------------
 
@@ -105,6 +139,9 @@ CELLS = {
                       {'peepholes': True, 'input_forget': True, 'clip': 0.6}, has_cell_state=True),
     'gru-after': Cell('gru', 3, step_gru('after'), {'gru_reset': 'after'}, nn.GRU),
     'gru-before': Cell('gru', 3, step_gru('before'), {'gru_reset': 'before'}),
+    'lstm-norm': Cell('lstm', 4, step_lstm_norm, {'layer_norm': True}, has_cell_state=True),
+    'gru-after-norm': Cell('gru', 3, step_gru_norm('after'), {'gru_reset': 'after', 'layer_norm': True}),
+    'gru-before-norm': Cell('gru', 3, step_gru_norm('before'), {'gru_reset': 'before', 'layer_norm': True}),
 }
 
 
@@ -142,6 +179,7 @@ class Shape:
 
 PLAIN = ('rnn-tanh', 'rnn-relu', 'lstm', 'gru-after', 'gru-before')
 OPTIONS = ('lstm-peep', 'lstm-coupled', 'lstm-clip')
+NORMS = ('lstm-norm', 'gru-after-norm', 'gru-before-norm')
 
 SHAPES = [
     Shape(1, 1, 1, 1),
@@ -174,6 +212,10 @@ SHAPES = [
     Shape(11, 2, 3, 9, states='hc', only=OPTIONS),
     Shape(8, 3, 4, 6, layers=2, direction='bidirectional', bias=False, only=OPTIONS),
     Shape(7, 4, 3, 5, projection=3, direction='bidirectional', lengths=(7, 0, 3, 5), only=('lstm', 'lstm-clip')),
+    Shape(5, 2, 4, 11, states='hc', only=NORMS),
+    Shape(1, 2, 3, 1, only=NORMS),
+    Shape(4, 2, 3, 11, layers=2, direction='bidirectional', bias=False, states='hc', only=NORMS[:2]),
+    Shape(6, 4, 3, 5, direction='reverse', states='hc', lengths=(0, 6, 3, 1), only=NORMS),
 ]
 
 
@@ -252,9 +294,15 @@ class Recurrent(nn.Module):
                     self.register_parameter(f'weight_hr_{key}', nn.Parameter(torch.zeros(projection, hidden)))
                 if cell.metadata.get('peepholes'):
                     self.register_parameter(f'peephole_{key}', nn.Parameter(torch.zeros(3 * hidden)))
+                if cell.metadata.get('layer_norm'):
+                    sizes = {'norm_ih': height, 'norm_hh': height}
+                    sizes |= {'norm_c': hidden, 'norm_c_bias': hidden} if cell.has_cell_state else {}
+                    for kind, size in sizes.items():
+                        self.register_parameter(f'{kind}_{key}', nn.Parameter(torch.zeros(size)))
 
     def weights(self, key):
-        names = {'ih': 'weight_ih', 'hh': 'weight_hh', 'hr': 'weight_hr', 'peephole': 'peephole'}
+        names = {'ih': 'weight_ih', 'hh': 'weight_hh', 'hr': 'weight_hr'}
+        names |= {k: k for k in ('peephole', 'norm_ih', 'norm_hh', 'norm_c', 'norm_c_bias')}
         return {k: getattr(self, f'{name}_{key}') for k, name in names.items() if hasattr(self, f'{name}_{key}')}
 
     def forward(self, x, states=None, lengths=None, backward=False):
@@ -385,6 +433,9 @@ def operator_case(cell_name, shape):
     bound = 1 / math.sqrt(shape.hidden)
     layout = Recurrent(cell, shape.input, shape.hidden, shape.layers, shape.bias, directions == 2, shape.projection)
     weights = {k: draw.uniform(bound, *v.shape) for k, v in layout.named_parameters()}
+    weights |= {k: 1 + v for k, v in weights.items() if k.startswith('norm_') and 'bias' not in k}
+    if cell.metadata.get('layer_norm'):   # narrow rows of small products would have huge gradients
+        weights |= {k: 4 * v for k, v in weights.items() if k.startswith('weight_')}
     # PyTorch packs no empty rows, and walks back through packed ones only beside the walk forward.
     has_module = not shape.lengths or (min(shape.lengths) > 0 and shape.direction != 'reverse')
     results = measure(cell, lambda own, dtype: run_operator(cell, shape, inputs, weights, own, dtype), has_module)

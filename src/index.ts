@@ -1,6 +1,14 @@
 // The public API: exports only.
 export type { ActivationChoice, ActivationName } from './cells/activations.ts';
-export type { Cell, CellDefinition, CellGradient, CellOptions, CellStep } from './cells/cell.ts';
+export type {
+  Cell,
+  CellDefinition,
+  CellGradient,
+  CellNorm,
+  CellOptions,
+  CellStep,
+  ParameterTensor,
+} from './cells/cell.ts';
 export { type CellName, cells } from './cells/registry.ts';
 export type { ScanCell } from './cells/scan-cell.ts';
 export type {

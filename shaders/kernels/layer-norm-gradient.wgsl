@@ -10,6 +10,7 @@
 //! join lib/row-sums
 
 const row_count: u32 = 4u; // specialize
+const first_row: u32 = 0u; // specialize: of the row_count rows that are wanted
 const width: u32 = 4u; // specialize
 const row_threads: u32 = 1u; // specialize
 const has_weight: bool = true; // specialize
@@ -34,7 +35,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     @builtin(local_invocation_index) lane: u32) {
   let part = lane % row_threads;
   let wanted = (group.y * groups.x + group.x) * (64u / row_threads) + lane / row_threads;
-  let row = min(wanted, row_count - 1u);
+  let row = first_row + min(wanted, row_count - 1u);
   let begin = row * width;
   let mean = statistics[row].x;
   let inverse = statistics[row].y;

@@ -70,9 +70,11 @@ fn state_place(origin: u32, s: u32, at: u32) -> u32 {
 
 // Where the section of the vector behind a phase begins; masked h lies behind the last one.
 fn vector_begin_of(phase: u32) -> u32 {
-  return (select(states, 2u * states - 1u, is_half) + phase) * section_size;
+  return (select(states, 2u * states - 1u, is_half) + phase - first_vector) * section_size;
 }
 const masked_phase: u32 = phases - 1u;
+// Phases by which a gate's input comes behind its product: a normalised product is first handed on as it is.
+const input_lag: u32 = select(0u, 1u, norm_parameters > 0u);
 
 fn to_number(value: f32) -> number {
   if (is_half) { // static

@@ -47,6 +47,35 @@ export interface CellGradient {
   readonly dParameters: Float64Array;
 }
 
+/**
+ * Layer normalisation inside a step: values that one phase saves reach the next one normalised over all units of the
+ * batch row, gain · (value − mean) / √(variance + 1e-5) + shift. The values are the products W_hh·v of that phase's
+ * gates, which arrive as `u`, or, of a phase without gates, a single one, which arrives as `vector`.
+ */
+export interface CellNorm {
+  /** The phase that finds them normalised. */
+  readonly phase: number;
+  /** The first value in `saved`. */
+  readonly values: number;
+  readonly count: number;
+  /** In `saved`: the mean of the row, and behind it 1 / deviation. Set before the phase begins. */
+  readonly statistics: number;
+  /** First of `count` gains among the parameters. */
+  readonly gain: number;
+  /** First of `count` shifts among the parameters. */
+  readonly shift: number;
+}
+
+/** A tensor of the layer, [count·H], that holds parameters of a cell, one behind the other. */
+export interface ParameterTensor {
+  readonly name: string;
+  readonly count: number;
+  /** First value of all elements; random ones unless given. */
+  readonly initial?: number;
+  /** Whether it is a bias, which a layer may do without. */
+  readonly isBias?: boolean;
+}
+
 /** Cell options that are chosen when a layer is built, checked by the cell's `parseOptions`. */
 export type CellOptions = Readonly<Record<string, unknown>>;
 
@@ -63,10 +92,15 @@ export interface Cell {
   readonly gates: readonly string[];
   /** How many gates `weight_ih` feeds, from the first on. */
   readonly inputGates: number;
-  /** Trained values of each unit beside the weights, a vector [H] each, e.g. peepholes. */
+  /** Trained values of each unit beside the weights, a vector [H] each, e.g. peepholes; those of norms first. */
   readonly parameters: readonly string[];
-  /** Name of the layer's tensor [parameters·H] that holds them; absent where there are none. */
-  readonly parameterTensor?: string;
+  /** The layer's tensors that hold them, in their order; absent where there are none. */
+  readonly parameterTensors?: readonly ParameterTensor[];
+  /**
+   * What is normalised inside a step, by phase; absent where nothing is. Such a cell has no bias_hh but what is among
+   * its parameters, which it does not read itself; and its layer normalises W_ih·x, too.
+   */
+  readonly norms?: readonly CellNorm[];
   /** States carried through time, `h` first. */
   readonly states: readonly string[];
   /** States that are never negative, if any. */

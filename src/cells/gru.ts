@@ -1,5 +1,6 @@
 import type { Cell, CellDefinition } from './cell.ts';
-import { readChoice, refuseUnknownOptions } from './options.ts';
+import { normalizeProducts } from './normalized.ts';
+import { readChoice, readFlag, refuseUnknownOptions } from './options.ts';
 import { type Roles, readRoles, roleOptions } from './roles.ts';
 
 const [R, Z, N] = [0, 1, 2] as const;
@@ -17,6 +18,9 @@ const [GATE_MARKS, CANDIDATE_MARKS] = [3, 4] as const;
  * - `update: 'keep'` (PyTorch): h' = (1 − z) ⊙ n + z ⊙ h;
  *   `update: 'replace'` (Chung et al. 2014): h' = (1 − z) ⊙ h + z ⊙ n.
  *
+ * `layerNorm`: W_ih x and each recurrent product are normalised, the latter over the gates that it is for; with
+ * `reset: 'after'` this is haste's LayerNormGRU.
+ *
  * `activations`: [r and z, candidate]; `clip`: the bound on the input of every gate.
  *
  * @see Cho et al. 2014, "Learning phrase representations using RNN encoder-decoder".
@@ -30,28 +34,34 @@ export const gru: CellDefinition = {
     "reset 'before': n = tanh(W_ih x + b_ih + W_hh (r h) + b_hh)",
     "update 'keep':    h' = (1 - z) n + z h",
     "update 'replace': h' = (1 - z) h + z n",
+    'layerNorm: LN(W_ih x) norm_ih + b_ih, LN(W_hh v) norm_hh + b_hh',
   ],
-  optionNames: ['reset', 'update', ...roleOptions],
+  optionNames: ['reset', 'update', ...roleOptions, 'layerNorm'],
   variants: [
     { reset: 'after', update: 'keep' },
     { reset: 'after', update: 'replace' },
     { reset: 'before', update: 'keep' },
     { reset: 'before', update: 'replace' },
+    { reset: 'after', layerNorm: true },
+    { reset: 'before', layerNorm: true },
   ],
   options: [
     { clip: 0.5 },
     { reset: 'before', clip: 0.5 },
     { activations: ['hardsigmoid', 'softsign'] },
     { reset: 'before', activations: ['sigmoid', 'relu'] },
+    { layerNorm: true, update: 'replace', clip: 0.75 },
+    { reset: 'before', layerNorm: true, clip: 0.75 },
   ],
   create(options) {
     refuseUnknownOptions('gru', options, gru.optionNames);
     const reset = readChoice('gru', options, 'reset', ['after', 'before']);
     const replaces = readChoice('gru', options, 'update', ['keep', 'replace']) === 'replace';
     const roles = readRoles('gru', options, ['gate', 'candidate']);
-    return reset === 'after'
-      ? createResetAfter(replaces, roles)
-      : createResetBefore(replaces, roles);
+    const cell =
+      reset === 'after' ? createResetAfter(replaces, roles) : createResetBefore(replaces, roles);
+    const isNormalized = readFlag('gru', options, 'layerNorm');
+    return isNormalized ? normalizeProducts(cell, `${cell.shader}-normalized`) : cell;
   },
 };
 

@@ -1,11 +1,12 @@
 import { OptionError } from '../errors.ts';
-import type { Cell, CellDefinition, CellGradient, CellOptions, CellStep } from './cell.ts';
+import type { Cell, CellDefinition, CellOptions } from './cell.ts';
+import { createNormalized } from './lstm-normalized.ts';
+import { describeGates, type Gates, stepBackward, stepForward } from './lstm-step.ts';
 import { readFlag, refuseUnknownOptions } from './options.ts';
-import { type Roles, readRoles, roleOptions } from './roles.ts';
+import { readRoles, roleOptions } from './roles.ts';
 
-const [I, F, G, O, P] = [0, 1, 2, 3, 4] as const;
-/** In `saved`, behind the gates. */
-const MARKS = 4;
+/** The gate of a projection. */
+const P = 4;
 const [H, C] = [0, 1] as const;
 
 /**
@@ -15,6 +16,7 @@ const [H, C] = [0, 1] as const;
  * - `projectionSize` P: h' = W_hr (o ⊙ tanh(c')) of size P (Sak et al. 2014; PyTorch's `proj_size`);
  * - `peepholes`: i and f see the old cell, o the new one (Gers & Schmidhuber 2000; ONNX's rule);
  * - `inputForget`: f = 1 − i (Greff et al. 2017; ONNX's `input_forget`);
+ * - `layerNorm`: W_ih x, W_hh h, and c' on its way to h' are normalised (haste's LayerNormLSTM);
  * - `activations`: [gates, candidate, cell output]; `clip`: the bound on the input of every gate.
  *
  * @see Hochreiter & Schmidhuber 1997; Gers, Schmidhuber & Cummins 2000 (forget gate).
@@ -30,15 +32,22 @@ export const lstm: CellDefinition = {
     "projectionSize: h' = W_hr (o tanh(c'))",
     "peepholes: p_i c in i, p_f c in f, p_o c' in o",
     'inputForget: f = 1 - i',
+    "layerNorm: LN(W_ih x) norm_ih, LN(W_hh h) norm_hh, h' = o tanh(LN(c') norm_c + norm_c_bias)",
   ],
-  optionNames: [...roleOptions, 'peepholes', 'inputForget', 'projectionSize'],
-  variants: [{}, { projectionSize: 1 }],
+  optionNames: [...roleOptions, 'peepholes', 'inputForget', 'projectionSize', 'layerNorm'],
+  variants: [{}, { projectionSize: 1 }, { layerNorm: true }],
   options: [
     { peepholes: true },
     { inputForget: true },
     { clip: 0.5 },
     { activations: ['hardsigmoid', 'softsign', 'relu'] },
     { peepholes: true, inputForget: true, clip: 0.75, projectionSize: 2 },
+    {
+      layerNorm: true,
+      inputForget: true,
+      clip: 0.75,
+      activations: ['hardsigmoid', 'softsign', 'tanh'],
+    },
   ],
   create(options) {
     refuseUnknownOptions('lstm', options, lstm.optionNames);
@@ -48,7 +57,12 @@ export const lstm: CellDefinition = {
       peepholes: readFlag('lstm', options, 'peepholes'),
       inputForget: readFlag('lstm', options, 'inputForget'),
     };
-    return readProjection(options) ? createProjected(gates) : createPlain(gates);
+    const projects = readProjection(options);
+    if (!readFlag('lstm', options, 'layerNorm')) {
+      return projects ? createProjected(gates) : createPlain(gates);
+    }
+    refuseBesideNorm(gates, projects);
+    return createNormalized(gates);
   },
 };
 
@@ -61,24 +75,16 @@ function readProjection({ projectionSize }: CellOptions): boolean {
   );
 }
 
-interface Gates {
-  readonly roles: Roles;
-  readonly peepholes: boolean;
-  readonly inputForget: boolean;
-}
-
-/** What both forms share. */
-function describeGates({ roles, peepholes, inputForget }: Gates) {
-  return {
-    inputGates: 4,
-    states: ['h', 'c'],
-    saved: ['i', 'f', 'g', 'o', ...(roles.clips ? ['marks'] : [])],
-    parameters: peepholes ? ['p_i', 'p_f', 'p_o'] : [],
-    ...(peepholes && { parameterTensor: 'peephole' }),
-    multiplies: true,
-    masksVector: false,
-    constants: { ...roles.constants, peepholes, input_forget: inputForget },
-  } as const;
+/** @throws {OptionError} for what has no place in a normalised LSTM. */
+function refuseBesideNorm({ peepholes }: Gates, projects: boolean): void {
+  const name = peepholes ? 'peepholes' : projects ? 'projectionSize' : undefined;
+  if (!name) return;
+  throw new OptionError(
+    `lstm: layerNorm is true and ${name} is given, expected one of them: ` +
+      (peepholes
+        ? 'a peephole would pass the cell by the norms. Leave peepholes out.'
+        : 'the normalised LSTM has no projection. Leave projectionSize out, and put linear() behind the layer.'),
+  );
 }
 
 function createPlain(gates: Gates): Cell {
@@ -131,54 +137,4 @@ function createProjected(gates: Gates): Cell {
       du.set(dx.subarray(0, 4));
     },
   };
-}
-
-/** Sets saved, c' and, as `vector`, o ⊙ output(c'). The mirror of `lstm_forward` in `shaders/lib/lstm.wgsl`. */
-function stepForward({ roles, peepholes, inputForget }: Gates, step: CellStep): void {
-  const { gate, candidate, output, clipped, clipMark } = roles;
-  const { x, u, state, saved, next, parameters } = step;
-  const old = state[C] as number;
-  const seen = (index: number, cell: number) =>
-    peepholes ? (parameters[index] as number) * cell : 0;
-  const sum = (index: number) => (x[index] as number) + (u[index] as number);
-  const iIn = sum(I) + seen(0, old);
-  const fIn = sum(F) + seen(1, old);
-  const i = gate.value(clipped(iIn));
-  const f = inputForget ? 1 - i : gate.value(clipped(fIn));
-  const g = candidate.value(clipped(sum(G)));
-  const c = f * old + i * g;
-  const oIn = sum(O) + seen(2, c);
-  const o = gate.value(clipped(oIn));
-  saved.set([i, f, g, o]);
-  if (roles.clips) {
-    saved[MARKS] = clipMark(iIn, 1) + clipMark(fIn, 2) + clipMark(sum(G), 4) + clipMark(oIn, 8);
-  }
-  next[C] = c;
-  step.vector = o * output.value(c);
-}
-
-/** The mirror of `lstm_backward`. */
-function stepBackward(
-  { roles, peepholes, inputForget }: Gates,
-  gradient: CellGradient,
-  dVector: number,
-  dCell: number,
-): void {
-  const { gate, candidate, output, unlessClipped } = roles;
-  const { saved, state, dx, dState, parameters, dParameters } = gradient;
-  const [i, f, g, o] = saved as unknown as [number, number, number, number];
-  const marks = saved[MARKS];
-  const old = state[C] as number;
-  const c = f * old + i * g;
-  const seen = output.value(c);
-  const dO = unlessClipped(dVector * seen * gate.slope(o), marks, 8);
-  let dc = dCell + dVector * o * output.slope(seen);
-  if (peepholes) dc += dO * (parameters[2] as number);
-  const dF = inputForget ? 0 : unlessClipped(dc * old * gate.slope(f), marks, 2);
-  const dI = unlessClipped((dc * g - (inputForget ? dc * old : 0)) * gate.slope(i), marks, 1);
-  dx.set([dI, dF, unlessClipped(dc * i * candidate.slope(g), marks, 4), dO]);
-  dState[C] = dc * f;
-  if (!peepholes) return;
-  dState[C] += dI * (parameters[0] as number) + dF * (parameters[1] as number);
-  dParameters.set([dI * old, dF * old, dO * c]);
 }

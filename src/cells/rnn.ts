@@ -64,7 +64,7 @@ export const indRnn: CellDefinition = {
       ...describeUnit(roles),
       shader: 'ind-rnn',
       parameters: ['u'],
-      parameterTensor: 'weight_hh',
+      parameterTensors: [{ name: 'weight_hh', count: 1 }],
       multiplies: false,
       gradientsApart: true,
       forward(_phase, { x, u, state, saved, next, parameters }) {

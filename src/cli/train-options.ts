@@ -77,10 +77,17 @@ function collectCellOptions(): Map<string, string[]> {
   return owners;
 }
 
+/** The name of a cell option's flag, as commander stores it: another one where a setting of the run has the name. */
+function cellFlag(option: string): string {
+  const isTaken = (layerSettings as readonly string[]).includes(option);
+  return isTaken ? `cell${option.charAt(0).toUpperCase()}${option.slice(1)}` : option;
+}
+
 /** What the values of known cell options mean; further cells' options are described by their owner. */
 const cellOptionHelp: Readonly<Record<string, string>> = {
   candidate: 'the candidate as it is: linear, or made positive as in log space: positive (linear)',
   forget: 'forget gate a sigmoid or an exponential (sigmoid)',
+  layerNorm: 'layer normalisation inside the cell: true (false)',
   nonlinearity: 'tanh or relu',
   reset: 'reset gate before or after the recurrent matmul (after)',
   update: 'whether z weighs the old state: keep, or the candidate: replace (keep)',
@@ -129,7 +136,7 @@ function makeOptions(): Option[] {
       new Option('--cell <name>', listCells()).choices(Object.keys(cells)).default('lstm'),
       ...[...cellOptionNames].map(([name, owners]) =>
         new Option(
-          `--${toKebab(name)} <value>`,
+          `--${toKebab(cellFlag(name))} <value>`,
           `${owners.join(', ')}: ${cellOptionHelp[name] ?? `option ${name}`}`,
         ).argParser(parseCellOption),
       ),
@@ -237,7 +244,7 @@ export function listGivenSettings(command: Command): string[] {
       'strategy',
       'precision',
     ],
-    ...cellOptionNames.keys(),
+    ...[...cellOptionNames.keys()].map((name) => cellFlag(name)),
   ]);
   return [...settings].filter((name) => command.getOptionValueSource(name) === 'cli');
 }
@@ -248,9 +255,10 @@ export function readSettings(
   all: Readonly<Record<string, unknown>>,
 ): TrainSettings {
   const cellOptions = Object.fromEntries(
-    [...cellOptionNames.keys()].flatMap((name) =>
-      all[name] !== undefined ? [[name, all[name]]] : [],
-    ),
+    [...cellOptionNames.keys()].flatMap((name) => {
+      const value = all[cellFlag(name)];
+      return value === undefined ? [] : [[name, value]];
+    }),
   );
   const isAdam = flags.optimizer.startsWith('adam');
   const learningRate = flags.learningRate ?? (isAdam ? adamLearningRate : undefined);

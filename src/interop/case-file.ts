@@ -30,6 +30,7 @@ function readSettings(fields: CaseFields): RecurrenceSettings {
     bias: fields.boolean('bias'),
     peepholes: fields.boolean('peepholes', false),
     inputForget: fields.boolean('input_forget', false),
+    layerNorm: fields.boolean('layer_norm', false),
     clip: fields.positiveOrNull('clip'),
     activations: fields.isAbsent('activations') ? null : fields.strings('activations'),
     sequenceLens: fields.boolean('sequence_lens', false),

@@ -41,6 +41,10 @@ export function listRecurrentParameters(settings: RecurrenceSettings): TensorSlo
       if (settings.bias) slots.push(slot(`bias_ih_${key}`, rows), slot(`bias_hh_${key}`, rows));
       if (projectionSize > 0) slots.push(slot(`weight_hr_${key}`, projectionSize, hiddenSize));
       if (settings.peepholes) slots.push(slot(`peephole_${key}`, 3 * hiddenSize));
+      if (!settings.layerNorm) continue;
+      slots.push(slot(`norm_ih_${key}`, rows), slot(`norm_hh_${key}`, rows));
+      if (settings.op !== 'lstm') continue;
+      slots.push(slot(`norm_c_${key}`, hiddenSize), slot(`norm_c_bias_${key}`, hiddenSize));
     }
   }
   return slots;

@@ -24,6 +24,8 @@ export interface RecurrenceSettings {
   readonly bias: boolean;
   readonly peepholes: boolean;
   readonly inputForget: boolean;
+  /** Layer normalisation inside the cell. */
+  readonly layerNorm: boolean;
   /** Bound on the input of every gate activation; null for none. */
   readonly clip: number | null;
   /** Names as in ONNX, in the order of the case format; null for the cell's own. */

@@ -56,7 +56,7 @@ export function readRegularization(
   const rates = readZoneout(layer, cell, zoneout);
   if (rates && !cell.allowsZoneout) {
     throw new OptionError(
-      `${layer}: zoneout is ${JSON.stringify(zoneout)}, but this cell's states cannot be kept one by one (a projection ` +
+      `${layer}: zoneout is ${JSON.stringify(zoneout)}, but this cell's states cannot be kept one by one (a projection or a norm ` +
         'makes h after c; sLSTM normalises them together), expected 0. Use dropout or recurrentDropout.',
     );
   }

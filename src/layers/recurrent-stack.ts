@@ -10,6 +10,7 @@ import { sliceColumns } from '../ops/slice.ts';
 import { streamOf } from '../random.ts';
 import { requireAxes } from './layer.ts';
 import { type MergeMode, mergeOutputs } from './merge.ts';
+import { projectNormalized } from './normalized-projection.ts';
 import type { RecurrentOptions, RecurrentResult } from './recurrent.ts';
 import { drawExtras, type Regularization } from './recurrent-regularization.ts';
 import {
@@ -119,8 +120,10 @@ export function runLayer(
     return applyScanLayer(trace, name, ending, own, x, initial);
   }
   const weights = makeWeights(trace, name, ending, { ...stack, cell }, x.shape.at(-1) as number);
-  const { weightIh, biasIh, weight, bias } = weights;
-  const projected = projectSteps(x, weightIh, biasIh, `${name}/project${ending}`);
+  const { weightIh, biasIh, normIh, weight, bias } = weights;
+  const projected = normIh
+    ? projectNormalized(x, { weightIh, biasIh, normIh, lengths }, name, ending)
+    : projectSteps(x, weightIh, biasIh, `${name}/project${ending}`);
   const label = `${name}/recurrence${ending}`;
   const [steps, batch] = projected.shape as [number, number, number];
   const extents = [steps, batch, hiddenSize] as const;

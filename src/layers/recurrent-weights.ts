@@ -6,7 +6,7 @@ import { concat } from '../ops/concat.ts';
 import { dropout } from '../ops/dropout.ts';
 import { reshape } from '../ops/reshape.ts';
 import { streamOf } from '../random.ts';
-import { orthogonalBlocks, uniform, withRows } from './initializers.ts';
+import { constant, orthogonalBlocks, uniform, withRows } from './initializers.ts';
 import type { RecurrentOptions } from './recurrent.ts';
 import type { Trace } from './trace.ts';
 
@@ -23,6 +23,8 @@ export interface WeightsOfLayer {
 export interface RecurrentWeights {
   readonly weightIh: SymbolicTensor;
   readonly biasIh: SymbolicTensor | undefined;
+  /** [gates·H]: the gains of W_ih·x where that is normalised. */
+  readonly normIh: SymbolicTensor | undefined;
   /** [gates·H, H]; absent where the cell multiplies nothing. */
   readonly weight: SymbolicTensor | undefined;
   /** [(gates + parameters)·H]: bias_hh and the cell's parameters. */
@@ -65,14 +67,15 @@ export function makeWeights(
   }
   const biasIh = bias ? make('bias_ih', [rows], biasValues(forgetBias)) : undefined;
   const biasHh =
-    bias && cell.multiplies
+    bias && cell.multiplies && !cell.norms
       ? make('bias_hh', [rows], biasValues(forgetBias === undefined ? undefined : 0))
       : undefined;
   if (weight && cell.gates.length > cell.inputGates) {
     const projection = make('weight_hr', [stateSize, hiddenSize]);
     weight = withProjection(weight, projection, layer, label);
   }
-  return { weightIh, biasIh, weight, bias: withParameters(biasHh, make, layer, label) };
+  const normIh = cell.norms ? make('norm_ih', [rows], constant(1)) : undefined;
+  return { weightIh, biasIh, normIh, weight, bias: withParameters(biasHh, make, layer, label) };
 }
 
 /** Recurrent weights with a share of them left out: the same ones for all time steps of a training step. */
@@ -112,19 +115,24 @@ function withProjection(
 function withParameters(
   biasHh: SymbolicTensor | undefined,
   make: (kind: string, shape: readonly number[], values?: Initializer) => SymbolicTensor,
-  { cell, hiddenSize }: WeightsOfLayer,
+  { cell, hiddenSize, options }: WeightsOfLayer,
   label: string,
 ): SymbolicTensor | undefined {
-  const { parameterTensor } = cell;
+  const { parameterTensors = [] } = cell;
   const biased = biasHh ? cell.inputGates : 0;
   const bare = (cell.gates.length - biased) * hiddenSize;
-  if (!parameterTensor && (bare === 0 || !biasHh)) return biasHh;
+  if (parameterTensors.length === 0 && (bare === 0 || !biasHh)) return biasHh;
   const parts = biasHh ? [biasHh] : [];
   if (bare > 0) parts.push(fill([bare], 0, `${label}.no bias`));
-  if (parameterTensor) {
-    const size = cell.parameters.length * hiddenSize;
-    // A recurrent weight of one unit keeps its state within bounds up to 1.
-    parts.push(make(parameterTensor, [size], cell.multiplies ? undefined : uniform(1)));
+  // A recurrent weight of one unit keeps its state within bounds up to 1.
+  const drawn = cell.multiplies ? undefined : uniform(1);
+  for (const { name, count, initial, isBias } of parameterTensors) {
+    const shape = [count * hiddenSize];
+    if (isBias && options.bias === false) {
+      parts.push(fill(shape, 0, `${label}.no ${name}`));
+      continue;
+    }
+    parts.push(make(name, shape, initial === undefined ? drawn : constant(initial)));
   }
   return parts.length > 1 ? concat(parts, `${label}.bias`) : parts[0];
 }

@@ -77,6 +77,11 @@ export interface LstmOptions extends RecurrentOptions {
   readonly peepholes?: boolean;
   /** f = 1 − i. Default false. */
   readonly inputForget?: boolean;
+  /**
+   * W_ih x, W_hh h, and the cell on its way to h are normalised over the row: gains `norm_ih`, `norm_hh` [4H], `norm_c`
+   * [H] with `norm_c_bias`. Default false.
+   */
+  readonly layerNorm?: boolean;
   /** Of the gates, the candidate and the cell's output. Default sigmoid, tanh, tanh. */
   readonly activations?: readonly [ActivationChoice, ActivationChoice, ActivationChoice];
   /** Bound on the input of every gate. Default none. */
@@ -91,6 +96,8 @@ export interface GruOptions extends RecurrentOptions {
   readonly clip?: number;
   /** Whether the reset gate acts before or after the recurrent matmul. Default `after` (PyTorch, cuDNN). */
   readonly reset?: 'before' | 'after';
+  /** W_ih x and W_hh h are normalised over the row: gains `norm_ih` and `norm_hh` [3H]. Default false. */
+  readonly layerNorm?: boolean;
   /** Which side z weighs: `keep` the old state (PyTorch, default) or `replace` it. */
   readonly update?: 'keep' | 'replace';
 }

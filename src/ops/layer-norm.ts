@@ -13,6 +13,7 @@ import { layerNorm as layerNormKernel } from '../kernels/generated/layer-norm.ts
 import { layerNormGradient as layerNormGradientKernel } from '../kernels/generated/layer-norm-gradient.ts';
 import { defineLaunch } from '../kernels/launch.ts';
 import { mapRows } from './grid.ts';
+import type { RowRange } from './linear.ts';
 import { requireFloats } from './pointwise.ts';
 import { sumLeading } from './reduce.ts';
 import { requireRows } from './softmax.ts';
@@ -28,7 +29,8 @@ export interface LayerNormOptions {
   readonly epsilon?: number | undefined;
 }
 
-interface LayerNormAttributes {
+/** What a layer norm is, beside its inputs. */
+export interface LayerNormAttributes {
   readonly epsilon: number;
   readonly hasWeight: boolean;
   readonly hasBias: boolean;
@@ -48,7 +50,7 @@ function describeRow(row: Float64Array, epsilon: number): [mean: number, inverse
 }
 
 /** Inputs: x, weight and bias as far as there are. Outputs: y, and (mean, 1/deviation) of each row for backward. */
-const layerNormOperator: Operator<LayerNormAttributes> = {
+export const layerNormOperator: Operator<LayerNormAttributes> = {
   name: 'layer-norm',
   readsHalf: (input) => input === 0,
   infer([x, ...affine], { hasWeight, hasBias }, label) {
@@ -108,14 +110,23 @@ const layerNormOperator: Operator<LayerNormAttributes> = {
     }
     return [y, statistics];
   },
-  lower: launchLayerNorm,
+  lower(node, lowering) {
+    const { rows } = measureRows(node.inputs[0] as SymbolicTensor);
+    launchLayerNorm(lowering, node, { label: node.label, first: 0, count: rows });
+  },
 };
 
-function launchLayerNorm(node: GraphNode<LayerNormAttributes>, lowering: Lowering): void {
+/** Emits the launch that normalises some rows. */
+export function launchLayerNorm(
+  lowering: Lowering,
+  node: GraphNode<LayerNormAttributes>,
+  { label, first, count: rows }: RowRange,
+): void {
   const { epsilon, hasWeight, hasBias } = node.attributes;
   const [x, ...affine] = node.inputs as [SymbolicTensor, ...SymbolicTensor[]];
   const [y, statistics] = node.outputs as [SymbolicTensor, SymbolicTensor];
-  const { rows, width } = measureRows(x);
+  const { width } = measureRows(x);
+  const count = rows * width;
   const { rowThreads, workgroups } = mapRows(lowering.limits, rows, width);
   const [from, to] = [lowering.stored(x), lowering.storedOutput(y)];
   const [weight, bias] = [
@@ -125,9 +136,10 @@ function launchLayerNorm(node: GraphNode<LayerNormAttributes>, lowering: Lowerin
   const keeps = lowering.isUsed(statistics);
   lowering.launch(
     defineLaunch(layerNormKernel, {
-      label: node.label,
+      label,
       constants: {
         row_count: rows,
+        first_row: first,
         width,
         row_threads: rowThreads,
         epsilon,
@@ -146,16 +158,16 @@ function launchLayerNorm(node: GraphNode<LayerNormAttributes>, lowering: Lowerin
       },
       workgroups,
       cost: {
-        flops: 8 * x.size,
-        readBytes: 3 * numberBytes(from) * x.size,
-        writtenBytes: numberBytes(to) * x.size,
+        flops: 8 * count,
+        readBytes: 3 * numberBytes(from) * count,
+        writtenBytes: numberBytes(to) * count,
       },
     }),
   );
 }
 
 /** Inputs: x, statistics, dy, weight if there is one. Outputs: dx, and dy times what the weight multiplies. */
-const layerNormGradient: Operator<LayerNormAttributes> = {
+export const layerNormGradient: Operator<LayerNormAttributes> = {
   name: 'layer-norm-gradient',
   readsHalf: (input) => input === 0 || input === 2,
   infer: ([x]) => [x as TensorType, x as TensorType],
@@ -186,50 +198,62 @@ const layerNormGradient: Operator<LayerNormAttributes> = {
     return [dx, products];
   },
   lower(node, lowering) {
-    const [x, statistics, dy, weight] = node.inputs as [
-      SymbolicTensor,
-      SymbolicTensor,
-      SymbolicTensor,
-      SymbolicTensor?,
-    ];
-    const [dx, products] = node.outputs as [SymbolicTensor, SymbolicTensor];
-    const { rows, width } = measureRows(x);
-    const { rowThreads, workgroups } = mapRows(lowering.limits, rows, width);
-    const [hasDx, hasProducts] = [lowering.isUsed(dx), lowering.isUsed(products)];
-    const [from, dFrom] = [lowering.stored(x), lowering.stored(dy)];
-    const to = hasDx ? lowering.storedOutput(dx) : unusedOutput(lowering, 'dx');
-    lowering.launch(
-      defineLaunch(layerNormGradientKernel, {
-        label: node.label,
-        constants: {
-          row_count: rows,
-          width,
-          row_threads: rowThreads,
-          has_weight: weight !== undefined,
-          has_dx: hasDx,
-          has_products: hasProducts,
-          x_is_half: from.isHalf ?? false,
-          dy_is_half: dFrom.isHalf ?? false,
-          dx_is_half: to.isHalf ?? false,
-        },
-        bindings: {
-          x: from,
-          weight: weight ? lowering.view(weight) : unusedInput(lowering),
-          statistics: lowering.view(statistics),
-          dy: dFrom,
-          dx: to,
-          products: hasProducts ? lowering.output(products) : unusedOutput(lowering, 'products'),
-        },
-        workgroups,
-        cost: {
-          flops: 12 * x.size,
-          readBytes: 2 * (numberBytes(from) + numberBytes(dFrom)) * x.size,
-          writtenBytes: (numberBytes(to) + (hasProducts ? 4 : 0)) * x.size,
-        },
-      }),
-    );
+    const { rows } = measureRows(node.inputs[0] as SymbolicTensor);
+    launchLayerNormGradient(lowering, node, { label: node.label, first: 0, count: rows });
   },
 };
+
+/** Emits the launch that computes the gradient of some rows. */
+export function launchLayerNormGradient(
+  lowering: Lowering,
+  node: GraphNode,
+  { label, first, count: rows }: RowRange,
+): void {
+  const [x, statistics, dy, weight] = node.inputs as [
+    SymbolicTensor,
+    SymbolicTensor,
+    SymbolicTensor,
+    SymbolicTensor?,
+  ];
+  const [dx, products] = node.outputs as [SymbolicTensor, SymbolicTensor];
+  const { width } = measureRows(x);
+  const count = rows * width;
+  const { rowThreads, workgroups } = mapRows(lowering.limits, rows, width);
+  const [hasDx, hasProducts] = [lowering.isUsed(dx), lowering.isUsed(products)];
+  const [from, dFrom] = [lowering.stored(x), lowering.stored(dy)];
+  const to = hasDx ? lowering.storedOutput(dx) : unusedOutput(lowering, 'dx');
+  lowering.launch(
+    defineLaunch(layerNormGradientKernel, {
+      label,
+      constants: {
+        row_count: rows,
+        first_row: first,
+        width,
+        row_threads: rowThreads,
+        has_weight: weight !== undefined,
+        has_dx: hasDx,
+        has_products: hasProducts,
+        x_is_half: from.isHalf ?? false,
+        dy_is_half: dFrom.isHalf ?? false,
+        dx_is_half: to.isHalf ?? false,
+      },
+      bindings: {
+        x: from,
+        weight: weight ? lowering.view(weight) : unusedInput(lowering),
+        statistics: lowering.view(statistics),
+        dy: dFrom,
+        dx: to,
+        products: hasProducts ? lowering.output(products) : unusedOutput(lowering, 'products'),
+      },
+      workgroups,
+      cost: {
+        flops: 12 * count,
+        readBytes: 2 * (numberBytes(from) + numberBytes(dFrom)) * count,
+        writtenBytes: (numberBytes(to) + (hasProducts ? 4 : 0)) * count,
+      },
+    }),
+  );
+}
 
 /**
  * Layer normalisation of the last axis, as PyTorch's: (x − mean)/√(variance + ε)·weight + bias, mean and variance

@@ -1,12 +1,14 @@
 import { ShapeError } from '../errors.ts';
-import type { Operator } from '../graph/operator.ts';
-import { applyUnary, formatShape, type SymbolicTensor } from '../graph/tensor.ts';
+import type { Lowering, Operator } from '../graph/operator.ts';
+import { applyUnary, formatShape, type GraphNode, type SymbolicTensor } from '../graph/tensor.ts';
 import { maskTime as maskTimeKernel } from '../kernels/generated/mask-time.ts';
 import { defineLaunch } from '../kernels/launch.ts';
 import { splitGrid } from './grid.ts';
+import type { RowRange } from './linear.ts';
 import { requireFloats } from './pointwise.ts';
 
-const maskTimeOperator: Operator<null> = {
+/** Inputs: x, lengths. */
+export const maskTimeOperator: Operator<null> = {
   name: 'mask-time',
   infer([x, lengths], _attributes, label) {
     const { shape } = requireFloats(x, label);
@@ -30,23 +32,34 @@ const maskTimeOperator: Operator<null> = {
     ];
   },
   lower(node, lowering) {
-    const [x, lengths] = node.inputs as [SymbolicTensor, SymbolicTensor];
-    const [, batch, width] = extentsOf(x);
-    lowering.launch(
-      defineLaunch(maskTimeKernel, {
-        label: node.label,
-        constants: { count: x.size, batch, width },
-        bindings: {
-          x: lowering.view(x),
-          lengths: lowering.view(lengths),
-          y: lowering.output(node.outputs[0] as SymbolicTensor),
-        },
-        workgroups: splitGrid(Math.ceil(x.size / 256)),
-        cost: { flops: 0, readBytes: 4 * (x.size + batch), writtenBytes: 4 * x.size },
-      }),
-    );
+    const [steps, batch] = extentsOf(node.inputs[0] as SymbolicTensor);
+    launchMaskTime(lowering, node, { label: node.label, first: 0, count: steps * batch });
   },
 };
+
+/** Emits the launch that masks some of the rows [T, B]. */
+export function launchMaskTime(
+  lowering: Lowering,
+  node: GraphNode,
+  { label, first, count: rows }: RowRange,
+): void {
+  const [x, lengths] = node.inputs as [SymbolicTensor, SymbolicTensor];
+  const [, batch, width] = extentsOf(x);
+  const count = rows * width;
+  lowering.launch(
+    defineLaunch(maskTimeKernel, {
+      label,
+      constants: { count, first_row: first, batch, width },
+      bindings: {
+        x: lowering.view(x),
+        lengths: lowering.view(lengths),
+        y: lowering.output(node.outputs[0] as SymbolicTensor),
+      },
+      workgroups: splitGrid(Math.ceil(count / 256)),
+      cost: { flops: 0, readBytes: 4 * (count + batch), writtenBytes: 4 * count },
+    }),
+  );
+}
 
 function extentsOf({ shape, size }: SymbolicTensor): [steps: number, batch: number, width: number] {
   const [steps, batch] = shape as [number, number];

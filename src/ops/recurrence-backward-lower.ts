@@ -250,6 +250,7 @@ export function lowerWeightGradient(
   if (!cell.multiplies) return;
   const target = lowering.output(dWeight);
   for (const [phase, [firstGate, endGate]] of cell.phases.entries()) {
+    if (endGate === firstGate) continue;
     const section = phase === 0 ? layout.multipliedBegin : layout.vectorBegin(phase - 1);
     const shift = phase > 0 ? 0 : reverse ? row : -row;
     launchMatmul(lowering, {

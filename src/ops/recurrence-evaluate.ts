@@ -1,4 +1,5 @@
 import type { CellGradient, CellStep } from '../cells/cell.ts';
+import { inputRange, normOf } from '../cells/normalized.ts';
 import type { Values } from '../graph/operator.ts';
 import {
   biasRows,
@@ -6,6 +7,13 @@ import {
   type RecurrenceGradientInputs,
   type RecurrenceInputs,
 } from './recurrence-extras.ts';
+import {
+  describeGradients,
+  describeValues,
+  differentiateNorm,
+  keepNormGradient,
+  normalizeStep,
+} from './recurrence-norm.ts';
 import { layOutHistory, type RecurrenceAttributes } from './recurrence-shape.ts';
 
 /** Sum over units k of matrix[row, k]·vector[begin + k]. */
@@ -55,11 +63,13 @@ export function evaluateForward(
     const [before, after] = [layout.slot(position), layout.slot(position + 1)];
     for (const [phase, [firstGate, endGate]] of cell.phases.entries()) {
       const vector =
-        phase === 0
-          ? layout.multipliedBegin + before
-          : (cell.states.length + phase - 1) * layout.sectionSize + after;
+        phase === 0 ? layout.multipliedBegin + before : layout.vectorBegin(phase - 1) + after;
+      const [firstInput, endInput] = inputRange(cell, phase);
+      const norm = normOf(cell, phase);
       for (let b = 0; b < batch; b++) {
         const isPadding = extra.isPadding(t, b);
+        const rowAt = (t * batch + b) * savedCount * H;
+        const described = norm && describeValues(saved, rowAt + norm.values * H, norm.count * H);
         for (let unit = 0; unit < H; unit++) {
           const at = b * H + unit;
           const step: CellStep = {
@@ -74,21 +84,23 @@ export function evaluateForward(
             vector: 0,
             parameters: readParameters(bias, attributes, unit),
           };
-          const savedAt = (t * batch + b) * savedCount * H + unit;
+          const savedAt = rowAt + unit;
           for (let i = 0; i < savedCount; i++) step.saved[i] = saved[savedAt + i * H] as number;
           for (let g = firstGate; g < endGate; g++) {
             const gateRow = g * H + unit;
-            if (g < cell.inputGates) {
-              step.x[g] = projected[(t * batch + b) * cell.inputGates * H + gateRow] as number;
-            }
             const product = cell.multiplies
               ? dotRow(weight, gateRow, history, vector + b * H, H)
               : 0;
             step.u[g] = product + (bias ? (bias[gateRow] as number) : 0);
           }
+          for (let g = firstInput; g < Math.min(endInput, cell.inputGates); g++) {
+            const at = (t * batch + b) * cell.inputGates * H + g * H + unit;
+            step.x[g] = projected[at] as number;
+          }
           if (isPadding) {
             step.next.set(step.state);
           } else {
+            if (norm && described) normalizeStep(cell, norm, step, described);
             cell.forward(phase, step);
             for (const [s, old] of step.state.entries()) {
               const share = extra.share(s, t, at);
@@ -101,11 +113,12 @@ export function evaluateForward(
             history[s * layout.sectionSize + after + at] = step.next[s] as number;
           }
           const factor = extra.factor(at);
-          if (phase < cell.phases.length - 1) {
-            const section = cell.states.length + phase;
-            history[section * layout.sectionSize + after + at] =
+          const isLast = phase === cell.phases.length - 1;
+          if (phase >= layout.firstVector && !isLast) {
+            history[layout.vectorBegin(phase) + after + at] =
               step.vector * (cell.masksVector ? factor : 1);
-          } else if (extras.mask) {
+          }
+          if (isLast && extras.mask) {
             history[layout.multipliedBegin + after + at] = (step.next[0] as number) * factor;
           }
         }
@@ -155,7 +168,17 @@ export function evaluateBackward(
     const [before, after] = [layout.slot(position), layout.slot(position + 1)];
     for (let phase = cell.phases.length - 1; phase >= 0; phase--) {
       const isLast = phase === cell.phases.length - 1;
+      const [own, above] = [normOf(cell, phase), normOf(cell, phase + 1)];
       for (let b = 0; b < batch; b++) {
+        const means =
+          above &&
+          describeGradients(
+            above,
+            H,
+            (index, unit) => (bias as Values)[(gates + index) * H + unit] as number,
+            (index, unit) =>
+              dRecurrent[((t * batch + b) * rows + gates + index) * H + unit] as number,
+          );
         for (let unit = 0; unit < H; unit++) {
           const at = b * H + unit;
           const gateAt = (t * batch + b) * rows * H + unit;
@@ -172,7 +195,7 @@ export function evaluateBackward(
             du: read(dRecurrent, gateAt, H, gates),
             dState: isLast ? new Float64Array(states) : read(carry, at, row, states),
             parameters: readParameters(bias, attributes, unit),
-            dParameters: new Float64Array(cell.parameters.length),
+            dParameters: read(dRecurrent, gateAt + gates * H, H, cell.parameters.length),
           };
           gradient.dx.set(read(dProjected, projectedAt, H, cell.inputGates));
           if (isLast) {
@@ -189,7 +212,9 @@ export function evaluateBackward(
               gradient.dNext[s] = (complete[s] as number) * extra.share(s, t, at);
             }
             const kept = complete.map((d, s) => d - (gradient.dNext[s] as number));
+            if (above && means) differentiateNorm(cell, above, gradient, means);
             cell.backward(phase, gradient);
+            if (own) keepNormGradient(cell, own, gradient);
             for (let s = 0; s < states; s++) {
               gradient.dState[s] = (gradient.dState[s] as number) + (kept[s] as number);
             }
@@ -198,10 +223,8 @@ export function evaluateBackward(
             if (g < cell.inputGates) dProjected[projectedAt + g * H] = gradient.dx[g] as number;
             dRecurrent[gateAt + g * H] = gradient.du[g] as number;
           }
-          if (phase === 0) {
-            for (const [index, d] of gradient.dParameters.entries()) {
-              dRecurrent[gateAt + (gates + index) * H] = d;
-            }
+          for (const [index, d] of gradient.dParameters.entries()) {
+            dRecurrent[gateAt + (gates + index) * H] = d;
           }
           for (let s = 0; s < states; s++) carry[s * row + at] = gradient.dState[s] as number;
         }
@@ -238,7 +261,7 @@ export function evaluateWeightGradient(
       const vector =
         phase === 0
           ? layout.multipliedBegin + layout.slot(position)
-          : (cell.states.length + phase - 1) * layout.sectionSize + layout.slot(position + 1);
+          : layout.vectorBegin(phase - 1) + layout.slot(position + 1);
       for (let b = 0; b < batch; b++) {
         for (let j = firstGate * H; j < endGate * H; j++) {
           const d = dRecurrent[(t * batch + b) * rows + j] as number;

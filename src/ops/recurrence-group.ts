@@ -6,12 +6,14 @@ import { chooseRecurrenceShape } from './recurrence-shape.ts';
 import {
   areAlike,
   backwardPass,
+  fedInputOf,
   feedRange,
   findLink,
   forwardPass,
   type Link,
   type Pass,
   type RecurrenceNode,
+  sourceOf,
 } from './recurrence-stack.ts';
 import { MOST_TRACKS, placeTogether, requestedWalk, type Tracks } from './recurrence-tracks.ts';
 import { planWavefront } from './wavefront-choice.ts';
@@ -24,6 +26,7 @@ import { planWavefront } from './wavefront-choice.ts';
  */
 export function groupRecurrences(nodes: readonly GraphNode[], lowering: Lowering): NodeGroups {
   const groups = new NodeGroups();
+  if (lowering.precision === 'f16') refuseNorms(nodes);
   // One workgroup gains nothing from dispatches that others share.
   if (lowering.limits.residentLanes !== undefined) return groups;
   // Tracks lie one behind the other in buffers of float32.
@@ -48,6 +51,18 @@ function refuseWavefronts(nodes: readonly GraphNode[], lowering: Lowering): void
   throw new OptionError(
     `${asked.label}: strategy 'wavefront' stores float32, and precision is 'f16'. Ask for 'persistent' or ` +
       "'stepwise', or use precision: 'f32'.",
+  );
+}
+
+/** @throws {OptionError} for cells with layer normalisation in f16. */
+function refuseNorms(nodes: readonly GraphNode[]): void {
+  const normalized = nodes.find(
+    (node) => forwardPass.isOne(node) && (node as RecurrenceNode).attributes.cell.norms,
+  );
+  if (!normalized) return;
+  throw new OptionError(
+    `${normalized.label}: the cell normalises its products (layerNorm), and precision is 'f16', expected 'f32': the ` +
+      'gradients of rows with little variance do not fit into f16. Leave one of them out.',
   );
 }
 
@@ -106,7 +121,7 @@ function addStack(
   const between = upper.flatMap((node) => links.get(node)?.between ?? []);
   const nodes = [...layers, ...between] as GraphNode[];
   const fed = layers.map((node) => pass.fed(node));
-  const passed = [...fed, ...between.map(({ inputs }) => inputs[0])];
+  const passed = [...fed, ...between.map((node) => fedInputOf(node))];
   if (
     !groups.canJoin(
       nodes,
@@ -206,9 +221,8 @@ function areSiblings(
   groups: NodeGroups,
 ): boolean {
   if (pass.direction === 'forward') {
-    const [one, other] = [pass.fed(a)?.node, pass.fed(b)?.node];
-    const source = one?.inputs[0];
-    return source !== undefined && source === other?.inputs[0] && one?.op === other?.op;
+    const [one, other] = [sourceOf(a, pass), sourceOf(b, pass)];
+    return one.from !== undefined && one.from === other.from && one.by === other.by;
   }
   const [one, other] = [a, b].map(({ inputs }) => groups.groupOf(inputs[1]?.node as GraphNode));
   return one !== undefined && one === other;

@@ -38,6 +38,8 @@ export interface HistoryLayout {
   readonly parts: (state: number) => 1 | 2;
   /** Where a state's section begins. */
   stateBegin(state: number): number;
+  /** The first phase whose vector the next one multiplies, and which therefore has a section. */
+  readonly firstVector: number;
   /** Where the section of the vector that a phase hands to the next one begins. */
   vectorBegin(phase: number): number;
   /** Where the section begins that the first phase multiplies: h, or masked h behind all others. */
@@ -65,19 +67,27 @@ export function layOutHistory(attributes: RecurrenceAttributes, isHalf = false):
   const yOrigin = reverse ? 0 : align(row);
   const sectionSize = align(row) + align(steps * row);
   const stateSections = 1 + wide * (cell.states.length - 1);
-  const sections = stateSections + cell.phases.length - 1;
+  const firstVector = firstVectorOf(cell);
+  const sections = stateSections + cell.phases.length - 1 - firstVector;
   const isMasked = attributes.extras?.includes('mask') ?? false;
   return {
     sectionSize,
     sections: isMasked ? sections + 1 : sections,
+    firstVector,
     multipliedBegin: isMasked ? sections * sectionSize : 0,
     parts: (state) => (state === 0 ? 1 : wide),
     stateBegin: (state) => (state === 0 ? 0 : (1 + wide * (state - 1)) * sectionSize),
-    vectorBegin: (phase) => (stateSections + phase) * sectionSize,
+    vectorBegin: (phase) => (stateSections + phase - firstVector) * sectionSize,
     yOrigin,
     slot: (position) =>
       reverse ? yOrigin + (steps - position) * row : yOrigin + (position - 1) * row,
   };
+}
+
+/** The first phase that hands a vector to the next one to be multiplied; the last phase if none does. */
+export function firstVectorOf({ phases }: Cell): number {
+  const next = phases.findIndex(([first, end], phase) => phase > 0 && end > first);
+  return (next < 0 ? phases.length : next) - 1;
 }
 
 /** How a recurrence kernel is laid over rows, units and time: what tuning chooses. */

@@ -3,12 +3,20 @@ import type { GraphNode, SymbolicTensor } from '../graph/tensor.ts';
 import { concatOperator } from './concat.ts';
 import { type DropoutOptions, dropoutOperator, launchDropout } from './dropout.ts';
 import {
+  type LayerNormAttributes,
+  launchLayerNorm,
+  launchLayerNormGradient,
+  layerNormGradient,
+  layerNormOperator,
+} from './layer-norm.ts';
+import {
   launchLinear,
   launchLinearInputGradient,
   linearInputGradient,
   linearOperator,
   type RowRange,
 } from './linear.ts';
+import { launchMaskTime, maskTimeOperator } from './mask-time.ts';
 import { recurrenceOperator } from './recurrence.ts';
 import { lowerBackward } from './recurrence-backward-lower.ts';
 import { lowerForward } from './recurrence-forward-lower.ts';
@@ -55,18 +63,54 @@ export interface Link {
   readonly between: readonly GraphNode[];
 }
 
-type LaunchRows = (lowering: Lowering, node: GraphNode, rows: RowRange) => void;
+/** How to compute some rows of an operator whose rows need the same rows of one input, and no others of it. */
+interface RowLauncher {
+  launch(lowering: Lowering, node: GraphNode, rows: RowRange): void;
+  /** That input. */
+  readonly fedInput: number;
+}
 
-/** How to compute some rows of an operator whose rows need the same rows of the first input, and no others. */
-function rowLauncherOf(node: GraphNode): LaunchRows | undefined {
+const rowLaunchers = new Map<unknown, RowLauncher>([
+  [linearOperator, { launch: launchLinear, fedInput: 0 }],
+  [linearInputGradient, { launch: launchLinearInputGradient, fedInput: 0 }],
+  [maskTimeOperator, { launch: launchMaskTime, fedInput: 0 }],
+  [layerNormGradient, { launch: launchLayerNormGradient, fedInput: 2 }],
+  [
+    layerNormOperator,
+    {
+      launch: (lowering, node, rows) =>
+        launchLayerNorm(lowering, node as GraphNode<LayerNormAttributes>, rows),
+      fedInput: 0,
+    },
+  ],
+  [sliceOperator, { launch: launchColumnRows, fedInput: 0 }],
+  [padOperator, { launch: launchColumnRows, fedInput: 0 }],
+  [dropoutOperator, { launch: launchDropoutRows, fedInput: 0 }],
+]);
+
+function rowLauncherOf(node: GraphNode): RowLauncher | undefined {
   const op: unknown = node.op;
-  if (op === linearOperator) return launchLinear;
-  if (op === linearInputGradient) return launchLinearInputGradient;
-  if (op === sliceOperator || op === padOperator) {
-    return keepsRows(node) ? launchColumnRows : undefined;
-  }
-  const rate = op === dropoutOperator ? (node.attributes as DropoutOptions).rate : 0;
-  return rate > 0 ? launchDropoutRows : undefined;
+  const isByRow =
+    op === dropoutOperator
+      ? (node.attributes as DropoutOptions).rate > 0
+      : (op !== sliceOperator && op !== padOperator) || keepsRows(node);
+  return isByRow ? rowLaunchers.get(op) : undefined;
+}
+
+/** What an operator between two recurrences reads row by row. */
+export function fedInputOf(node: GraphNode): SymbolicTensor | undefined {
+  return node.inputs[rowLauncherOf(node)?.fedInput ?? 0];
+}
+
+/** What a recurrence's projection reads: two that read one tensor in the same way are those of two directions. */
+export function sourceOf(node: RecurrenceNode, pass: Pass): { from: unknown; by: unknown } {
+  let projection = pass.fed(node)?.node;
+  while (projection && isBesideProjection(projection)) projection = projection.inputs[0]?.node;
+  return { from: projection?.inputs[0], by: projection?.op };
+}
+
+function isBesideProjection({ op }: GraphNode): boolean {
+  return ([layerNormOperator, maskTimeOperator] as unknown[]).includes(op);
 }
 
 function launchDropoutRows(
@@ -100,9 +144,9 @@ export function areAlike(a: RecurrenceNode, b: RecurrenceNode): boolean {
 export function findLink(node: RecurrenceNode, pass: Pass): Link | string | undefined {
   const between: GraphNode[] = [];
   let tensor = pass.fed(node);
-  while (tensor && rowLauncherOf(tensor.node)) {
+  while (tensor && tensor.index === 0 && rowLauncherOf(tensor.node)) {
     between.unshift(tensor.node);
-    tensor = tensor.node.inputs[0];
+    tensor = fedInputOf(tensor.node);
   }
   if (!tensor || between.length === 0) return undefined;
   if (pass.isOne(tensor.node) && tensor.index === 0) {
@@ -131,8 +175,8 @@ export function feedRange(
   const runsBackInTime = reverse === (pass.direction === 'forward');
   const { first, count } = timesOf(range, steps, runsBackInTime);
   for (const step of between) {
-    const launch = rowLauncherOf(step) as LaunchRows;
+    const launcher = rowLauncherOf(step) as RowLauncher;
     const label = `${step.label}${suffix}`;
-    launch(lowering, step, { label, first: first * batch, count: count * batch });
+    launcher.launch(lowering, step, { label, first: first * batch, count: count * batch });
   }
 }

@@ -31,7 +31,8 @@ export function sumsPerUnit(
 }
 
 /**
- * Bytes of workgroup memory that a shape takes: what is staged, and sums that slices share.
+ * Bytes of workgroup memory that a shape takes: what is staged, sums that slices share, and where the cell normalises
+ * parts of its rows' sums (`shaders/lib/normalize.wgsl`).
  *
  * @param stagedGates - backward only: gates that are staged together.
  */
@@ -43,7 +44,9 @@ export function workgroupBytes(
 ): number {
   const staged = stages ? 16 * rows * stagedGates * Math.ceil(attributes.hiddenSize / 4) : 0;
   const sums = rows * units * sumsPerUnit(attributes, direction);
-  return staged + (slices > 1 ? 4 * slices * sums * lanes : 0);
+  const threads = lanes * slices;
+  const rowSums = threads + Math.floor(threads / Math.min(rows, threads)) + rows;
+  return staged + (slices > 1 ? 4 * sums * threads : 0) + (attributes.cell.norms ? 8 * rowSums : 0);
 }
 
 /**

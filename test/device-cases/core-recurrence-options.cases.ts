@@ -1,6 +1,11 @@
 import { recurrenceExtras } from '../../src/ops/recurrence-extras.ts';
 import type { DeviceCase } from './case.ts';
-import { type CellVariant, cellOptionVariants, shaderVariants } from './core-variants.ts';
+import {
+  type CellVariant,
+  cellOptionVariants,
+  fullUnlessQuick,
+  shaderVariants,
+} from './core-variants.ts';
 import { check, type Form } from './recurrence-rig.ts';
 
 const form: Form = {
@@ -21,7 +26,9 @@ export const cases: readonly DeviceCase[] = [
     (variant, index): DeviceCase => ({
       name: `${variant.name}: forward and all gradients`,
       // An activation by itself is a line of WGSL.
-      ...(Object.keys(variant.options).join() === 'nonlinearity' && { full: true }),
+      ...((Object.keys(variant.options).join() === 'nonlinearity' || variant.cell.norms) && {
+        full: true,
+      }),
       run: (device) => check(device, variant, form, index % 2 ? 'stepwise' : 'persistent'),
     }),
   ),
@@ -33,6 +40,7 @@ export const cases: readonly DeviceCase[] = [
         (name, index): DeviceCase => ({
           name: `${variant.name} with ${name}: forward and all gradients in both directions`,
           ...(name !== 'lengths' && variant !== shaderVariants[0] && { full: true }),
+          ...fullUnlessQuick(variant),
           async run(device) {
             const strategies = ['persistent', 'stepwise'] as const;
             for (const [turn, reverse] of [false, true].entries()) {

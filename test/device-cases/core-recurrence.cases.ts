@@ -8,7 +8,7 @@ import { compareCore } from './core-rig.ts';
 import {
   type CellVariant,
   cellVariants,
-  fullUnlessFirst,
+  fullUnlessQuick,
   shaderVariants,
 } from './core-variants.ts';
 import { buildRecurrence, check, drawWeights, type Form } from './recurrence-rig.ts';
@@ -90,7 +90,8 @@ export const cases: readonly DeviceCase[] = [
   ...cellVariants.map(
     (variant): DeviceCase => ({
       name: `${variant.name}: forward and all gradients with both strategies`,
-      ...fullUnlessFirst(variant),
+      // The normalised LSTM has all that the other normalised cells have.
+      ...(variant.kind === 'lstm' ? {} : fullUnlessQuick(variant)),
       async run(device) {
         for (const strategy of strategies) await check(device, variant, smallForm, strategy);
       },
@@ -106,10 +107,15 @@ export const cases: readonly DeviceCase[] = [
       name: `${variant.name}: extents of 1, large batches and many units`,
       full: true,
       async run(device) {
+        // The variance of a single unit's gates leaves gradients that are mere rounding.
+        const least = variant.cell.norms ? 4 : 1;
+        const forms = moreForms.map((form) => {
+          return { ...form, hiddenSize: Math.max(least, form.hiddenSize) };
+        });
         for (const strategy of strategies) {
-          await forEachOf(moreForms, (form) => check(device, variant, form, strategy));
+          await forEachOf(forms, (form) => check(device, variant, form, strategy));
         }
-        const few = moreForms.filter(({ hiddenSize }) => hiddenSize < 9);
+        const few = forms.filter(({ hiddenSize }) => hiddenSize < 9);
         await forEachOf(few, (form) => check(device, variant, form, 'resident'));
       },
     },

@@ -14,7 +14,7 @@ import { initializeParameters } from '../../src/training/initialize.ts';
 import { layoutOf } from '../../src/training/training-graph.ts';
 import { assertEqual, assertTrue, casesOf, type DeviceCase, forEachOf } from './case.ts';
 import { compareCore } from './core-rig.ts';
-import { cellVariants, liftStates } from './core-variants.ts';
+import { cellVariants, fullUnlessQuick, liftStates } from './core-variants.ts';
 import { makeNoise } from './training-rig.ts';
 
 const VOCABULARY = 6;
@@ -124,6 +124,8 @@ const cells = cellVariants.filter(
     options.forget !== 'exponential',
 );
 
+const plainCells = cells.filter(({ cell }) => !cell.norms);
+
 /** Extents of 1, odd, more rows than a thread holds, more units than a tile, fewer steps than layers. */
 const oddSize = { steps: 2, batch: 3, hiddenSize: 5, layers: 3 } as const;
 const moreSizes = [
@@ -192,10 +194,12 @@ export const cases: readonly DeviceCase[] = [
   ...cells.flatMap((cell): DeviceCase[] => [
     {
       name: `${cell.name}: stacked layers as a wavefront, either direction`,
+      ...fullUnlessQuick(cell),
       run: (device) => checkWavefront(device, cell, [oddSize]),
     },
     {
       name: `${cell.name}: both directions in the same dispatches`,
+      ...fullUnlessQuick(cell),
       run: (device) => checkDirections(device, cell, [oddSize]),
     },
     {
@@ -210,6 +214,7 @@ export const cases: readonly DeviceCase[] = [
       name: `${cell.name}: states in and out of tracks, with their gradients`,
       // The cell with two states does for the kernels.
       ...(cell.cell.states.length !== 2 && { full: true }),
+      ...fullUnlessQuick(cell),
       run: (device) => checkStates(device, cell),
     },
   ]),
@@ -219,7 +224,7 @@ export const cases: readonly DeviceCase[] = [
     async run(device) {
       // More units than a workgroup walks by itself, in the cell with two phases.
       const cell = cells.find(
-        ({ cell: { phases } }) => phases.length > 1,
+        ({ cell: { phases, norms } }) => phases.length > 1 && !norms,
       ) as (typeof cells)[number];
       const size = { steps: 3, batch: 2, hiddenSize: 260 };
       const layer = () => build(cell, { hiddenSize: 260, layers: 2 });
@@ -235,7 +240,7 @@ export const cases: readonly DeviceCase[] = [
     'dropout between the layers of a wavefront, drawn chunk by chunk',
     {
       // The directions differ in the order of the chunks alone.
-      quick: cells.map((cell, at) => ({ cell, direction: directions[at % 2] })),
+      quick: plainCells.map((cell, at) => ({ cell, direction: directions[at % 2] })),
       full: cells.map((cell, at) => ({ cell, direction: directions[(at + 1) % 2] })),
     },
     async (device, { cell, direction = 'forward' }) => {
@@ -250,10 +255,12 @@ export const cases: readonly DeviceCase[] = [
   ...casesOf(
     'one-hot tokens into tracks, with and without biases',
     {
-      quick: cells.slice(0, 2).map((cell, at) => ({ cell, bias: at === 0 })),
+      quick: plainCells.slice(0, 2).map((cell, at) => ({ cell, bias: at === 0 })),
       full: cells.flatMap((cell, at) =>
         [true, false]
           .filter((bias) => at > 1 || bias !== (at === 0))
+          // Two normalised layers without biases are so ill-conditioned that float32 tells nothing.
+          .filter((bias) => bias || !cell.cell.norms)
           .map((bias) => ({ cell, bias })),
       ),
     },

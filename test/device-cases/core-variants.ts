@@ -72,7 +72,12 @@ export const shaderVariants: readonly CellVariant[] = cellVariants.filter(
     cellVariants.findIndex((other) => other.cell.shader === cell.shader) === index,
 );
 
-/** What a case of a variant declares: `npm test` runs one variant of every shader. */
-export function fullUnlessFirst(variant: CellVariant): { readonly full?: true } {
-  return shaderVariants.includes(variant) ? {} : { full: true };
+/** Those whose pipelines are built quickly: normalised cells have three or four phases. */
+export const quickVariants: readonly CellVariant[] = shaderVariants.filter(
+  ({ cell }) => !cell.norms,
+);
+
+/** What a case of a variant declares: `npm test` runs one variant of every shader that is built quickly. */
+export function fullUnlessQuick(variant: CellVariant): { readonly full?: true } {
+  return quickVariants.includes(variant) ? {} : { full: true };
 }

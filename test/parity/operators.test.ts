@@ -1,3 +1,3 @@
-import { testFixtures } from './run-fixtures.ts';
+import { isOfFullTier, testFixtures } from './run-fixtures.ts';
 
-testFixtures((name) => !name.startsWith('train-'));
+testFixtures((name) => !name.startsWith('train-') && !isOfFullTier(name));

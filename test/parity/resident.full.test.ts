@@ -19,10 +19,13 @@ it('are cases of every cell', () => {
   const cells = new Set(few.map((name) => name.replace(/-h[56]-.*/, '')));
   expect([...cells].sort()).toEqual([
     'gru-after',
+    'gru-after-norm',
     'gru-before',
+    'gru-before-norm',
     'lstm',
     'lstm-clip',
     'lstm-coupled',
+    'lstm-norm',
     'lstm-peep',
     'rnn-relu',
     'rnn-tanh',

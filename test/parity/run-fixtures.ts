@@ -13,6 +13,13 @@ import { useDevice } from '../support/device.ts';
 /** Where the committed cases are; `scripts/make-fixtures.py` writes them. */
 export const fixtures: string = fileURLToPath(new URL('../fixtures/cases', import.meta.url));
 
+/** Whether only `npm run test:full` runs a case: normalised cells take long to build, and three of them do. */
+export function isOfFullTier(name: string): boolean {
+  return (
+    name.includes('-norm-') && !/^(lstm|gru-before)-norm-h11-t5|^gru-after-norm.*-lens/.test(name)
+  );
+}
+
 /** Names of the committed cases' files. At least one has to be wanted. */
 export function listFixtures(isWanted: (name: string) => boolean): readonly string[] {
   const names = readdirSync(fixtures).filter((name) => name.endsWith('.safetensors'));

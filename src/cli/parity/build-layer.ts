@@ -12,6 +12,7 @@ export function buildRecurrentLayer(settings: RecurrenceSettings): RecurrentLaye
     clip: settings.clip ?? undefined,
     peepholes: settings.peepholes,
     inputForget: settings.inputForget,
+    layerNorm: settings.layerNorm,
     projectionSize: settings.projectionSize,
   };
   const known: readonly string[] = cells[op].optionNames;

@@ -9,6 +9,7 @@ export const layerNormGradient = {
   constants: {
     row_threads: 'u32',
     row_count: 'u32',
+    first_row: 'u32',
     width: 'u32',
     has_weight: 'bool',
     has_dx: 'bool',
@@ -73,6 +74,7 @@ export const layerNormGradient = {
 //! join lib/row-sums
 
 const row_count: u32 = 4u; // specialize
+const first_row: u32 = 0u; // specialize: of the row_count rows that are wanted
 const width: u32 = 4u; // specialize
 const row_threads: u32 = 1u; // specialize
 const has_weight: bool = true; // specialize
@@ -97,7 +99,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     @builtin(local_invocation_index) lane: u32) {
   let part = lane % row_threads;
   let wanted = (group.y * groups.x + group.x) * (64u / row_threads) + lane / row_threads;
-  let row = min(wanted, row_count - 1u);
+  let row = first_row + min(wanted, row_count - 1u);
   let begin = row * width;
   let mean = statistics[row].x;
   let inverse = statistics[row].y;

@@ -194,6 +194,165 @@ fn hold_gradient(given: CellGradient, is_last_phase: bool) -> CellGradient {
 `,
     constants: {},
   },
+  'lib/gru-reset-after': {
+    name: 'lib/gru-reset-after',
+    source: `// The gates of the GRU of cuDNN, PyTorch and Keras, forward and backward: r, z = gate(·), n = candidate(x_n + r u_n).
+// keep = z (PyTorch) or 1 - z (update_replaces); h' = (1 - keep) n + keep h. Saved: r z n u_n, then the marks of
+// clipped gates. The candidate's two parts have different gradients, so dx and du are kept apart.
+//! join lib/activation-choice
+
+const update_replaces: bool = false; // specialize
+
+const R: u32 = 0u;
+const Z: u32 = 1u;
+const N: u32 = 2u;
+const M: u32 = 3u;
+const MARKS: u32 = 4u;
+
+fn gru_forward(given: CellStep) -> CellStep {
+  var step = given;
+  let r_in = step.x[R] + step.u[R];
+  let z_in = step.x[Z] + step.u[Z];
+  let r = gate_value(clipped(r_in));
+  let z = gate_value(clipped(z_in));
+  let m = step.u[N];
+  let n_in = step.x[N] + r * m;
+  let n = candidate_value(clipped(n_in));
+  let keep = select(z, 1.0 - z, update_replaces);
+  step.saved[R] = r;
+  step.saved[Z] = z;
+  step.saved[N] = n;
+  step.saved[M] = m;
+  if (clips) { // static
+    step.saved[MARKS] = clip_mark(r_in, 1u) + clip_mark(z_in, 2u) + clip_mark(n_in, 4u);
+  }
+  step.next[0] = (1.0 - keep) * n + keep * step.state[0];
+  return step;
+}
+
+fn gru_backward(given: CellGradient) -> CellGradient {
+  var gradient = given;
+  let r = gradient.saved[R];
+  let z = gradient.saved[Z];
+  let n = gradient.saved[N];
+  var marks = 0.0;
+  if (clips) { // static
+    marks = gradient.saved[MARKS];
+  }
+  let keep = select(z, 1.0 - z, update_replaces);
+  let direction = select(1.0, -1.0, update_replaces);
+  let dh = gradient.d_next[0];
+  let dn = unless_clipped(dh * (1.0 - keep) * candidate_slope(n), marks, 4u);
+  let dr = unless_clipped(dn * gradient.saved[M] * gate_slope(r), marks, 1u);
+  let dz = unless_clipped(dh * direction * (gradient.state[0] - n) * gate_slope(z), marks, 2u);
+  gradient.dx[R] = dr;
+  gradient.dx[Z] = dz;
+  gradient.dx[N] = dn;
+  gradient.du[R] = dr;
+  gradient.du[Z] = dz;
+  gradient.du[N] = dn * r;
+  gradient.d_state[0] = dh * keep;
+  return gradient;
+}
+`,
+    constants: {
+      gate_activation: 'u32',
+      gate_alpha: 'f32',
+      gate_beta: 'f32',
+      candidate_activation: 'u32',
+      candidate_alpha: 'f32',
+      candidate_beta: 'f32',
+      output_activation: 'u32',
+      output_alpha: 'f32',
+      output_beta: 'f32',
+      clips: 'bool',
+      clip_bound: 'f32',
+      update_replaces: 'bool',
+    },
+  },
+  'lib/gru-reset-before': {
+    name: 'lib/gru-reset-before',
+    source: `// The gates of the original GRU, forward and backward: r, z = gate(·), then n = candidate(x_n + W_hn (r ⊙ h)): two
+// recurrent matmuls, whose phases are 0 and 1 here.
+// keep = z (PyTorch) or 1 - z (update_replaces); h' = (1 - keep) n + keep h. Saved: r z, then n; and behind them the
+// marks of clipped gates, of r and z and of n.
+// Source: Cho et al. 2014.
+//! join lib/activation-choice
+
+const update_replaces: bool = false; // specialize
+
+const R: u32 = 0u;
+const Z: u32 = 1u;
+const N: u32 = 2u;
+const GATE_MARKS: u32 = 3u;
+const CANDIDATE_MARKS: u32 = 4u;
+
+fn gru_forward(phase: u32, given: CellStep) -> CellStep {
+  var step = given;
+  if (phase == 0u) {
+    let r_in = step.x[R] + step.u[R];
+    let z_in = step.x[Z] + step.u[Z];
+    step.saved[R] = gate_value(clipped(r_in));
+    step.saved[Z] = gate_value(clipped(z_in));
+    if (clips) { // static
+      step.saved[GATE_MARKS] = clip_mark(r_in, 1u) + clip_mark(z_in, 2u);
+    }
+    step.vector = step.saved[R] * step.state[0];
+  } else {
+    let n_in = step.x[N] + step.u[N];
+    let n = candidate_value(clipped(n_in));
+    let z = step.saved[Z];
+    let keep = select(z, 1.0 - z, update_replaces);
+    step.saved[N] = n;
+    if (clips) { // static
+      step.saved[CANDIDATE_MARKS] = clip_mark(n_in, 4u);
+    }
+    step.next[0] = (1.0 - keep) * n + keep * step.state[0];
+  }
+  return step;
+}
+
+fn gru_backward(phase: u32, given: CellGradient) -> CellGradient {
+  var gradient = given;
+  let r = gradient.saved[R];
+  let z = gradient.saved[Z];
+  let n = gradient.saved[N];
+  var marks = 0.0;
+  if (clips) { // static
+    marks = gradient.saved[GATE_MARKS] + gradient.saved[CANDIDATE_MARKS];
+  }
+  if (phase == 1u) {
+    let keep = select(z, 1.0 - z, update_replaces);
+    let direction = select(1.0, -1.0, update_replaces);
+    let dh = gradient.d_next[0];
+    gradient.dx[N] = unless_clipped(dh * (1.0 - keep) * candidate_slope(n), marks, 4u);
+    gradient.dx[Z] = unless_clipped(dh * direction * (gradient.state[0] - n) * gate_slope(z), marks, 2u);
+    gradient.du[N] = gradient.dx[N];
+    gradient.du[Z] = gradient.dx[Z];
+    gradient.d_state[0] = dh * keep;
+  } else {
+    gradient.dx[R] = unless_clipped(gradient.d_vector * gradient.state[0] * gate_slope(r), marks, 1u);
+    gradient.du[R] = gradient.dx[R];
+    gradient.d_state[0] += gradient.d_vector * r;
+  }
+  return gradient;
+}
+`,
+    constants: {
+      gate_activation: 'u32',
+      gate_alpha: 'f32',
+      gate_beta: 'f32',
+      candidate_activation: 'u32',
+      candidate_alpha: 'f32',
+      candidate_beta: 'f32',
+      output_activation: 'u32',
+      output_alpha: 'f32',
+      output_beta: 'f32',
+      clips: 'bool',
+      clip_bound: 'f32',
+      update_replaces: 'bool',
+    },
+  },
   'lib/half': {
     name: 'lib/half',
     source: `// Numbers on their way into half precision. WGSL lets a conversion of what f16 does not hold give an infinity or
@@ -346,6 +505,100 @@ fn lstm_backward(given: CellGradient, d_vector: f32, d_cell: f32) -> CellGradien
       input_forget: 'bool',
     },
   },
+  'lib/normalize': {
+    name: 'lib/normalize',
+    source: `// Layer normalisation inside a step, of cells with norm_parameters: a phase saves values, and the next one has them
+// normalised over all units of the batch row, n = gain · (value - mean) / sqrt(variance + 1e-5) + shift. The values are
+// the products of the phase's gates, which is then all that the phase does, or its vector. Which phase normalises how many values, where they, their
+// statistics (mean, 1 / deviation) and their parameters lie, is in the cell's norm_* tables.
+// Source: Ba, Kiros & Hinton 2016. The variance is summed from the differences to the mean.
+//
+// The threads of a workgroup share its rows out among themselves, row_threads to each. What they read has been written
+// before the barrier at the end of a phase, or by another dispatch. Barriers: 5 forward and 3 backward. Every thread adds up
+// its row's parts by itself: halving them step by step would take fewer additions, and a barrier in each, with which
+// software adapters build pipelines slowly.
+
+const rows_at_once: u32 = min(rows, threads);
+const row_threads: u32 = threads / rows_at_once;
+
+var<workgroup> row_parts: array<vec2f, threads + row_threads>;
+// Of each row: (mean, 1 / deviation) forward, the means of g and g·x̂ backward.
+var<workgroup> row_statistics: array<vec2f, rows>;
+
+// The sum of the parts of a row, in every thread of the row. All threads call it together.
+fn sum_over_row(local: u32, own: vec2f) -> vec2f {
+  workgroupBarrier();
+  row_parts[local] = own;
+  workgroupBarrier();
+  let begin = local - local % row_threads;
+  var sum = vec2f();
+  for (var part = 0u; part < row_threads; part++) {
+    sum += row_parts[begin + part];
+  }
+  return sum;
+}
+
+// Sets the statistics of \`count\` values from \`first\` on among the saved ones of a time step.
+fn describe_rows(local: u32, first_row: u32, saved_begin: u32, first: u32, count: u32) {
+  let part = local % row_threads;
+  let width = count * hidden_size;
+  for (var round = 0u; round < rows; round += rows_at_once) { // unroll
+    let r = round + local / row_threads;
+    let begin = saved_begin + (min(first_row + r, batch - 1u) * saved_values + first) * hidden_size;
+    var sum = 0.0;
+    for (var i = part; i < width; i += row_threads) {
+      sum += f32(saved[begin + i]);
+    }
+    let mean = sum_over_row(local, vec2f(sum, 0.0)).x / f32(width);
+    var squares = 0.0;
+    for (var i = part; i < width; i += row_threads) {
+      let difference = f32(saved[begin + i]) - mean;
+      squares += difference * difference;
+    }
+    let variance = sum_over_row(local, vec2f(squares, 0.0)).x / f32(width);
+    if (part == 0u && r < rows) {
+      row_statistics[r] = vec2f(mean, 1.0 / sqrt(variance + 0.00001));
+    }
+  }
+  workgroupBarrier();
+}
+
+// Sets the means of g = dn · gain and g·x̂, from the gradients of shifts (dn) and gains (dn·x̂) of a time step: columns
+// of d_recurrent that begin at \`gates_begin\` with those of the gates.
+fn describe_gradients(local: u32, first_row: u32, gates_begin: u32, gains_at: u32, gain: u32, shift: u32, count: u32) {
+  let part = local % row_threads;
+  let width = count * hidden_size;
+  for (var round = 0u; round < rows; round += rows_at_once) { // unroll
+    let r = round + local / row_threads;
+    let begin = gates_begin + min(first_row + r, batch - 1u) * gate_size + gates * hidden_size;
+    var sums = vec2f();
+    for (var i = part; i < width; i += row_threads) {
+      let d_shift = f32(d_recurrent[begin + shift * hidden_size + i]);
+      let d_gain = f32(d_recurrent[begin + gain * hidden_size + i]);
+      sums += given[gains_at + gain * hidden_size + i] * vec2f(d_shift, d_gain);
+    }
+    let total = sum_over_row(local, sums);
+    if (part == 0u && r < rows) {
+      row_statistics[r] = total / f32(width);
+    }
+  }
+  workgroupBarrier();
+}
+
+// A unit's value without its row's mean and deviation, from a step's saved values of the unit.
+fn normal_at(saved_at: u32, value: u32, statistics: u32) -> f32 {
+  let mean = f32(saved[saved_at + statistics * hidden_size]);
+  return (f32(saved[saved_at + value * hidden_size]) - mean) * f32(saved[saved_at + (statistics + 1u) * hidden_size]);
+}
+
+// The gradient of a unit's value from g and the row's means.
+fn unit_gradient(saved_at: u32, value: u32, statistics: u32, g: f32, means: vec2f) -> f32 {
+  let inverse = f32(saved[saved_at + (statistics + 1u) * hidden_size]);
+  return inverse * (g - means.x - normal_at(saved_at, value, statistics) * means.y);
+}
+`,
+    constants: {},
+  },
   'lib/quads': {
     name: 'lib/quads',
     source: `// Loads shared by the four lanes of a quad: each lane loads one of four numbers that all of them need.
@@ -484,9 +737,11 @@ fn state_place(origin: u32, s: u32, at: u32) -> u32 {
 
 // Where the section of the vector behind a phase begins; masked h lies behind the last one.
 fn vector_begin_of(phase: u32) -> u32 {
-  return (select(states, 2u * states - 1u, is_half) + phase) * section_size;
+  return (select(states, 2u * states - 1u, is_half) + phase - first_vector) * section_size;
 }
 const masked_phase: u32 = phases - 1u;
+// Phases by which a gate's input comes behind its product: a normalised product is first handed on as it is.
+const input_lag: u32 = select(0u, 1u, norm_parameters > 0u);
 
 fn to_number(value: f32) -> number {
   if (is_half) { // static
@@ -760,20 +1015,18 @@ fn is_not_finite(bits: u32) -> bool {
 export const cellParts: Record<string, PartDescription> = {
   'gru-reset-after': {
     name: 'cells/gru-reset-after',
-    source: `// The GRU of cuDNN, PyTorch and Keras: r, z = gate(·), n = candidate(x_n + r u_n).
-// keep = z (PyTorch) or 1 - z (update_replaces); h' = (1 - keep) n + keep h. Saved: r z n u_n, then the marks of
-// clipped gates. The candidate's two parts have different gradients, so dx and du are kept apart.
-//! join lib/activation-choice
-
-const update_replaces: bool = false; // specialize
+    source: `// The GRU of lib/gru-reset-after.
+//! join lib/gru-reset-after
 
 const gates: u32 = 3u;
 const input_gates: u32 = 3u;
 const states: u32 = 1u;
 const saved_values: u32 = select(4u, 5u, clips);
 const parameters: u32 = 0u;
+const norm_parameters: u32 = 0u;
 const phases: u32 = 1u;
 const phase_gates = array<u32, 2>(0u, 3u);
+const first_vector: u32 = 0u;
 const saved_phase = array<u32, 5>(0u, 0u, 0u, 0u, 0u);
 const gradient_phase = array<u32, 3>(0u, 0u, 0u);
 const state_phase = array<u32, 1>(0u);
@@ -784,56 +1037,71 @@ const forward_reads_state = array<bool, 1>(true);
 const backward_reads_state = array<bool, 1>(true);
 const backward_reads_next = array<bool, 1>(false);
 
-const R: u32 = 0u;
-const Z: u32 = 1u;
-const N: u32 = 2u;
-const M: u32 = 3u;
-const MARKS: u32 = 4u;
-
 fn cell_forward(phase: u32, given: CellStep) -> CellStep {
-  var step = given;
-  let r_in = step.x[R] + step.u[R];
-  let z_in = step.x[Z] + step.u[Z];
-  let r = gate_value(clipped(r_in));
-  let z = gate_value(clipped(z_in));
-  let m = step.u[N];
-  let n_in = step.x[N] + r * m;
-  let n = candidate_value(clipped(n_in));
-  let keep = select(z, 1.0 - z, update_replaces);
-  step.saved[R] = r;
-  step.saved[Z] = z;
-  step.saved[N] = n;
-  step.saved[M] = m;
-  if (clips) { // static
-    step.saved[MARKS] = clip_mark(r_in, 1u) + clip_mark(z_in, 2u) + clip_mark(n_in, 4u);
-  }
-  step.next[0] = (1.0 - keep) * n + keep * step.state[0];
-  return step;
+  return gru_forward(given);
 }
 
 fn cell_backward(phase: u32, given: CellGradient) -> CellGradient {
-  var gradient = given;
-  let r = gradient.saved[R];
-  let z = gradient.saved[Z];
-  let n = gradient.saved[N];
-  var marks = 0.0;
-  if (clips) { // static
-    marks = gradient.saved[MARKS];
-  }
-  let keep = select(z, 1.0 - z, update_replaces);
-  let direction = select(1.0, -1.0, update_replaces);
-  let dh = gradient.d_next[0];
-  let dn = unless_clipped(dh * (1.0 - keep) * candidate_slope(n), marks, 4u);
-  let dr = unless_clipped(dn * gradient.saved[M] * gate_slope(r), marks, 1u);
-  let dz = unless_clipped(dh * direction * (gradient.state[0] - n) * gate_slope(z), marks, 2u);
-  gradient.dx[R] = dr;
-  gradient.dx[Z] = dz;
-  gradient.dx[N] = dn;
-  gradient.du[R] = dr;
-  gradient.du[Z] = dz;
-  gradient.du[N] = dn * r;
-  gradient.d_state[0] = dh * keep;
-  return gradient;
+  return gru_backward(given);
+}
+`,
+    constants: {
+      gate_activation: 'u32',
+      gate_alpha: 'f32',
+      gate_beta: 'f32',
+      candidate_activation: 'u32',
+      candidate_alpha: 'f32',
+      candidate_beta: 'f32',
+      output_activation: 'u32',
+      output_alpha: 'f32',
+      output_beta: 'f32',
+      clips: 'bool',
+      clip_bound: 'f32',
+      update_replaces: 'bool',
+    },
+  },
+  'gru-reset-after-normalized': {
+    name: 'cells/gru-reset-after-normalized',
+    source: `// The GRU of lib/gru-reset-after with layer normalisation (lib/normalize) of W_hh h over all gates of a row, as
+// LayerNormGRU of haste. The phases: the products; the gates and h'.
+// Saved: what lib/gru-reset-after saves; the products; their mean and 1 / deviation.
+//! join lib/gru-reset-after
+
+const gates: u32 = 3u;
+const input_gates: u32 = 3u;
+const states: u32 = 1u;
+const saved_values: u32 = STATISTICS + 2u;
+const parameters: u32 = 6u;
+const norm_parameters: u32 = 6u;
+const phases: u32 = 2u;
+const phase_gates = array<u32, 3>(0u, 3u, 3u);
+const first_vector: u32 = 1u;
+const saved_phase = array<u32, 10>(1u, 1u, 1u, 1u, select(0u, 1u, clips), 0u, 0u, select(1u, 0u, clips), 1u, 1u);
+const gradient_phase = array<u32, 3>(0u, 0u, 0u);
+const state_phase = array<u32, 1>(1u);
+const multiplies: bool = true;
+const masks_vector: bool = false;
+const gradients_apart: bool = true;
+const forward_reads_state = array<bool, 1>(true);
+const backward_reads_state = array<bool, 1>(true);
+const backward_reads_next = array<bool, 1>(false);
+const norm_values = array<u32, 3>(0u, 3u, 0u);
+const norm_saved = array<u32, 3>(0u, PRODUCTS, 0u);
+const norm_statistics = array<u32, 3>(0u, STATISTICS, 0u);
+const norm_gains = array<u32, 3>(0u, 0u, 0u);
+const norm_shifts = array<u32, 3>(0u, 3u, 0u);
+const gate_norm = array<u32, 3>(1u, 1u, 1u);
+const input_gradient_phase = array<u32, 3>(1u, 1u, 1u);
+
+const PRODUCTS: u32 = select(4u, 5u, clips);
+const STATISTICS: u32 = PRODUCTS + 3u;
+
+fn cell_forward(phase: u32, given: CellStep) -> CellStep {
+  return gru_forward(given);
+}
+
+fn cell_backward(phase: u32, given: CellGradient) -> CellGradient {
+  return gru_backward(given);
 }
 `,
     constants: {
@@ -853,21 +1121,18 @@ fn cell_backward(phase: u32, given: CellGradient) -> CellGradient {
   },
   'gru-reset-before': {
     name: 'cells/gru-reset-before',
-    source: `// The original GRU: r, z = gate(·), then n = candidate(x_n + W_hn (r ⊙ h)): two recurrent matmuls.
-// keep = z (PyTorch) or 1 - z (update_replaces); h' = (1 - keep) n + keep h. Saved: r z, then n; and behind them the
-// marks of clipped gates, of r and z and of n.
-// Source: Cho et al. 2014.
-//! join lib/activation-choice
-
-const update_replaces: bool = false; // specialize
+    source: `// The GRU of lib/gru-reset-before.
+//! join lib/gru-reset-before
 
 const gates: u32 = 3u;
 const input_gates: u32 = 3u;
 const states: u32 = 1u;
 const saved_values: u32 = select(3u, 5u, clips);
 const parameters: u32 = 0u;
+const norm_parameters: u32 = 0u;
 const phases: u32 = 2u;
 const phase_gates = array<u32, 3>(0u, 2u, 3u);
+const first_vector: u32 = 0u;
 const saved_phase = array<u32, 5>(0u, 0u, 1u, 0u, 1u);
 const gradient_phase = array<u32, 3>(0u, 1u, 1u);
 const state_phase = array<u32, 1>(1u);
@@ -878,61 +1143,73 @@ const forward_reads_state = array<bool, 1>(true);
 const backward_reads_state = array<bool, 1>(true);
 const backward_reads_next = array<bool, 1>(false);
 
-const R: u32 = 0u;
-const Z: u32 = 1u;
-const N: u32 = 2u;
-const GATE_MARKS: u32 = 3u;
-const CANDIDATE_MARKS: u32 = 4u;
-
 fn cell_forward(phase: u32, given: CellStep) -> CellStep {
-  var step = given;
-  if (phase == 0u) {
-    let r_in = step.x[R] + step.u[R];
-    let z_in = step.x[Z] + step.u[Z];
-    step.saved[R] = gate_value(clipped(r_in));
-    step.saved[Z] = gate_value(clipped(z_in));
-    if (clips) { // static
-      step.saved[GATE_MARKS] = clip_mark(r_in, 1u) + clip_mark(z_in, 2u);
-    }
-    step.vector = step.saved[R] * step.state[0];
-  } else {
-    let n_in = step.x[N] + step.u[N];
-    let n = candidate_value(clipped(n_in));
-    let z = step.saved[Z];
-    let keep = select(z, 1.0 - z, update_replaces);
-    step.saved[N] = n;
-    if (clips) { // static
-      step.saved[CANDIDATE_MARKS] = clip_mark(n_in, 4u);
-    }
-    step.next[0] = (1.0 - keep) * n + keep * step.state[0];
-  }
-  return step;
+  return gru_forward(phase, given);
 }
 
 fn cell_backward(phase: u32, given: CellGradient) -> CellGradient {
-  var gradient = given;
-  let r = gradient.saved[R];
-  let z = gradient.saved[Z];
-  let n = gradient.saved[N];
-  var marks = 0.0;
-  if (clips) { // static
-    marks = gradient.saved[GATE_MARKS] + gradient.saved[CANDIDATE_MARKS];
-  }
-  if (phase == 1u) {
-    let keep = select(z, 1.0 - z, update_replaces);
-    let direction = select(1.0, -1.0, update_replaces);
-    let dh = gradient.d_next[0];
-    gradient.dx[N] = unless_clipped(dh * (1.0 - keep) * candidate_slope(n), marks, 4u);
-    gradient.dx[Z] = unless_clipped(dh * direction * (gradient.state[0] - n) * gate_slope(z), marks, 2u);
-    gradient.du[N] = gradient.dx[N];
-    gradient.du[Z] = gradient.dx[Z];
-    gradient.d_state[0] = dh * keep;
-  } else {
-    gradient.dx[R] = unless_clipped(gradient.d_vector * gradient.state[0] * gate_slope(r), marks, 1u);
-    gradient.du[R] = gradient.dx[R];
-    gradient.d_state[0] += gradient.d_vector * r;
-  }
-  return gradient;
+  return gru_backward(phase, given);
+}
+`,
+    constants: {
+      gate_activation: 'u32',
+      gate_alpha: 'f32',
+      gate_beta: 'f32',
+      candidate_activation: 'u32',
+      candidate_alpha: 'f32',
+      candidate_beta: 'f32',
+      output_activation: 'u32',
+      output_alpha: 'f32',
+      output_beta: 'f32',
+      clips: 'bool',
+      clip_bound: 'f32',
+      update_replaces: 'bool',
+    },
+  },
+  'gru-reset-before-normalized': {
+    name: 'cells/gru-reset-before-normalized',
+    source: `// The GRU of lib/gru-reset-before with layer normalisation (lib/normalize) of its two products, each over its own gates
+// of a row. The phases: W_hh h of r and z; r and z; W_hn (r ⊙ h); n and h'.
+// Saved: what lib/gru-reset-before saves; the products; mean and 1 / deviation of those of r and z, and of that of n.
+//! join lib/gru-reset-before
+
+const gates: u32 = 3u;
+const input_gates: u32 = 3u;
+const states: u32 = 1u;
+const saved_values: u32 = STATISTICS + 4u;
+const parameters: u32 = 6u;
+const norm_parameters: u32 = 6u;
+const phases: u32 = 4u;
+const phase_gates = array<u32, 5>(0u, 2u, 2u, 3u, 3u);
+const first_vector: u32 = 1u;
+const saved_phase = array<u32, 12>(
+  1u, 1u, 3u, select(0u, 1u, clips), select(0u, 3u, clips), select(2u, 0u, clips), select(1u, 0u, clips),
+  select(1u, 2u, clips), select(3u, 1u, clips), select(3u, 1u, clips), 3u, 3u);
+const gradient_phase = array<u32, 3>(0u, 0u, 2u);
+const state_phase = array<u32, 1>(3u);
+const multiplies: bool = true;
+const masks_vector: bool = true;
+const gradients_apart: bool = true;
+const forward_reads_state = array<bool, 1>(true);
+const backward_reads_state = array<bool, 1>(true);
+const backward_reads_next = array<bool, 1>(false);
+const norm_values = array<u32, 5>(0u, 2u, 0u, 1u, 0u);
+const norm_saved = array<u32, 5>(0u, PRODUCTS, 0u, PRODUCTS + 2u, 0u);
+const norm_statistics = array<u32, 5>(0u, STATISTICS, 0u, STATISTICS + 2u, 0u);
+const norm_gains = array<u32, 5>(0u, 0u, 0u, 2u, 0u);
+const norm_shifts = array<u32, 5>(0u, 3u, 0u, 5u, 0u);
+const gate_norm = array<u32, 3>(1u, 1u, 3u);
+const input_gradient_phase = array<u32, 3>(1u, 3u, 3u);
+
+const PRODUCTS: u32 = select(3u, 5u, clips);
+const STATISTICS: u32 = PRODUCTS + 3u;
+
+fn cell_forward(phase: u32, given: CellStep) -> CellStep {
+  return gru_forward(phase / 2u, given);
+}
+
+fn cell_backward(phase: u32, given: CellGradient) -> CellGradient {
+  return gru_backward(phase / 2u, given);
 }
 `,
     constants: {
@@ -962,8 +1239,10 @@ const input_gates: u32 = 1u;
 const states: u32 = 1u;
 const saved_values: u32 = select(0u, 1u, clips);
 const parameters: u32 = 1u;
+const norm_parameters: u32 = 0u;
 const phases: u32 = 1u;
 const phase_gates = array<u32, 2>(0u, 1u);
+const first_vector: u32 = 0u;
 const saved_phase = array<u32, 1>(0u);
 const gradient_phase = array<u32, 1>(0u);
 const state_phase = array<u32, 1>(0u);
@@ -1022,8 +1301,10 @@ const input_gates: u32 = 4u;
 const states: u32 = 2u;
 const saved_values: u32 = select(4u, 5u, clips);
 const parameters: u32 = select(0u, 3u, peepholes);
+const norm_parameters: u32 = 0u;
 const phases: u32 = 1u;
 const phase_gates = array<u32, 2>(0u, 4u);
+const first_vector: u32 = 0u;
 const saved_phase = array<u32, 5>(0u, 0u, 0u, 0u, 0u);
 const gradient_phase = array<u32, 4>(0u, 0u, 0u, 0u);
 const state_phase = array<u32, 2>(0u, 0u);
@@ -1063,6 +1344,96 @@ fn cell_backward(phase: u32, given: CellGradient) -> CellGradient {
       input_forget: 'bool',
     },
   },
+  'lstm-normalized': {
+    name: 'cells/lstm-normalized',
+    source: `// The LSTM of lib/lstm with layer normalisation (lib/normalize), as LayerNormLSTM of haste: of W_hh h over all gates of
+// a row, and of c' on its way to h'. The phases: the products; the gates and c'; h' = o output(n), n the normalised c'.
+// Saved: what lib/lstm saves; c'; the products; mean and 1 / deviation of the products, and of c'; output(n).
+//! join lib/lstm
+
+const gates: u32 = 4u;
+const input_gates: u32 = 4u;
+const states: u32 = 2u;
+const saved_values: u32 = SEEN + 1u;
+const parameters: u32 = 10u;
+const norm_parameters: u32 = 10u;
+const phases: u32 = 3u;
+const phase_gates = array<u32, 4>(0u, 4u, 4u, 4u);
+const first_vector: u32 = 2u;
+const saved_phase = array<u32, 15>(
+  1u, 1u, 1u, 1u, 1u, select(0u, 1u, clips), 0u, 0u, 0u, select(1u, 0u, clips), 1u, select(2u, 1u, clips), 2u, 2u, 2u);
+const gradient_phase = array<u32, 4>(0u, 0u, 0u, 0u);
+const state_phase = array<u32, 2>(2u, 1u);
+const multiplies: bool = true;
+const masks_vector: bool = false;
+const gradients_apart: bool = true;
+const forward_reads_state = array<bool, 2>(false, true);
+const backward_reads_state = array<bool, 2>(false, true);
+const backward_reads_next = array<bool, 2>(false, false);
+const norm_values = array<u32, 4>(0u, 4u, 1u, 0u);
+const norm_saved = array<u32, 4>(0u, PRODUCTS, CELL, 0u);
+const norm_statistics = array<u32, 4>(0u, PRODUCT_STATISTICS, CELL_STATISTICS, 0u);
+const norm_gains = array<u32, 4>(0u, 0u, 8u, 0u);
+const norm_shifts = array<u32, 4>(0u, 4u, 9u, 0u);
+const gate_norm = array<u32, 4>(1u, 1u, 1u, 1u);
+const input_gradient_phase = array<u32, 4>(1u, 1u, 1u, 2u);
+
+const CELL: u32 = select(4u, 5u, clips);
+const PRODUCTS: u32 = CELL + 1u;
+const PRODUCT_STATISTICS: u32 = PRODUCTS + 4u;
+const CELL_STATISTICS: u32 = PRODUCT_STATISTICS + 2u;
+const SEEN: u32 = CELL_STATISTICS + 2u;
+
+fn cell_forward(phase: u32, given: CellStep) -> CellStep {
+  var step = given;
+  if (phase == 1u) {
+    step = lstm_forward(given);
+    step.saved[CELL] = step.next[C];
+  } else {
+    step.saved[SEEN] = output_value(step.vector);
+    step.next[H] = step.saved[O] * step.saved[SEEN];
+  }
+  return step;
+}
+
+fn cell_backward(phase: u32, given: CellGradient) -> CellGradient {
+  var gradient = given;
+  if (phase == 2u) {
+    let o = gradient.saved[O];
+    let seen = gradient.saved[SEEN];
+    var marks = 0.0;
+    if (clips) { // static
+      marks = gradient.saved[MARKS];
+    }
+    let dh = gradient.d_next[H];
+    gradient.dx[O] = unless_clipped(dh * seen * gate_slope(o), marks, 8u);
+    gradient.du[O] = gradient.dx[O];
+    gradient.d_vector = dh * o * output_slope(seen);
+    gradient.d_state[H] = 0.0;
+    gradient.d_state[C] = gradient.d_next[C];
+  } else {
+    gradient = lstm_backward(given, 0.0, given.d_state[C] + given.d_vector);
+    gradient.du = gradient.dx;
+  }
+  return gradient;
+}
+`,
+    constants: {
+      gate_activation: 'u32',
+      gate_alpha: 'f32',
+      gate_beta: 'f32',
+      candidate_activation: 'u32',
+      candidate_alpha: 'f32',
+      candidate_beta: 'f32',
+      output_activation: 'u32',
+      output_alpha: 'f32',
+      output_beta: 'f32',
+      clips: 'bool',
+      clip_bound: 'f32',
+      peepholes: 'bool',
+      input_forget: 'bool',
+    },
+  },
   'lstm-projected': {
     name: 'cells/lstm-projected',
     source: `// The LSTM of lib/lstm with a projected output: h' = W_hr (o output(c')), the second recurrent matmul of a step,
@@ -1075,8 +1446,10 @@ const input_gates: u32 = 4u;
 const states: u32 = 2u;
 const saved_values: u32 = select(4u, 5u, clips);
 const parameters: u32 = select(0u, 3u, peepholes);
+const norm_parameters: u32 = 0u;
 const phases: u32 = 2u;
 const phase_gates = array<u32, 3>(0u, 4u, 5u);
+const first_vector: u32 = 0u;
 const saved_phase = array<u32, 5>(0u, 0u, 0u, 0u, 0u);
 const gradient_phase = array<u32, 5>(0u, 0u, 0u, 0u, 1u);
 const state_phase = array<u32, 2>(1u, 0u);
@@ -1139,8 +1512,10 @@ const input_gates: u32 = 1u;
 const states: u32 = 1u;
 const saved_values: u32 = select(0u, 1u, clips);
 const parameters: u32 = 0u;
+const norm_parameters: u32 = 0u;
 const phases: u32 = 1u;
 const phase_gates = array<u32, 2>(0u, 1u);
+const first_vector: u32 = 0u;
 const saved_phase = array<u32, 1>(0u);
 const gradient_phase = array<u32, 1>(0u);
 const state_phase = array<u32, 1>(0u);
@@ -1204,8 +1579,10 @@ const input_gates: u32 = 4u;
 const states: u32 = 4u;
 const saved_values: u32 = 5u;
 const parameters: u32 = 0u;
+const norm_parameters: u32 = 0u;
 const phases: u32 = 1u;
 const phase_gates = array<u32, 2>(0u, 4u);
+const first_vector: u32 = 0u;
 const saved_phase = array<u32, 5>(0u, 0u, 0u, 0u, 0u);
 const gradient_phase = array<u32, 4>(0u, 0u, 0u, 0u);
 const state_phase = array<u32, 4>(0u, 0u, 0u, 0u);

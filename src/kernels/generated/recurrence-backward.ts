@@ -4,7 +4,7 @@ import type { KernelDescription } from '../description.ts';
 export const recurrenceBackward = {
   name: 'recurrence-backward',
   entryPoint: 'main',
-  joins: ['lib/cell-step', 'lib/quads', 'lib/half', 'lib/recurrence'],
+  joins: ['lib/cell-step', 'lib/normalize', 'lib/quads', 'lib/half', 'lib/recurrence'],
   cell: 'cells',
   constants: {
     steps: 'u32',
@@ -129,6 +129,7 @@ export const recurrenceBackward = {
 // FLOPs 2·T·B·gates·H², bytes 4·T·B·H·(1 + saved_values + 2·states + 2·gates) beside the weights.
 // Right for the same devices and reasons as recurrence-forward.
 //! join lib/cell-step
+//! join lib/normalize
 //! join lib/quads
 //! join lib/recurrence
 //! join cell
@@ -242,6 +243,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
         let source_position = select(position + 1u, position, down > 0u || !is_step);
         let has_source = source_position < steps;
         let source_begin = place.x + time_of(source_position, runs_reverse) * batch * gate_size;
+        if (norm_parameters > 0u) { // static
+          if (norm_values[phases - down] > 0u) { // static: what this phase saved, the next one has normalised
+            describe_gradients(local, first_row, place.x + t * batch * gate_size, place.w + parameters_begin,
+              norm_gains[phases - down], norm_shifts[phases - down], norm_values[phases - down]);
+          }
+        }
         for (var base = unit_begin; base < unit_end; base += tile_units) {
           let tile = place.z + base / tile_units;
           var acc: array<f32, rows * units>; // registers
@@ -249,7 +256,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
           for (var r = 0u; r < rows; r++) { // unroll
             row_begin[r] = source_begin + min(first_row + r, batch - 1u) * gate_size;
           }
-          if (multiplies) { // static
+          if (multiplies && phase_gates[(phases - down) % phases] < phase_gates[(phases - down) % phases + 1u]) { // static
             if (has_source && (!has_lengths || time_of(source_position, runs_reverse) < longest)) {
               let end_gate = phase_gates[(phases - down) % phases + 1u];
               for (var first_gate = phase_gates[(phases - down) % phases]; first_gate < end_gate; first_gate += staged_gates) {
@@ -324,69 +331,104 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
               } else {
                 let gate_at = place.x + (t * batch + row) * gate_size + unit;
                 let projected_at = projected_begin + (t * batch + row) * input_gates * hidden_size + unit;
-                var gradient: CellGradient;
-                for (var v = 0u; v < saved_values; v++) { // unroll
-                  gradient.saved[v] = f32(saved[source.w + ((t * batch + row) * saved_values + v) * hidden_size + unit]);
-                }
-                for (var s = 0u; s < states; s++) { // unroll
-                  if (backward_reads_state[s]) { // static
-                    gradient.state[s] = state_of(source.z, s, slot(position, runs_reverse) + at);
-                  }
-                  if (backward_reads_next[s]) { // static
-                    gradient.next[s] = state_of(source.z, s, slot(position + 1u, runs_reverse) + at);
-                  }
-                  if (down == 0u) {
-                    gradient.d_next[s] = carry[place.y + s * row_size + at];
-                  } else {
-                    gradient.d_state[s] = carry[place.y + s * row_size + at];
-                  }
-                }
-                if (down == 0u) {
-                  gradient.d_next[0] += through;
-                  if (has_output_gradient) {
-                    gradient.d_next[0] += f32(d_output[source.x + t * row_size + at]);
+                let saved_at = source.w + (t * batch + row) * saved_values * hidden_size + unit;
+                if (norm_parameters > 0u && phase_gates[phases - 1u - down] < phase_gates[phases - down]) { // static: products, no cell step
+                  for (var v = 0u; v < norm_values[phases - down]; v++) { // unroll
+                    let d_shift = f32(d_recurrent[gate_at + (gates + norm_shifts[phases - down] + v) * hidden_size]);
+                    let gain = given[place.w + parameters_begin + (norm_gains[phases - down] + v) * hidden_size + unit];
+                    let d_product = unit_gradient(saved_at, norm_saved[phases - down] + v, norm_statistics[phases - down],
+                      d_shift * gain, row_statistics[i / units]);
+                    d_recurrent[gate_at + (phase_gates[phases - 1u - down] + v) * hidden_size] = to_number(d_product);
                   }
                 } else {
-                  gradient.d_vector = through;
-                }
-                for (var p = 0u; p < parameters; p++) { // unroll
-                  gradient.parameters[p] = given[place.w + parameters_begin + p * hidden_size + unit];
-                }
-                var complete: CellGradient;
-                if (needs_states) { // static
-                  complete = gradient;
-                }
-                if (has_zoneout && down == 0u) { // static
+                  var gradient: CellGradient;
+                  for (var v = 0u; v < saved_values; v++) { // unroll
+                    gradient.saved[v] = f32(saved[saved_at + v * hidden_size]);
+                  }
                   for (var s = 0u; s < states; s++) { // unroll
-                    gradient.d_next[s] *= given[place.w + zoneout_begin + (s * steps + t) * row_size + at];
-                  }
-                }
-                gradient = cell_backward(phases - 1u - down, gradient);
-                if (has_zoneout && down == 0u) { // static
-                  for (var s = 0u; s < states; s++) { // unroll
-                    gradient.d_state[s] += complete.d_next[s] - gradient.d_next[s];
-                  }
-                }
-                if (has_lengths) { // static
-                  if (t >= bitcast<u32>(given[place.w + row])) {
-                    gradient = hold_gradient(complete, down == 0u);
-                  }
-                }
-                for (var g = 0u; g < gates; g++) { // unroll
-                  if (gradient_phase[g] == phases - 1u - down) {
-                    d_recurrent[gate_at + g * hidden_size] = to_number(gradient.du[g]);
-                    if (gradients_apart && g < input_gates) { // static
-                      d_projected[projected_at + g * hidden_size] = to_number(gradient.dx[g]);
+                    if (backward_reads_state[s]) { // static
+                      gradient.state[s] = state_of(source.z, s, slot(position, runs_reverse) + at);
+                    }
+                    if (backward_reads_next[s]) { // static
+                      gradient.next[s] = state_of(source.z, s, slot(position + 1u, runs_reverse) + at);
+                    }
+                    if (down == 0u) {
+                      gradient.d_next[s] = carry[place.y + s * row_size + at];
+                    } else {
+                      gradient.d_state[s] = carry[place.y + s * row_size + at];
                     }
                   }
-                }
-                for (var p = 0u; p < parameters; p++) { // unroll
-                  if (down + 1u == phases) {
-                    d_recurrent[gate_at + (gates + p) * hidden_size] = to_number(gradient.d_parameters[p]);
+                  if (down == 0u) {
+                    gradient.d_next[0] += through;
+                    if (has_output_gradient) {
+                      gradient.d_next[0] += f32(d_output[source.x + t * row_size + at]);
+                    }
+                  } else {
+                    gradient.d_vector = through;
                   }
-                }
-                for (var s = 0u; s < states; s++) { // unroll
-                  carry[place.y + s * row_size + at] = gradient.d_state[s];
+                  for (var p = norm_parameters; p < parameters; p++) { // unroll
+                    gradient.parameters[p] = given[place.w + parameters_begin + p * hidden_size + unit];
+                  }
+                  if (norm_parameters > 0u) { // static
+                    if (norm_values[phases - down] > 0u) { // static
+                      let d_shift = f32(d_recurrent[gate_at + (gates + norm_shifts[phases - down]) * hidden_size]);
+                      let gain = given[place.w + parameters_begin + norm_gains[phases - down] * hidden_size + unit];
+                      gradient.d_vector = unit_gradient(saved_at, norm_saved[phases - down], norm_statistics[phases - down],
+                        d_shift * gain, row_statistics[i / units]);
+                    }
+                  }
+                  var complete: CellGradient;
+                  if (needs_states) { // static
+                    complete = gradient;
+                  }
+                  if (has_zoneout && down == 0u) { // static
+                    for (var s = 0u; s < states; s++) { // unroll
+                      gradient.d_next[s] *= given[place.w + zoneout_begin + (s * steps + t) * row_size + at];
+                    }
+                  }
+                  gradient = cell_backward(phases - 1u - down, gradient);
+                  if (has_zoneout && down == 0u) { // static
+                    for (var s = 0u; s < states; s++) { // unroll
+                      gradient.d_state[s] += complete.d_next[s] - gradient.d_next[s];
+                    }
+                  }
+                  if (has_lengths) { // static
+                    if (t >= bitcast<u32>(given[place.w + row])) {
+                      gradient = hold_gradient(complete, down == 0u);
+                    }
+                  }
+                  for (var g = 0u; g < gates; g++) { // unroll
+                    if (gradient_phase[g] == phases - 1u - down) {
+                      d_recurrent[gate_at + g * hidden_size] = to_number(gradient.du[g]);
+                      if (gradients_apart && norm_parameters == 0u && g < input_gates) { // static
+                        d_projected[projected_at + g * hidden_size] = to_number(gradient.dx[g]);
+                      }
+                    }
+                  }
+                  if (norm_parameters > 0u) { // static
+                    for (var g = 0u; g < gates; g++) { // unroll
+                      if (input_gradient_phase[g] == phases - 1u - down) { // static
+                        let at_norm = g - phase_gates[gate_norm[g] - 1u];
+                        let normal = normal_at(saved_at, norm_saved[gate_norm[g]] + at_norm, norm_statistics[gate_norm[g]]);
+                        d_projected[projected_at + g * hidden_size] = to_number(gradient.dx[g]);
+                        d_recurrent[gate_at + (gates + norm_gains[gate_norm[g]] + at_norm) * hidden_size] = to_number(gradient.du[g] * normal);
+                        d_recurrent[gate_at + (gates + norm_shifts[gate_norm[g]] + at_norm) * hidden_size] = to_number(gradient.du[g]);
+                      }
+                    }
+                    if (norm_values[phases - 1u - down] > 0u && phase_gates[max(phases - 1u - down, 1u) - 1u] == phase_gates[phases - 1u - down]) { // static
+                      let normal = normal_at(saved_at, norm_saved[phases - 1u - down], norm_statistics[phases - 1u - down]);
+                      d_recurrent[gate_at + (gates + norm_gains[phases - 1u - down]) * hidden_size] = to_number(gradient.d_vector * normal);
+                      d_recurrent[gate_at + (gates + norm_shifts[phases - 1u - down]) * hidden_size] = to_number(gradient.d_vector);
+                    }
+                  }
+                  for (var p = norm_parameters; p < parameters; p++) { // unroll
+                    if (down + 1u == phases) {
+                      d_recurrent[gate_at + (gates + p) * hidden_size] = to_number(gradient.d_parameters[p]);
+                    }
+                  }
+                  for (var s = 0u; s < states; s++) { // unroll
+                    carry[place.y + s * row_size + at] = gradient.d_state[s];
+                  }
                 }
               }
             }

@@ -4,7 +4,7 @@ import type { KernelDescription } from '../description.ts';
 export const recurrenceForward = {
   name: 'recurrence-forward',
   entryPoint: 'main',
-  joins: ['lib/cell-step', 'lib/quads', 'lib/half', 'lib/recurrence'],
+  joins: ['lib/cell-step', 'lib/normalize', 'lib/quads', 'lib/half', 'lib/recurrence'],
   cell: 'cells',
   constants: {
     steps: 'u32',
@@ -139,6 +139,7 @@ export const recurrenceForward = {
 // needs and a CPU does not. The state is read from storage behind a storageBarrier: cached on real GPUs, and the
 // form whose pipeline a software adapter builds quickly.
 //! join lib/cell-step
+//! join lib/normalize
 //! join lib/quads
 //! join lib/recurrence
 //! join cell
@@ -274,13 +275,18 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
           old_begin = place.x + vector_begin_of(masked_phase) + before;
         }
         let vector_begin = select(place.x + vector_begin_of(phase) - section_size + after, old_begin, phase == 0u);
-        if (stages) { // static
+        if (stages && phase_gates[phase] < phase_gates[phase + 1u]) { // static
           for (var i = local; i < rows * hidden_quads; i += threads) {
             let begin = vector_begin + min(first_row + i / hidden_quads, batch - 1u) * hidden_size;
             let k = i % hidden_quads * 4u;
             staged[i] = vec4f(state_at(phase, begin, k), state_at(phase, begin, k + 1u), state_at(phase, begin, k + 2u), state_at(phase, begin, k + 3u));
           }
           workgroupBarrier();
+        }
+        if (norm_parameters > 0u) { // static
+          if (norm_values[phase] > 0u) { // static
+            describe_rows(local, first_row, saved_begin, norm_saved[phase], norm_values[phase]);
+          }
         }
         for (var base = unit_begin; base < unit_end; base += tile_units) {
           let tile = place.z + base / tile_units;
@@ -305,7 +311,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
               }
             }
           }
-          if (multiplies) { // static
+          if (multiplies && phase_gates[phase] < phase_gates[phase + 1u]) { // static
             if (!has_lengths || t < longest) {
               for (var k4 = slice; k4 < select(hidden_quads, state_quads, phase == 0u); k4 += slices) {
                 var v: array<vec4f, rows>; // registers
@@ -359,76 +365,110 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
               }
               let projected_at = source.x + source_row * input_gates * hidden_size + unit;
               let saved_at = saved_begin + row * saved_values * hidden_size + unit;
-              var step: CellStep;
-              for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
-                if (g < input_gates) { // static
-                  step.x[g] = f32(projected[projected_at + g * hidden_size]);
-                  if (gathers && gradients_apart) { // static
-                    step.x[g] += input_bias[source.w + g * hidden_size + unit];
-                  }
-                  if (gathers) { // static
-                    step.x[g] = bitcast<f32>(select(bitcast<u32>(step.x[g]), 0x7fc00000u, is_void));
-                  }
-                }
-                if (slices > 1u) { // static
-                  var sum = 0.0;
-                  for (var part = 0u; part < slices; part++) { // unroll
-                    sum += sliced[(part * item_sums + i * gates + g) * lanes + lane];
-                  }
-                  step.u[g] = sum;
-                } else {
-                  step.u[g] = sums[i * gates + g];
-                }
-              }
-              for (var p = 0u; p < parameters; p++) { // unroll
-                step.parameters[p] = bias[source.z + (gates + p) * hidden_size + unit];
-              }
-              for (var s = 0u; s < states; s++) { // unroll
-                if (forward_reads_state[s] || needs_states) { // static
-                  if (starts_alone) { // static
-                    step.state[s] = given[source.y + s * row_size + at];
+              if (norm_parameters > 0u && phase_gates[phase] < phase_gates[phase + 1u]) { // static: products that the next phase normalises
+                for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
+                  var product = 0.0;
+                  if (slices > 1u) { // static
+                    for (var part = 0u; part < slices; part++) { // unroll
+                      product += sliced[(part * item_sums + i * gates + g) * lanes + lane];
+                    }
                   } else {
-                    step.state[s] = state_of(place.x, s, before + at);
+                    product = sums[i * gates + g];
+                  }
+                  if (has_lengths) { // static
+                    product = select(0.0, product, t < bitcast<u32>(given[place.w + row]));
+                  }
+                  saved[saved_at + (norm_saved[phase + 1u] + g - phase_gates[phase]) * hidden_size] = to_number(product);
+                }
+              } else {
+                var step: CellStep;
+                for (var g = phase_gates[max(phase, input_lag) - input_lag]; g < phase_gates[phase + 1u - min(phase + 1u, input_lag)]; g++) { // unroll
+                  if (g < input_gates) { // static
+                    step.x[g] = f32(projected[projected_at + g * hidden_size]);
+                    if (gathers && gradients_apart) { // static
+                      step.x[g] += input_bias[source.w + g * hidden_size + unit];
+                    }
+                    if (gathers) { // static
+                      step.x[g] = bitcast<f32>(select(bitcast<u32>(step.x[g]), 0x7fc00000u, is_void));
+                    }
+                  }
+                  if (slices > 1u) { // static
+                    var sum = 0.0;
+                    for (var part = 0u; part < slices; part++) { // unroll
+                      sum += sliced[(part * item_sums + i * gates + g) * lanes + lane];
+                    }
+                    step.u[g] = sum;
+                  } else {
+                    step.u[g] = sums[i * gates + g];
                   }
                 }
-              }
-              for (var v = 0u; v < saved_values; v++) { // unroll
-                if (saved_phase[v] < phase) {
-                  step.saved[v] = f32(saved[saved_at + v * hidden_size]);
+                for (var p = norm_parameters; p < parameters; p++) { // unroll
+                  step.parameters[p] = bias[source.z + (gates + p) * hidden_size + unit];
                 }
-              }
-              step = cell_forward(phase, step);
-              if (has_zoneout) { // static
                 for (var s = 0u; s < states; s++) { // unroll
-                  let share = given[place.w + zoneout_begin + (s * steps + t) * row_size + at];
-                  step.next[s] = select(mix(step.state[s], step.next[s], share), step.state[s], share == 0.0);
+                  if (forward_reads_state[s] || needs_states) { // static
+                    if (starts_alone) { // static
+                      step.state[s] = given[source.y + s * row_size + at];
+                    } else {
+                      step.state[s] = state_of(place.x, s, before + at);
+                    }
+                  }
                 }
-              }
-              if (has_lengths) { // static
-                if (t >= bitcast<u32>(given[place.w + row])) {
-                  step = hold_state(step);
+                for (var v = 0u; v < saved_values; v++) { // unroll
+                  if (saved_phase[v] < phase) {
+                    step.saved[v] = f32(saved[saved_at + v * hidden_size]);
+                  }
                 }
-              }
-              for (var v = 0u; v < saved_values; v++) { // unroll
-                if (saved_phase[v] == phase) {
-                  saved[saved_at + v * hidden_size] = to_number(step.saved[v]);
+                if (norm_parameters > 0u) { // static
+                  if (norm_values[phase] > 0u) { // static
+                    let own = row_statistics[i / units];
+                    step.saved[norm_statistics[phase]] = own.x;
+                    step.saved[norm_statistics[phase] + 1u] = own.y;
+                    for (var v = 0u; v < norm_values[phase]; v++) { // unroll
+                      let normal = (step.saved[norm_saved[phase] + v] - own.x) * own.y;
+                      let gain = bias[source.z + (gates + norm_gains[phase] + v) * hidden_size + unit];
+                      let value = gain * normal + bias[source.z + (gates + norm_shifts[phase] + v) * hidden_size + unit];
+                      if (phase_gates[phase - 1u] < phase_gates[phase]) { // static
+                        step.u[phase_gates[phase - 1u] + v] = value;
+                      } else {
+                        step.vector = value;
+                      }
+                    }
+                  }
                 }
-              }
-              for (var s = 0u; s < states; s++) { // unroll
-                if (state_phase[s] == phase) {
-                  keep_state(place.x, s, after + at, step.next[s]);
+                step = cell_forward(phase, step);
+                if (has_zoneout) { // static
+                  for (var s = 0u; s < states; s++) { // unroll
+                    let share = given[place.w + zoneout_begin + (s * steps + t) * row_size + at];
+                    step.next[s] = select(mix(step.state[s], step.next[s], share), step.state[s], share == 0.0);
+                  }
                 }
-              }
-              if (has_mask) { // static
-                let factor = given[place.w + mask_begin + at];
-                if (phase + 1u == phases) {
-                  keep_masked(place.x, after + at, step.next[0] * factor);
-                } else if (masks_vector) {
-                  step.vector *= factor;
+                if (has_lengths) { // static
+                  if (t >= bitcast<u32>(given[place.w + row])) {
+                    step = hold_state(step);
+                  }
                 }
-              }
-              if (phase + 1u < phases) {
-                history[place.x + vector_begin_of(phase) + after + at] = to_number(step.vector);
+                for (var v = 0u; v < saved_values; v++) { // unroll
+                  if (saved_phase[v] == phase) {
+                    saved[saved_at + v * hidden_size] = to_number(step.saved[v]);
+                  }
+                }
+                for (var s = 0u; s < states; s++) { // unroll
+                  if (state_phase[s] == phase) {
+                    keep_state(place.x, s, after + at, step.next[s]);
+                  }
+                }
+                if (has_mask) { // static
+                  let factor = given[place.w + mask_begin + at];
+                  if (phase + 1u == phases) {
+                    keep_masked(place.x, after + at, step.next[0] * factor);
+                  } else if (masks_vector) {
+                    step.vector *= factor;
+                  }
+                }
+                if (phase >= first_vector && phase + 1u < phases) {
+                  history[place.x + vector_begin_of(phase) + after + at] = to_number(step.vector);
+                }
               }
             }
           }

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Cell, CellGradient, CellStep } from '../../../src/cells/cell.ts';
+import { coversGates, normOf } from '../../../src/cells/normalized.ts';
 import { cells } from '../../../src/cells/registry.ts';
-import { collectFiles } from '../../../src/kernels/assemble.ts';
-import { cellParts, parts } from '../../../src/kernels/generated/parts.ts';
-import { ShaderModule } from '../../../src/kernels/module.ts';
+import { cellParts } from '../../../src/kernels/generated/parts.ts';
+import { firstVectorOf } from '../../../src/ops/recurrence-shape.ts';
 import { Random } from '../../../src/random.ts';
 import {
   cellOptionVariants,
@@ -11,6 +11,7 @@ import {
   liftStates,
   scanVariants,
 } from '../../device-cases/core-variants.ts';
+import { readConstants, sourceOf } from './cell-wgsl.ts';
 
 interface Point {
   readonly x: Float64Array;
@@ -31,6 +32,12 @@ function drawPoint(cell: Cell, seed: number): Point {
   };
 }
 
+/** Whether a phase finds the vector of the one before normalised. */
+function findsVector(cell: Cell, phase: number): boolean {
+  const norm = normOf(cell, phase);
+  return norm !== undefined && !coversGates(cell, norm);
+}
+
 /** All phases of one step. `vectors` holds what each phase but the last hands to the next. */
 function stepForward(cell: Cell, point: Point): CellStep & { vectors: number[] } {
   const step = {
@@ -40,6 +47,7 @@ function stepForward(cell: Cell, point: Point): CellStep & { vectors: number[] }
     vector: 0,
   };
   const vectors = cell.phases.map((_range, phase) => {
+    if (!findsVector(cell, phase)) step.vector = 0;
     cell.forward(phase, step);
     return step.vector;
   });
@@ -73,7 +81,9 @@ function stepBackward(cell: Cell, point: Point): CellGradient {
   for (let phase = cell.phases.length - 1; phase >= 0; phase--) {
     const isLast = phase === cell.phases.length - 1;
     gradient.dNext.set(Array.from({ length: states }, (_none, i) => (isLast ? weightOf(i) : 0)));
-    gradient.dVector = isLast ? 0 : weightOf(states + phase);
+    // What the next phase finds normalised goes straight there: norms are the recurrence's affair.
+    const passed = findsVector(cell, phase + 1) ? gradient.dVector : 0;
+    gradient.dVector = isLast ? 0 : weightOf(states + phase) + passed;
     cell.backward(phase, gradient);
   }
   return gradient;
@@ -153,16 +163,7 @@ describe.each([...cellVariants, ...cellOptionVariants])('$name', ({ cell }) => {
 
   it('declares in WGSL what it is in TypeScript', () => {
     const { constants } = cellParts[cell.shader] as (typeof cellParts)[string];
-    const source = sourceOf(cell);
-    const module = moduleOf(cell);
-    const scalar = (name: string) => {
-      const constant = module.valueOf(name);
-      return constant && constant.type !== 'array' ? constant.value : undefined;
-    };
-    const list = (name: string) => {
-      const text = source.match(new RegExp(`const ${name} = array<u32, \\d+>\\(([^)]*)\\);`))?.[1];
-      return text?.split(',').map((item) => Number.parseInt(item, 10));
-    };
+    const { scalar, list } = readConstants(cell);
     expect(scalar('gates')).toBe(cell.gates.length);
     expect(scalar('input_gates')).toBe(cell.inputGates);
     expect(scalar('states')).toBe(cell.states.length);
@@ -175,7 +176,10 @@ describe.each([...cellVariants, ...cellOptionVariants])('$name', ({ cell }) => {
     expect(list('state_phase')).toEqual(cell.statePhases);
     expect(list('phase_gates')).toEqual([0, ...cell.phases.map(([, end]) => end)]);
     expect(list('saved_phase')?.slice(0, cell.saved.length)).toEqual(phaseOfSaved(cell));
-    expect(list('gradient_phase')).toEqual(phaseOfGradients(cell));
+    expect(scalar('first_vector')).toBe(firstVectorOf(cell));
+    expect(list(cell.norms ? 'input_gradient_phase' : 'gradient_phase')).toEqual(
+      phaseOfGradients(cell),
+    );
     const kindOf = (type: unknown) => type === 'bool' || type === true || type === false;
     expect(Object.keys(constants).sort()).toEqual(Object.keys(cell.constants).sort());
     for (const [name, value] of Object.entries(cell.constants)) {
@@ -183,23 +187,6 @@ describe.each([...cellVariants, ...cellOptionVariants])('$name', ({ cell }) => {
     }
   });
 });
-
-/** The cell's WGSL and what it joins. */
-function filesOf(cell: Cell) {
-  const kernel = cellParts[cell.shader] as (typeof cellParts)[string];
-  return collectFiles({ kernel, parts });
-}
-
-function sourceOf(cell: Cell): string {
-  return filesOf(cell)
-    .map(({ path }) => path.replace(/^shaders\/|\.wgsl$/g, ''))
-    .map((name) => (name.startsWith('cells/') ? cellParts[cell.shader] : parts[name])?.source)
-    .join('\n');
-}
-
-function moduleOf(cell: Cell): ShaderModule {
-  return new ShaderModule(filesOf(cell), cell.constants);
-}
 
 /** In which phase the cell sets each saved value. */
 function phaseOfSaved(cell: Cell): number[] {
@@ -210,6 +197,8 @@ function phaseOfSaved(cell: Cell): number[] {
   const full = { ...step, next: new Float64Array(cell.states.length), vector: 0 };
   const phases = cell.saved.map(() => -1);
   for (const phase of cell.phases.keys()) {
+    const norm = normOf(cell, phase);
+    if (norm) full.saved.set([0, 1], norm.statistics);
     cell.forward(phase, full);
     for (const [index, value] of full.saved.entries()) {
       if (phases[index] === -1 && !Number.isNaN(value)) phases[index] = phase;
@@ -279,11 +268,11 @@ describe('the registry', () => {
         'leakyrelu, thresholdedrelu, elu, softsign, softplus, scaledtanh.',
     );
     expect(() => cells.lstm.create({ peephole: true })).toThrow(
-      "lstm: unknown cell option 'peephole'; it knows activations, clip, peepholes, inputForget, projectionSize. " +
-        'Remove it.',
+      "lstm: unknown cell option 'peephole'; it knows activations, clip, peepholes, inputForget, projectionSize, " +
+        'layerNorm. Remove it.',
     );
     expect(() => cells.gru.create({ rest: 'after' })).toThrow(
-      "gru: unknown cell option 'rest'; it knows reset, update, activations, clip. Remove it.",
+      "gru: unknown cell option 'rest'; it knows reset, update, activations, clip, layerNorm. Remove it.",
     );
     expect(cells.gru.create({ reset: undefined }).shader).toBe('gru-reset-after');
   });

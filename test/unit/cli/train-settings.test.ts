@@ -100,6 +100,13 @@ describe('settings', () => {
       "minLstm: unknown option 'heads'",
     );
     expect(listGivenSettings(parse('--heads', '2').command)).toEqual(['heads']);
+    expect(layerOf('--cell', 'gru', '--cell-layer-norm', 'true')).toMatchObject({
+      layerNorm: true,
+    });
+    expect(layerOf('--cell', 'gru', '--layer-norm')).not.toHaveProperty('layerNorm');
+    expect(listGivenSettings(parse('--cell-layer-norm', 'true').command)).toEqual([
+      'cellLayerNorm',
+    ]);
   });
 
   it('take every option of every registered cell', () => {

@@ -150,7 +150,7 @@ describe('cells', () => {
       [
         () => gruCell(2, { layers: 2 } as object),
         "gruCell: unknown option 'layers', expected one of name, bias, recurrentInitializer, heads, " +
-          'weightDropout, reset, update, activations, clip.',
+          'weightDropout, reset, update, activations, clip, layerNorm.',
       ],
       [
         () => rnnCell(2, { weightDropout: 2 }),

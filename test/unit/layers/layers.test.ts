@@ -207,7 +207,7 @@ describe('errors', () => {
         () => recurrent('gru', 2, { forgetBias: 1 }),
         "gru: unknown option 'forgetBias', expected one of name, layers, direction, merge, residual, bias, " +
           'dropout, inputDropout, recurrentInitializer, heads, recurrentDropout, weightDropout, zoneout, reset, ' +
-          'update, activations, clip.',
+          'update, activations, clip, layerNorm.',
       ],
       [
         () => recurrent('slstm', 8, { heads: 3 }),

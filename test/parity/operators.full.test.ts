@@ -1,0 +1,3 @@
+import { isOfFullTier, testFixtures } from './run-fixtures.ts';
+
+testFixtures(isOfFullTier);
