@@ -171,7 +171,7 @@ describe('a plan made with a tuning', () => {
     const options = tinyModel();
     const shape = {
       ...{ strategy: 'stepwise', rows: 1, units: 1, lanes: 4, unitTile: 4 },
-      ...{ spreads: false, stages: false },
+      ...{ spreads: false, stages: false, slices: 1 },
     };
     const tuning = {
       version: 2,
@@ -190,7 +190,7 @@ describe('a plan made with a tuning', () => {
       "lstm/recurrence_l0: stepwise, 1 rows × 1 units per lane, 4 lanes; measured: 1.00 ms, the rule's shape 2.00 ms",
     );
     expect(plan).toMatch(
-      /recurrence_l0\.gradient: persistent,.*; by the rule, not measured: the measured shape is refused: lanes is a workgroup, at most \d+ here/,
+      /recurrence_l0\.gradient: persistent,.*; by the rule, not measured: the measured shape is refused: lanes × slices is a workgroup, at most \d+ here/,
     );
     expect(plan).toMatch(
       / linear: .*; by the rule, not measured: the tuning has no 'matmul nn m=30/,
