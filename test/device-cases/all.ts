@@ -11,6 +11,8 @@ export interface CaseSelection {
   readonly full?: boolean;
   /** What their names begin with. */
   readonly group?: string;
+  /** Only those that need this feature. */
+  readonly needs?: GPUFeatureName;
 }
 
 /** Every case of every `*.cases.ts` beside this file, in the order of their file names. */
@@ -21,9 +23,12 @@ export const deviceCases: readonly DeviceCase[] = Object.entries(modules).flatMa
   },
 );
 
-export function selectCases({ full, group = '' }: CaseSelection): readonly DeviceCase[] {
+export function selectCases(selection: CaseSelection): readonly DeviceCase[] {
+  const { full, group = '', needs } = selection;
   return deviceCases.filter(
-    ({ name, full: isFull = false }) =>
-      name.startsWith(group) && (full === undefined || full === isFull),
+    (given) =>
+      given.name.startsWith(group) &&
+      (full === undefined || full === (given.full ?? false)) &&
+      (needs === undefined || needs === given.needs),
   );
 }

@@ -206,8 +206,10 @@ export const cases: readonly DeviceCase[] = [
       name: `${cell.name}: tracks of one step and of more rows than a thread holds`,
       full: true,
       async run(device) {
-        await checkWavefront(device, cell, moreSizes);
-        await checkDirections(device, cell, moreSizes);
+        // Of one unit a norm's row is its gates: too few for float32 to tell what is right.
+        const sizes = cell.cell.norms ? moreSizes.slice(1) : moreSizes;
+        await checkWavefront(device, cell, sizes);
+        await checkDirections(device, cell, sizes);
       },
     },
     {

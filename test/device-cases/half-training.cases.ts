@@ -48,6 +48,7 @@ const mean = (values: readonly number[]) =>
 export const cases: readonly DeviceCase[] = [
   {
     name: 'training in f16 follows the losses of f32, and both learn',
+    full: true,
     needs,
     async run(device) {
       const losses: number[][] = [];
@@ -155,6 +156,7 @@ export const cases: readonly DeviceCase[] = [
   },
   {
     name: 'evaluation, forward and sampling use f16 and agree with f32',
+    full: true,
     needs,
     async run(device) {
       const checkpoint = await checkpointAfter(characterModel(device), { steps: 40 });
