@@ -34,7 +34,7 @@ async function tuneTwice(): Promise<TuningReport> {
       device,
       model,
       inputs: { input: { shape: [7, 2], dtype: 'i32' } },
-      budgetMs: 1,
+      budgetMs: 100,
       onProgress: ({ message }) => messages.push(message),
     });
   const before = await loadTuning(device);
