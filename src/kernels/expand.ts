@@ -101,9 +101,9 @@ class Expander {
     }
   }
 
-  private block(index: number): void {
+  private block(index: number, before = this.at(index).before): void {
     const mark = this.scope.open();
-    this.emit(this.at(index));
+    this.output += `${before}{`;
     const end = this.at(index).pair;
     this.walk(index + 1, end);
     this.emit(this.at(end));
@@ -282,15 +282,8 @@ class Expander {
     let next = this.at(body).pair + 1;
     if (value === 1) {
       this.output += this.at(index).before;
-      if (splices) {
-        this.walk(body + 1, next - 1);
-      } else {
-        this.output += '{';
-        const mark = this.scope.open();
-        this.walk(body + 1, next - 1);
-        this.emit(this.at(next - 1));
-        this.scope.close(mark);
-      }
+      if (splices) this.walk(body + 1, next - 1);
+      else this.block(body, '');
       while (this.tokens[next]?.text === 'else')
         next = this.at(seek(this.tokens, next + 1, this.declaration.end, '{')).pair + 1;
       return next;

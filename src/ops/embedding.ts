@@ -11,10 +11,13 @@ import { splitGrid, threadsFor } from './grid.ts';
 import { isNarrow } from './matmul-shape.ts';
 import { columnSum } from './reduce.ts';
 
-/** Threads that share a token's positions; a single one where threads take turns anyway. */
-function countSegments({ limits }: Lowering, threads: number, tableRows: number): number {
-  if (isNarrow(limits) || limits.residentLanes !== undefined) return 1;
-  return Math.max(1, Math.min(32, Math.floor(threads / tableRows)));
+/** Threads, and how many of them share a token's positions: one where threads take turns anyway. */
+function shareTokens({ limits }: Lowering, tableRows: number) {
+  if (isNarrow(limits) || limits.residentLanes !== undefined) {
+    return { threads: threadsFor(limits, 256), segments: 1 };
+  }
+  const threads = Math.min(1024, limits.maxComputeInvocationsPerWorkgroup);
+  return { threads, segments: Math.max(1, Math.min(32, Math.floor(threads / tableRows))) };
 }
 
 function requireTokens(tokens: TensorType | undefined, label: string): TensorType {
@@ -47,17 +50,13 @@ function launchTableGradient(
 ): void {
   const starts = lowering.scratch(`${label}.starts`, 4 * (table.rows + 1));
   const order = lowering.scratch(`${label}.order`, 4 * tokens.size);
-  const { limits } = lowering;
-  const most = isNarrow(limits) ? 256 : Math.min(1024, limits.maxComputeInvocationsPerWorkgroup);
-  const threads = threadsFor(limits, most);
   lowering.launch(
     defineLaunch(indexTokens, {
       label: `${label}.index`,
       constants: {
         row_count: tokens.size,
         table_rows: table.rows,
-        threads,
-        segments: countSegments(lowering, threads, table.rows),
+        ...shareTokens(lowering, table.rows),
       },
       bindings: { indices: lowering.view(tokens), starts, order },
       workgroups: [1, 1, 1],

@@ -40,3 +40,13 @@ export function mapRows(limits: PlanLimits, rows: number, width: number): RowMap
   const rowThreads = isShort ? 1 : 64;
   return { rowThreads, workgroups: splitGrid(Math.ceil((rows * rowThreads) / 64)) };
 }
+
+/** The size of parts that are as even as can be, none larger than `most`. */
+export function splitEvenly(total: number, most: number): number {
+  return Math.ceil(total / Math.ceil(total / most));
+}
+
+/** The largest power of two up to `most`, at least 1. */
+export function powerOfTwo(most: number): number {
+  return 2 ** Math.max(0, Math.floor(Math.log2(most)));
+}

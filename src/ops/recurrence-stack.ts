@@ -24,7 +24,7 @@ import { recurrenceGradient } from './recurrence-gradient.ts';
 import type { RecurrenceAttributes, RecurrenceGradientAttributes } from './recurrence-shape.ts';
 import { type TrackRange, timesOf } from './recurrence-spans.ts';
 import type { Tracks } from './recurrence-tracks.ts';
-import { keepsRows, launchColumnRows, padOperator, sliceOperator } from './slice.ts';
+import { keepsRows, launchBoxes, padOperator, sliceOperator } from './slice.ts';
 
 /** A recurrence or its gradient, as far as they are alike. */
 export type RecurrenceNode = GraphNode<RecurrenceAttributes>;
@@ -68,6 +68,8 @@ interface RowLauncher {
   launch(lowering: Lowering, node: GraphNode, rows: RowRange): void;
   /** That input. */
   readonly fedInput: number;
+  /** Whether the operator is such a one; always unless given. */
+  readonly accepts?: (node: GraphNode) => boolean;
 }
 
 const rowLaunchers = new Map<unknown, RowLauncher>([
@@ -83,18 +85,21 @@ const rowLaunchers = new Map<unknown, RowLauncher>([
       fedInput: 0,
     },
   ],
-  [sliceOperator, { launch: launchColumnRows, fedInput: 0 }],
-  [padOperator, { launch: launchColumnRows, fedInput: 0 }],
-  [dropoutOperator, { launch: launchDropoutRows, fedInput: 0 }],
+  [sliceOperator, { launch: launchBoxes, fedInput: 0, accepts: keepsRows }],
+  [padOperator, { launch: launchBoxes, fedInput: 0, accepts: keepsRows }],
+  [
+    dropoutOperator,
+    {
+      launch: launchDropoutRows,
+      fedInput: 0,
+      accepts: ({ attributes }) => (attributes as DropoutOptions).rate > 0,
+    },
+  ],
 ]);
 
 function rowLauncherOf(node: GraphNode): RowLauncher | undefined {
-  const op: unknown = node.op;
-  const isByRow =
-    op === dropoutOperator
-      ? (node.attributes as DropoutOptions).rate > 0
-      : (op !== sliceOperator && op !== padOperator) || keepsRows(node);
-  return isByRow ? rowLaunchers.get(op) : undefined;
+  const found = rowLaunchers.get(node.op);
+  return found?.accepts?.(node) === false ? undefined : found;
 }
 
 /** What an operator between two recurrences reads row by row. */

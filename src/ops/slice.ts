@@ -80,7 +80,7 @@ export const sliceOperator: Operator<SliceAttributes> = {
     const [x] = node.inputs as [SymbolicTensor];
     const [y] = node.outputs as [SymbolicTensor];
     const { axis, begin } = node.attributes;
-    const [outer, extent, inner] = splitAround(x.shape, axis);
+    const [outer, , inner] = splitAround(x.shape, axis);
     const stored = lowering.stored(x);
     const size = numberBytes(stored);
     const offsetBytes = stored.offsetBytes + size * begin * inner;
@@ -89,18 +89,7 @@ export const sliceOperator: Operator<SliceAttributes> = {
       lowering.define(y, { ...stored, offsetBytes, bytes });
       return;
     }
-    const { sources, target } = matchStored(lowering, [x], y);
-    const count = y.shape[axis] as number;
-    launchStridedCopy(lowering, {
-      label: node.label,
-      source: sources[0] as View,
-      sourceOffset: begin * inner,
-      sourceStrides: [extent * inner, inner, 1],
-      target,
-      targetOffset: 0,
-      targetStrides: [count * inner, inner, 1],
-      extents: [outer, count, inner],
-    });
+    launchBoxes(lowering, node, { label: node.label, first: 0, count: outer });
   },
 };
 
@@ -133,53 +122,40 @@ export const padOperator: Operator<PadAttributes> = {
     return [gather(x as Values, box, from)];
   },
   lower(node, lowering) {
-    const [x] = node.inputs as [SymbolicTensor];
     const [y] = node.outputs as [SymbolicTensor];
-    const { axis, begin } = node.attributes;
-    const [, count, inner] = splitAround(x.shape, axis);
-    const [outer, extent] = splitAround(y.shape, axis);
-    const { sources, target } = matchStored(lowering, [x], y);
-    launchStridedCopy(lowering, {
-      label: node.label,
-      source: sources[0] as View,
-      sourceOffset: -begin * inner,
-      sourceStrides: [count * inner, inner, 1],
-      target,
-      targetOffset: 0,
-      targetStrides: [extent * inner, inner, 1],
-      extents: [outer, extent, inner],
-      window: { begin, end: begin + count },
-    });
+    const [outer] = splitAround(y.shape, node.attributes.axis);
+    launchBoxes(lowering, node, { label: node.label, first: 0, count: outer });
   },
 };
 
-/** Whether a slice or its gradient keeps rows apart: it works on the last axis. */
+/** Whether a slice or its gradient keeps rows apart: it works on the last axis, and its boxes are rows. */
 export function keepsRows({ attributes, outputs }: GraphNode): boolean {
   const { axis } = attributes as SliceAttributes | PadAttributes;
   return axis === (outputs[0]?.shape.length ?? 0) - 1;
 }
 
-/** Emits a slice of columns, or its gradient, for some rows. */
-export function launchColumnRows(
+/** Emits a slice, or its gradient, for some of what lies outside of its axis. */
+export function launchBoxes(
   lowering: Lowering,
   node: GraphNode,
   { label, first, count }: RowRange,
 ): void {
   const [x] = node.inputs as [SymbolicTensor];
   const [y] = node.outputs as [SymbolicTensor];
-  const { begin } = node.attributes as SliceAttributes | PadAttributes;
-  const [from, to] = [x, y].map(({ shape }) => shape.at(-1) as number) as [number, number];
+  const { axis, begin } = node.attributes as SliceAttributes | PadAttributes;
+  const [, from, inner] = splitAround(x.shape, axis);
+  const [, to] = splitAround(y.shape, axis);
   const pads = node.op === (padOperator as unknown);
   const { sources, target } = matchStored(lowering, [x], y);
   launchStridedCopy(lowering, {
     label,
     source: sources[0] as View,
-    sourceOffset: first * from + (pads ? -begin : begin),
-    sourceStrides: [from, 1, 1],
+    sourceOffset: (first * from + (pads ? -begin : begin)) * inner,
+    sourceStrides: [from * inner, inner, 1],
     target,
-    targetOffset: first * to,
-    targetStrides: [to, 1, 1],
-    extents: [count, to, 1],
+    targetOffset: first * to * inner,
+    targetStrides: [to * inner, inner, 1],
+    extents: [count, to, inner],
     ...(pads && { window: { begin, end: begin + from } }),
   });
 }
