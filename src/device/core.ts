@@ -45,7 +45,11 @@ export class DeviceCore {
   #liveBytes = 0;
   #lostBecause: string | undefined;
 
-  constructor(gpu: GPUDevice) {
+  /** @param rest - gets all that is waited for, where the thread must not spin meanwhile. */
+  constructor(
+    gpu: GPUDevice,
+    readonly rest: (work: Promise<unknown>) => void = () => undefined,
+  ) {
     this.gpu = gpu;
     this.limits = readLimits(gpu.limits);
     this.lost = gpu.lost;
@@ -146,6 +150,7 @@ export class DeviceCore {
    */
   async settle<T>(action: string, work: Promise<T>): Promise<T> {
     this.assertAlive(action);
+    this.rest(work);
     const delivered = this.#deliverErrors();
     const [outcome] = await Promise.allSettled([work, delivered]);
     const failure = this.#takeFailure();

@@ -14,6 +14,8 @@ export interface DeviceParts {
   readonly info: DeviceInfo;
   /** Whether disposing the device destroys the GPU device. */
   readonly ownsDevice: boolean;
+  /** Gets all that is waited for, where the thread must not spin meanwhile. */
+  readonly rest?: (work: Promise<unknown>) => void;
 }
 
 /**
@@ -34,11 +36,11 @@ export class Device {
   readonly #ownsDevice: boolean;
   #disposed = false;
 
-  constructor({ gpu, info, ownsDevice }: DeviceParts) {
+  constructor({ gpu, info, ownsDevice, rest }: DeviceParts) {
     this.gpu = gpu;
     this.info = info;
     this.features = new Set(gpu.features);
-    this.#core = new DeviceCore(gpu);
+    this.#core = new DeviceCore(gpu, rest);
     this.limits = this.#core.limits;
     this.#ring = new ReadbackRing(this.#core);
     this.#pipelines = new PipelineCache(this.#core);

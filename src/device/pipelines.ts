@@ -117,6 +117,7 @@ export class PipelineCache {
       layout,
       compute: { module, entryPoint },
     });
+    this.#core.rest(pipeline);
     const [error, outcome] = await Promise.all([
       compiled,
       pipeline.then(

@@ -1,12 +1,14 @@
 import { DeviceError, OptionError } from '../errors.ts';
 import {
   type AdapterChoice,
+  type DeviceInfo,
   describeAdapter,
   isSoftwareAdapter,
   openDevice,
   type Runtime,
 } from './adapter.ts';
-import { Device } from './device.ts';
+import { Device, type DeviceParts } from './device.ts';
+import { restUntil } from './rest.ts';
 
 /** What to ask of {@link requestDevice}. */
 export interface DeviceOptions {
@@ -35,7 +37,7 @@ export async function requestDevice(options: DeviceOptions = {}): Promise<Device
   const label = options.label ?? 'gatefold';
   if (options.device) {
     const info = describeAdapter(options.device.adapterInfo, runtime);
-    return new Device({ gpu: options.device, info, ownsDevice: false });
+    return new Device({ gpu: options.device, info, ownsDevice: false, ...restsWhere(info) });
   }
   const choice = options.adapter ?? readEnvironment('GATEFOLD_ADAPTER', runtime) ?? 'auto';
   if (!isAdapterChoice(choice)) {
@@ -46,7 +48,13 @@ export async function requestDevice(options: DeviceOptions = {}): Promise<Device
   }
   const adapter = await requestAdapter(choice, options.powerPreference, runtime);
   const gpu = await openDevice(adapter, label);
-  return new Device({ gpu, info: describeAdapter(adapter.info, runtime), ownsDevice: true });
+  const info = describeAdapter(adapter.info, runtime);
+  return new Device({ gpu, info, ownsDevice: true, ...restsWhere(info) });
+}
+
+/** A software adapter needs the core that Dawn's waiting takes. */
+function restsWhere({ runtime, software }: DeviceInfo): Pick<DeviceParts, 'rest'> {
+  return runtime === 'node' && software ? { rest: restUntil } : {};
 }
 
 async function requestAdapter(
