@@ -142,7 +142,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
         }
       }
     }
-    storageBarrier();
+    if (hands_on) { // static
+      storageBarrier();
+    }
   }
 
   for (var index = 0u; index < walk.y; index++) {
@@ -333,7 +335,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
                   }
                 }
                 for (var v = 0u; v < saved_values; v++) { // unroll
-                  if (saved_phase[v] == phase) {
+                  if (saved_phase[v] == phase && (keeps_saved || phase + 1u < phases)) {
                     saved[saved_at + v * hidden_size] = to_number(step.saved[v]);
                   }
                 }
@@ -357,7 +359,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
             }
           }
         }
-        storageBarrier();
+        if (hands_on) { // static
+          storageBarrier();
+        }
       }
     }
   }

@@ -45,6 +45,9 @@ const mask_begin: u32 = select(0u, batch, has_lengths);
 const zoneout_begin: u32 = mask_begin + select(0u, row_size, has_mask);
 const parameters_begin: u32 = zoneout_begin + select(0u, states * steps * row_size, has_zoneout);
 const needs_states: bool = has_lengths || has_zoneout;
+// Whether threads read what others of their workgroup have written. Stepwise they do not, the dispatch ends first:
+// without a barrier a software adapter runs a workgroup in one go, on GPUs none waits for its last writes.
+const hands_on: bool = unit_tile >= hidden_size;
 // Weights are packed by tiles of units, so that every index but the tile's is known to be in bounds:
 // compilers then leave out their checks.
 const tile_units: u32 = lanes * units;

@@ -108,25 +108,25 @@ export interface RecurrenceShape {
 
 /**
  * Largest hidden size whose units one workgroup still walks by itself unless told otherwise. A GPU's workgroup reads
- * all weights at each step; with more of them a dispatch costs less than that.
+ * all weights at each step; with more of them a dispatch costs less than that. A CPU waits for the slower of few
+ * workgroups at the end, for the slower of many at each step hardly; with few rows there are too few for its cores
+ * (docs/adr/0026-units-over-cores.md).
  */
-const PERSISTENT_HIDDEN_SIZE = { narrow: 256, wide: 192 };
+const PERSISTENT_HIDDEN_SIZE = { narrow: 128, narrowFewRows: 64, wide: 192 };
+/** Batches that one workgroup takes whole on a narrow adapter: each weight is then loaded once. */
+const FEW_ROWS = 8;
 /** Least hidden size whose units are worth more than one workgroup where there is one step only. */
 const SPREAD_HIDDEN_SIZE = 64;
 /**
  * Sums per thread on a narrow adapter, by the FLOPs of the whole walk: more reuse each load better, up to 128,
- * but take as much longer to build, which small recurrences never earn back. A weight is reused by rows only.
+ * but take as much longer to build, which small recurrences never earn back. A weight is reused by rows only, so
+ * more sums than 8 a row win nothing.
  */
 function narrowSums(flops: number, rows: number): number {
-  if (rows === 1) return SINGLE_ROW_SUMS;
-  return Math.min(32 * rows, flops >= 2e7 ? 128 : flops >= 4e6 ? 64 : 32);
+  return Math.min(8 * rows, flops >= 2e7 ? 128 : flops >= 4e6 ? 64 : 32);
 }
 
-/**
- * A single row reuses no weight: on a narrow adapter few sums and few lanes that wait for each other did best
- * (docs/adr/0011-batch-of-one.md).
- */
-const SINGLE_ROW_SUMS = 8;
+/** A single row: few lanes that wait for each other did best (docs/adr/0011-batch-of-one.md). */
 const SINGLE_ROW_LANES = 16;
 
 const NARROW_ROWS = 16;
@@ -168,7 +168,8 @@ function applyShapeRule(
     limits.maxComputeWorkgroupSizeX,
     256,
   );
-  const rows = splitEvenly(batch, Math.min(NARROW_ROWS, Math.ceil(batch / 2)));
+  const groups = strategy === 'persistent' ? 2 : 1;
+  const rows = splitEvenly(batch, Math.min(NARROW_ROWS, Math.ceil(batch / groups)));
   const flops = 2 * steps * batch * cell.gates.length * hiddenSize * hiddenSize;
   const sums = rows * sumsPerUnit({ cell }, direction);
   const units = powerOfTwo(Math.min(narrowSums(flops, rows) / sums, hiddenSize / width));
@@ -194,16 +195,19 @@ function applyResidentRule(lanes: number, batch: number, hiddenSize: number): Re
 
 function preferStrategy(
   limits: PlanLimits,
-  { steps, hiddenSize }: RecurrenceAttributes,
+  { steps, batch, hiddenSize }: RecurrenceAttributes,
 ): [Walk, string] {
   if (limits.residentLanes !== undefined) {
     return ['persistent', 'the one workgroup of a resident plan'];
   }
-  const most = PERSISTENT_HIDDEN_SIZE[isNarrow(limits) ? 'narrow' : 'wide'];
+  const hasFewRows = isNarrow(limits) && batch <= FEW_ROWS;
+  const width = isNarrow(limits) ? 'narrow' : 'wide';
+  const most = PERSISTENT_HIDDEN_SIZE[hasFewRows ? 'narrowFewRows' : width];
+  const bound = hasFewRows ? `${most} with ${batch} rows` : `${most}`;
   if (hiddenSize > most) {
     return [
       'stepwise',
-      `hidden ${hiddenSize} > ${most}: units are spread over workgroups, one dispatch per step`,
+      `hidden ${hiddenSize} > ${bound}: units are spread over workgroups, one dispatch per step`,
     ];
   }
   if (steps === 1 && hiddenSize >= SPREAD_HIDDEN_SIZE) {
@@ -211,7 +215,7 @@ function preferStrategy(
   }
   return [
     'persistent',
-    `hidden ${hiddenSize} ≤ ${most}: one workgroup walks all units of its batch rows`,
+    `hidden ${hiddenSize} ≤ ${bound}: one workgroup walks all units of its batch rows`,
   ];
 }
 

@@ -434,7 +434,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
             }
           }
         }
-        storageBarrier();
+        if (hands_on) { // static
+          storageBarrier();
+        }
       }
     }
   }

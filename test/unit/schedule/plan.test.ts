@@ -78,21 +78,30 @@ describe('the plan of a one-layer LSTM language model', () => {
   it('chooses by hidden size, says why, and obeys when it is told otherwise', () => {
     const decisionsOf = (hiddenSize: number, options = {}) =>
       planLanguageModel({ ...size, layer: lstm(hiddenSize) }, options).decisions;
-    expect(decisionsOf(256)[0]).toEqual({
+    expect(decisionsOf(128)[0]).toEqual({
       node: 'lstm/recurrence_l0',
       choice: expect.stringMatching(/^persistent, 8 rows × \d units per lane, \d+ lanes$/),
-      reason: 'hidden 256 ≤ 256: one workgroup walks all units of its batch rows',
+      reason: 'hidden 128 ≤ 128: one workgroup walks all units of its batch rows',
     });
-    expect(decisionsOf(257)[0]?.reason).toBe(
-      'hidden 257 > 256: units are spread over workgroups, one dispatch per step',
-    );
+    expect(decisionsOf(129)[0]).toEqual({
+      node: 'lstm/recurrence_l0',
+      choice: expect.stringMatching(/^stepwise, 16 rows × \d units per lane, \d+ lanes$/),
+      reason: 'hidden 129 > 128: units are spread over workgroups, one dispatch per step',
+    });
+    const fewRows = { ...size, batch: 8, layer: lstm(65) };
+    expect(planLanguageModel(fewRows).decisions[0]).toEqual({
+      node: 'lstm/recurrence_l0',
+      choice: expect.stringMatching(/^stepwise, 8 rows × \d units per lane, \d+ lanes$/),
+      reason: 'hidden 65 > 64 with 8 rows: units are spread over workgroups, one dispatch per step',
+    });
     const forced = decisionsOf(300, { strategy: 'persistent' });
     expect(forced.map(({ reason }) => reason)).toEqual(['asked for', 'asked for']);
     expect(forced.every(({ choice }) => choice.startsWith('persistent'))).toBe(true);
   });
 
   it('is cut where a dispatch would run for long, into equal parts that cover every step', () => {
-    const plan = planLanguageModel({ steps: 400, batch: 32, vocabulary: 8, layer: lstm(256) });
+    const sizes = { steps: 400, batch: 32, vocabulary: 8, layer: lstm(256) };
+    const plan = planLanguageModel(sizes, { strategy: 'persistent' });
     const perStep = 2 * 32 * 4 * 256 * 256;
     for (const kernel of ['recurrence-forward', 'recurrence-backward']) {
       const flops = ofKernel(plan, kernel).map(({ cost }) => cost.flops);
@@ -118,7 +127,7 @@ describe('the plan of a one-layer LSTM language model', () => {
       '  lstm/recurrence_l0: recurrence-forward + lstm, 2×1×1 workgroups, 8.39MFLOP, 852KB',
     );
     expect(explainPlan(planLanguageModel(size))).toMatch(
-      / {2}lstm\/recurrence_l0: persistent, .* lanes; hidden 64 ≤ 256: one workgroup walks all units/,
+      / {2}lstm\/recurrence_l0: persistent, .* lanes; hidden 64 ≤ 128: one workgroup walks all units/,
     );
     expect(lines.find((line) => line.startsWith('  total:'))).toMatch(
       /^ {2}total: \d+ dispatches, [\d.]+MFLOP, [\d.]+MB moved$/,
@@ -128,7 +137,7 @@ describe('the plan of a one-layer LSTM language model', () => {
     );
     const stepwise = explainPlan(planLanguageModel(size, { strategy: 'stepwise' }));
     expect(stepwise).toMatch(
-      /lstm\/recurrence_l0: recurrence-forward \+ lstm × 17, 2×\d+×1 workgroups, 8\.39MFLOP, /,
+      /lstm\/recurrence_l0: recurrence-forward \+ lstm × 17, 1×\d+×1 workgroups, 8\.39MFLOP, /,
     );
   });
 
