@@ -1,3 +1,4 @@
+import { restFor } from '../src/device/rest.ts';
 import { requestDevice } from '../src/index.ts';
 import { type ApiTime, measureApiTime } from './api-time.ts';
 import { type MatmulRates, measureMatmul } from './best-matmul.ts';
@@ -43,7 +44,7 @@ export async function examine(
 ): Promise<Examination> {
   using device = await requestDevice({ powerPreference: 'high-performance' });
   report('measuring what the adapter can do');
-  const limits = await measureLimits(device.gpu);
+  const limits = await measureLimits(device.gpu, { rest: restFor(device.info) });
   report('measuring matrix products');
   const matmul = await measureMatmul(device);
   report('measuring the calling thread');

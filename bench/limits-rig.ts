@@ -30,7 +30,11 @@ export class ProbeRig {
   /** Seconds of an empty submit with its readback; taken off where no timestamps are to be had. */
   #roundTrip: Spread = { best: 0, median: 0 };
 
-  constructor(readonly gpu: GPUDevice) {
+  /** @param rest - gets all that is waited for. */
+  constructor(
+    readonly gpu: GPUDevice,
+    private readonly rest: (work: Promise<unknown>) => void,
+  ) {
     this.#staging = this.makeBuffer(256, usage.mapRead | usage.copyTarget);
     if (!gpu.features.has('timestamp-query')) return;
     const querySet = gpu.createQuerySet({ type: 'timestamp', count: 2 });
@@ -149,7 +153,7 @@ export class ProbeRig {
     const encoder = this.gpu.createCommandEncoder();
     encoder.copyBufferToBuffer(buffer, offsetBytes, staging, 0, bytes);
     this.gpu.queue.submit([encoder.finish()]);
-    await staging.mapAsync(mapModeRead);
+    await this.#map(staging, bytes);
     const words = new Uint32Array(staging.getMappedRange().slice(0));
     staging.destroy();
     return words;
@@ -170,10 +174,16 @@ export class ProbeRig {
   /** Submits and waits. Returns the first 16 bytes of the staging buffer. */
   async #finish(encoder: GPUCommandEncoder): Promise<ArrayBuffer> {
     this.gpu.queue.submit([encoder.finish()]);
-    await this.#staging.mapAsync(mapModeRead, 0, 16);
+    await this.#map(this.#staging, 16);
     const bytes = this.#staging.getMappedRange(0, 16).slice(0);
     this.#staging.unmap();
     return bytes;
+  }
+
+  #map(staging: GPUBuffer, bytes: number): Promise<undefined> {
+    const mapped = staging.mapAsync(mapModeRead, 0, bytes);
+    this.rest(mapped);
+    return mapped;
   }
 }
 

@@ -52,6 +52,8 @@ export interface LimitsOptions {
   readonly repetitions?: number;
   /** Length of a run, default 4 ms: short ones find moments when nothing else runs. */
   readonly targetMs?: number;
+  /** Gets all that is waited for, so that the thread can leave the cores to the adapter. */
+  readonly rest?: (work: Promise<unknown>) => void;
 }
 
 /** Where runs must be long, as readbacks are slow, there are fewer of them. */
@@ -66,7 +68,7 @@ const secondsPerProbe = 0.3;
  */
 export async function measureLimits(gpu: GPUDevice, options: LimitsOptions = {}): Promise<Limits> {
   const start = performance.now();
-  const rig = new ProbeRig(gpu);
+  const rig = new ProbeRig(gpu, options.rest ?? (() => undefined));
   for (const filter of ['validation', 'out-of-memory', 'internal'] as const) {
     gpu.pushErrorScope(filter);
   }

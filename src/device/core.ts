@@ -1,6 +1,7 @@
 import { DeviceError, DeviceLostError, OutOfMemoryError } from '../errors.ts';
 import { type DeviceLimits, readLimits } from './adapter.ts';
 import { bufferUsage } from './flags.ts';
+import type { Rest } from './rest.ts';
 
 /** What to create with `createBuffer`. */
 export interface BufferRequest {
@@ -45,10 +46,9 @@ export class DeviceCore {
   #liveBytes = 0;
   #lostBecause: string | undefined;
 
-  /** @param rest - gets all that is waited for, where the thread must not spin meanwhile. */
   constructor(
     gpu: GPUDevice,
-    readonly rest: (work: Promise<unknown>) => void = () => undefined,
+    readonly rest: Rest,
   ) {
     this.gpu = gpu;
     this.limits = readLimits(gpu.limits);

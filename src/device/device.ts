@@ -7,6 +7,7 @@ import { type BufferRequest, DeviceCore, type DeviceCounters } from './core.ts';
 import type { Executable } from './executable.ts';
 import { PipelineCache } from './pipelines.ts';
 import { ReadbackRing } from './readback.ts';
+import { restFor } from './rest.ts';
 
 /** What a {@link Device} is made of. */
 export interface DeviceParts {
@@ -14,8 +15,6 @@ export interface DeviceParts {
   readonly info: DeviceInfo;
   /** Whether disposing the device destroys the GPU device. */
   readonly ownsDevice: boolean;
-  /** Gets all that is waited for, where the thread must not spin meanwhile. */
-  readonly rest?: (work: Promise<unknown>) => void;
 }
 
 /**
@@ -36,11 +35,11 @@ export class Device {
   readonly #ownsDevice: boolean;
   #disposed = false;
 
-  constructor({ gpu, info, ownsDevice, rest }: DeviceParts) {
+  constructor({ gpu, info, ownsDevice }: DeviceParts) {
     this.gpu = gpu;
     this.info = info;
     this.features = new Set(gpu.features);
-    this.#core = new DeviceCore(gpu, rest);
+    this.#core = new DeviceCore(gpu, restFor(info));
     this.limits = this.#core.limits;
     this.#ring = new ReadbackRing(this.#core);
     this.#pipelines = new PipelineCache(this.#core);

@@ -1,14 +1,12 @@
 import { DeviceError, OptionError } from '../errors.ts';
 import {
   type AdapterChoice,
-  type DeviceInfo,
   describeAdapter,
   isSoftwareAdapter,
   openDevice,
   type Runtime,
 } from './adapter.ts';
-import { Device, type DeviceParts } from './device.ts';
-import { restUntil } from './rest.ts';
+import { Device } from './device.ts';
 
 /** What to ask of {@link requestDevice}. */
 export interface DeviceOptions {
@@ -37,7 +35,7 @@ export async function requestDevice(options: DeviceOptions = {}): Promise<Device
   const label = options.label ?? 'gatefold';
   if (options.device) {
     const info = describeAdapter(options.device.adapterInfo, runtime);
-    return new Device({ gpu: options.device, info, ownsDevice: false, ...restsWhere(info) });
+    return new Device({ gpu: options.device, info, ownsDevice: false });
   }
   const choice = options.adapter ?? readEnvironment('GATEFOLD_ADAPTER', runtime) ?? 'auto';
   if (!isAdapterChoice(choice)) {
@@ -48,13 +46,7 @@ export async function requestDevice(options: DeviceOptions = {}): Promise<Device
   }
   const adapter = await requestAdapter(choice, options.powerPreference, runtime);
   const gpu = await openDevice(adapter, label);
-  const info = describeAdapter(adapter.info, runtime);
-  return new Device({ gpu, info, ownsDevice: true, ...restsWhere(info) });
-}
-
-/** A software adapter needs the core that Dawn's waiting takes. */
-function restsWhere({ runtime, software }: DeviceInfo): Pick<DeviceParts, 'rest'> {
-  return runtime === 'node' && software ? { rest: restUntil } : {};
+  return new Device({ gpu, info: describeAdapter(adapter.info, runtime), ownsDevice: true });
 }
 
 async function requestAdapter(

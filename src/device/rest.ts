@@ -1,3 +1,8 @@
+import type { DeviceInfo } from './adapter.ts';
+
+/** Is told of all that is waited for. */
+export type Rest = (work: Promise<unknown>) => void;
+
 /** Waiting this long for the device, the thread begins to rest. */
 const PATIENCE_MS = 0.2;
 /** Longest rest: what else the process does is held up no longer. */
@@ -10,6 +15,11 @@ let isTurning = false;
 let since = 0;
 let never: Int32Array | undefined;
 
+/** How to wait for an adapter: Node's thread rests for one that computes on the same cores. */
+export function restFor({ runtime, software }: DeviceInfo): Rest {
+  return runtime === 'node' && software ? restUntil : () => undefined;
+}
+
 /**
  * Lets Node's thread rest until `work` has settled.
  *
@@ -17,7 +27,7 @@ let never: Int32Array | undefined;
  * A software adapter computes on the same cores: on two of them it took twice as long. So in each turn the thread
  * sleeps a little, longer the longer nothing has come back.
  */
-export function restUntil(work: Promise<unknown>): void {
+function restUntil(work: Promise<unknown>): void {
   waiting += 1;
   const end = (): void => {
     waiting -= 1;

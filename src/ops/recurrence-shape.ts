@@ -200,10 +200,10 @@ function preferStrategy(
   if (limits.residentLanes !== undefined) {
     return ['persistent', 'the one workgroup of a resident plan'];
   }
-  const hasFewRows = isNarrow(limits) && batch <= FEW_ROWS;
-  const width = isNarrow(limits) ? 'narrow' : 'wide';
-  const most = PERSISTENT_HIDDEN_SIZE[hasFewRows ? 'narrowFewRows' : width];
-  const bound = hasFewRows ? `${most} with ${batch} rows` : `${most}`;
+  const narrow = batch <= FEW_ROWS ? 'narrowFewRows' : 'narrow';
+  const kind = isNarrow(limits) ? narrow : 'wide';
+  const most = PERSISTENT_HIDDEN_SIZE[kind];
+  const bound = kind === 'narrowFewRows' ? `${most} with ${batch} rows` : `${most}`;
   if (hiddenSize > most) {
     return [
       'stepwise',

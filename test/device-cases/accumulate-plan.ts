@@ -1,3 +1,5 @@
+import type { CompileOptions } from '../../src/device/compile.ts';
+import type { Device } from '../../src/device/device.ts';
 import type { KernelDescription } from '../../src/kernels/description.ts';
 import type { Launch, Plan, PlanTensor } from '../../src/schedule/plan.ts';
 
@@ -74,6 +76,25 @@ export function makeAccumulatePlan(changes: Partial<Plan> = {}): Plan {
     neededBytes: bytes,
     ...changes,
   };
+}
+
+/** {@link makeAccumulatePlan} compiled, with a shared buffer of zeros. */
+export async function compileAccumulate(
+  device: Device,
+  changes: Partial<Plan> = {},
+  options: Partial<CompileOptions> = {},
+) {
+  const total = device.createBuffer({ label: 'total', bytes: accumulateCount * 4 });
+  const shared = new Map([['total', total]]);
+  const executable = await device.compile(makeAccumulatePlan(changes), shared, {
+    kernels: testKernels,
+    ...options,
+  });
+  const dispose = () => {
+    executable.dispose();
+    device.destroyBuffer(total);
+  };
+  return { executable, dispose };
 }
 
 function packSettings(scale: number): Uint8Array {

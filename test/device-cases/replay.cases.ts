@@ -1,4 +1,4 @@
-import { accumulateCount, makeAccumulatePlan, testKernels } from './accumulate-plan.ts';
+import { accumulateCount, compileAccumulate } from './accumulate-plan.ts';
 import { assertEqual, assertTrue, type DeviceCase } from './case.ts';
 
 const values = Float32Array.from({ length: accumulateCount }, (_, index) => index - 7.5);
@@ -18,11 +18,7 @@ export const cases: readonly DeviceCase[] = [
   {
     name: 'a plan runs once and then many times in one submit',
     async run(device) {
-      const total = device.createBuffer({ label: 'case/total', bytes: accumulateCount * 4 });
-      const plan = makeAccumulatePlan();
-      const executable = await device.compile(plan, new Map([['total', total]]), {
-        kernels: testKernels,
-      });
+      const { executable, dispose } = await compileAccumulate(device);
       executable.write('values', values);
       const before = { ...device.counters };
       executable.run();
@@ -42,8 +38,7 @@ export const cases: readonly DeviceCase[] = [
       );
       assertEqual(device.counters.dispatches - before.dispatches, 8, 'dispatches');
       assertEqual(device.counters.submits - before.submits, 2 + 3, 'submits: runs and reads');
-      executable.dispose();
-      device.destroyBuffer(total);
+      dispose();
     },
   },
   {
@@ -66,28 +61,19 @@ export const cases: readonly DeviceCase[] = [
   {
     name: 'poisoned activations show a value that nobody wrote',
     async run(device) {
-      const total = device.createBuffer({ label: 'case/total', bytes: accumulateCount * 4 });
-      const plan = makeAccumulatePlan();
-      const executable = await device.compile(plan, new Map([['total', total]]), {
-        kernels: testKernels,
-        poison: true,
-      });
+      const { executable, dispose } = await compileAccumulate(device, {}, { poison: true });
       const inner = await executable.read('inner');
       assertTrue(
         inner.every((value) => Number.isNaN(value)),
         'poisoned activations are NaN',
       );
-      executable.dispose();
-      device.destroyBuffer(total);
+      dispose();
     },
   },
   {
     name: 'a launch is timed where the adapter has timestamps',
     async run(device) {
-      const total = device.createBuffer({ label: 'case/total', bytes: accumulateCount * 4 });
-      const executable = await device.compile(makeAccumulatePlan(), new Map([['total', total]]), {
-        kernels: testKernels,
-      });
+      const { executable, dispose } = await compileAccumulate(device);
       const times = await executable.time({ repeats: 3 });
       assertEqual(times !== null, device.features.has('timestamp-query'), 'times measured');
       if (times) {
@@ -98,8 +84,7 @@ export const cases: readonly DeviceCase[] = [
           `times are plausible: ${times.map(({ ms }) => ms).join(', ')}`,
         );
       }
-      executable.dispose();
-      device.destroyBuffer(total);
+      dispose();
     },
   },
 ];

@@ -13,8 +13,8 @@ import type { Launch, Plan } from '../../src/schedule/plan.ts';
 import {
   accumulateCount,
   accumulateKernel,
+  compileAccumulate,
   makeAccumulatePlan,
-  testKernels,
 } from '../device-cases/accumulate-plan.ts';
 import { takeUncapturedErrors } from '../setup/uncaptured-errors.ts';
 import { useDevice } from '../support/device.ts';
@@ -224,10 +224,7 @@ describe('compile', () => {
 describe('an executable', () => {
   it('refuses tensors it has not, other types and other sizes, and use after dispose', async () => {
     const device = getDevice();
-    const total = device.createBuffer({ label: 'total', bytes: totalBytes });
-    const executable = await device.compile(makeAccumulatePlan(), new Map([['total', total]]), {
-      kernels: testKernels,
-    });
+    const { executable, dispose } = await compileAccumulate(device);
     const short = new Float32Array(3);
     expect(() => executable.write('input', short)).toThrow(
       "plan 'accumulate-twice' has no tensor 'input', it has values, inner, total.",
@@ -242,7 +239,7 @@ describe('an executable', () => {
     executable.dispose();
     expect(() => executable.run()).toThrow("plan 'accumulate-twice': run after dispose()");
     await expect(executable.read('total')).rejects.toThrow('after dispose()');
-    device.destroyBuffer(total);
+    dispose();
   });
 });
 
@@ -271,10 +268,7 @@ describe('errors that come later', () => {
 describe('a lost device', () => {
   it('is named by every later call', async () => {
     using device = await requestDevice();
-    const total = device.createBuffer({ label: 'total', bytes: totalBytes });
-    const executable = await device.compile(makeAccumulatePlan(), new Map([['total', total]]), {
-      kernels: testKernels,
-    });
+    const { executable } = await compileAccumulate(device);
     device.gpu.destroy();
     await device.lost;
     const lost = /the device was lost \(destroyed: .*\)\. Request a new one with requestDevice\(\)/;

@@ -4,6 +4,7 @@ import { requestNodeAdapter } from '../../src/device/node.ts';
 import { requestDevice } from '../../src/device/request.ts';
 import {
   accumulateCount,
+  compileAccumulate,
   makeAccumulatePlan,
   testKernels,
 } from '../device-cases/accumulate-plan.ts';
@@ -23,26 +24,9 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-async function compileAccumulate(changes = {}) {
-  const device = getDevice();
-  const total = device.createBuffer({ label: 'total', bytes: totalBytes });
-  const executable = await device.compile(
-    makeAccumulatePlan(changes),
-    new Map([['total', total]]),
-    {
-      kernels: testKernels,
-    },
-  );
-  const dispose = () => {
-    executable.dispose();
-    device.destroyBuffer(total);
-  };
-  return { device, executable, dispose };
-}
-
 describe('a run, counted from outside', () => {
   it('is one encoder, one pass and one submit, and creates nothing', async () => {
-    const { executable, dispose } = await compileAccumulate();
+    const { executable, dispose } = await compileAccumulate(getDevice());
     const calls = {
       buffers: vi.spyOn(GPUDevice.prototype, 'createBuffer'),
       bindGroups: vi.spyOn(GPUDevice.prototype, 'createBindGroup'),
@@ -71,7 +55,8 @@ describe('a run, counted from outside', () => {
 
   it('runs the prologue once a submit', async () => {
     const { launches } = makeAccumulatePlan();
-    const { device, executable, dispose } = await compileAccumulate({
+    const device = getDevice();
+    const { executable, dispose } = await compileAccumulate(device, {
       prologue: launches.slice(0, 1),
       launches: launches.slice(1),
     });
@@ -104,10 +89,7 @@ describe('times', () => {
     const adapter = await requestNodeAdapter('auto', {});
     const plain = await adapter.requestDevice();
     using device = await requestDevice({ device: plain });
-    const total = device.createBuffer({ label: 'total', bytes: totalBytes });
-    const executable = await device.compile(makeAccumulatePlan(), new Map([['total', total]]), {
-      kernels: testKernels,
-    });
+    const { executable } = await compileAccumulate(device);
     expect(await executable.time()).toBeNull();
     executable.dispose();
     plain.destroy();
@@ -128,7 +110,7 @@ describe('readback', () => {
   });
 
   it('submits the copy at once, so that a later run does not change what is read', async () => {
-    const { executable, dispose } = await compileAccumulate();
+    const { executable, dispose } = await compileAccumulate(getDevice());
     executable.write('values', new Float32Array(accumulateCount).fill(1));
     executable.run();
     const first = executable.read('inner');

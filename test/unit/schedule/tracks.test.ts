@@ -48,7 +48,7 @@ describe('the directions of a layer', () => {
     const { decisions } = plan(lstm(20, { direction: 'bidirectional' }));
     expect(decisions[0]?.choice).toMatch(/^persistent, .* lanes, 2 tracks per dispatch$/);
     expect(decisions[0]?.reason).toMatch(
-      /^2 recurrences that read the same input share their dispatches; hidden 20 ≤ /,
+      /^2 recurrences that read the same input share their dispatches; hidden 20 ≤ 128/,
     );
     expect(decisions.map(({ node }) => node)).toEqual([
       'lstm/recurrence_l0',
