@@ -35,7 +35,7 @@ export function showChoices(form: HTMLFormElement, available: readonly PeerName[
       name,
       firstWorkloads.includes(name),
     );
-    text.append(name, make('small', describeWorkload(workload)));
+    text.append(`${name} `, make('small', describeWorkload(workload)));
   }
   for (const name of available) {
     addChoice(peerList as Element, 'peer', name, firstPeers.includes(name)).append(titles[name]);
