@@ -112,6 +112,33 @@ export async function measureMatmul(
   }
 }
 
+/** Of the products above, about the fastest here and on GPUs. */
+const fastest = { form: 'NN', size: matmulSizes.at(-1) as MatmulSize } as const;
+
+/**
+ * Makes a product that tells how fast the machine is at the moment: software adapters change their speed by
+ * half within minutes, and a step is to be held against what ran beside it.
+ *
+ * @returns what measures it: the best of three times, in GFLOP/s.
+ */
+export function makeMatmulGauge(device: Device): () => Promise<number> {
+  let prepared: Promise<Prepared> | undefined;
+  return async () => {
+    prepared ??= prepare(device, fastest.form, fastest.size);
+    const { executable, m, n, k } = await prepared;
+    let best = Number.POSITIVE_INFINITY;
+    for (let time = 0; time < 3; time++)
+      best = Math.min(best, await timeProduct(device, executable));
+    return (2 * m * n * k) / best / 1e6;
+  };
+}
+
+async function timeProduct(device: Device, executable: Executable): Promise<number> {
+  const timed = device.features.has('timestamp-query');
+  const { ms } = timed ? await timeByStamps(executable) : await timeByClock(executable);
+  return ms;
+}
+
 async function prepare(device: Device, form: MatmulForm, size: MatmulSize): Promise<Prepared> {
   const { a, b, c } = buildProduct(form, size);
   const plan = schedule(

@@ -8,6 +8,7 @@ import {
   type Tuning,
   tune,
 } from '../src/index.ts';
+import { makeMatmulGauge } from './best-matmul.ts';
 import { firstToken, learningRate, makeData, makeInput, makeModel, seed } from './data.ts';
 import type { Peer, Session } from './peer.ts';
 import { makeCheckpoint } from './reference.ts';
@@ -104,6 +105,7 @@ async function startTraining(
       for await (const { loss } of trainer.fit({ steps })) last = loss;
       return { kind: 'training', loss: last };
     },
+    rateMatmul: makeMatmulGauge(device),
     dispose: async () => {
       await trainer.dispose();
       device.dispose();

@@ -47,6 +47,10 @@ export interface Entrant {
   readonly losses: { readonly step: number; readonly loss: number }[];
   /** Calls of one repetition. */
   counts: GpuCounts | undefined;
+  /** Rates of the peer's best matrix product, one behind each repetition. */
+  readonly matmulGflops: number[];
+  /** Most memory at once, before the first of those products took some. */
+  peakBytes: number;
   stepsDone: number;
   spentMs: number;
   /** Largest error so far, in units of the tolerance, and what it was. */
@@ -129,6 +133,8 @@ async function enter(
     timesMs: [],
     losses: [],
     counts: undefined,
+    matmulGflops: [],
+    peakBytes: watch.peakBytes(),
     stepsDone: 1,
     spentMs: 0,
     worst: undefined,
@@ -174,6 +180,8 @@ async function repeat(
     entrant.spentMs += ms;
     await note(entrant, outcome, reference, steps);
     report(`${contender.name}: ${(ms / steps).toPrecision(4)} ms`);
+    if (entrant.matmulGflops.length === 0) entrant.peakBytes = watch.peakBytes();
+    if (session.rateMatmul) entrant.matmulGflops.push(await session.rateMatmul());
   } catch (error) {
     entrant.failure = messageOf(error);
     report(`${contender.name} failed: ${entrant.failure}`);

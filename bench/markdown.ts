@@ -134,7 +134,7 @@ function tableOfRates({ results, workloads, limits, matmul }: Report): string[] 
         formatMs(floorMs),
         formatFactor(own.medianMs / floorMs),
         formatNumber(own.gflops),
-        percent(own.gflops, best.gflops),
+        percent(own.gflops, own.matmulGflops ?? best.gflops),
         percent(own.gflops, limits.rolledGflops),
       ],
     ];
@@ -198,6 +198,17 @@ function spread({ medianMs, minMs, maxMs }: Result): string {
   return `${formatMs(medianMs)} (${formatNumber(minMs)}–${formatNumber(maxMs)})`;
 }
 
+/** What the column of shares of the best own matmul is about. */
+function noteOfShares(results: readonly Result[]): string[] {
+  const isGauged = ({ matmulGflops }: Result): boolean => typeof matmulGflops === 'number';
+  return results.some(isGauged)
+    ? [
+        'A training step is held against a product that is measured behind each of its repetitions, NN 256×256, ' +
+          'K 2048, since the adapter changes its speed from minute to minute.',
+      ]
+    : [];
+}
+
 function notesOf({ results, leftOut, differences, limits, apiTime }: Report): string[] {
   const notes = [
     'Every step awaits its loss or output. The first step counts from an open device to its loss or output, ' +
@@ -237,6 +248,7 @@ function notesOf({ results, leftOut, differences, limits, apiTime }: Report): st
       'rolled rate, or its weights, input and output at copy speed, plus one dispatch and the round trip. ' +
       'FLOPs are those of the algorithm: a one-hot projection is a gather and counts none.',
   );
+  notes.push(...noteOfShares(results));
   const costs = apiTime.steps.map(
     ({ stepsPerSubmit, medianMs, apiMs }) =>
       `${formatMs(medianMs)} at ${stepsPerSubmit} a submit, of it ${formatMs(apiMs)} in API calls`,

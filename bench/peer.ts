@@ -34,6 +34,8 @@ export interface Session {
    * @param steps - how many; above 1 for `training` only.
    */
   run(steps: number): Promise<Outcome>;
+  /** Rate of the library's best matrix product at this moment, in GFLOP/s: asked for between repetitions. */
+  rateMatmul?(): Promise<number>;
   /** Frees what the session holds. */
   dispose(): Promise<void> | void;
 }

@@ -27,6 +27,8 @@ export interface Result {
   readonly peakBytes: number | null;
   /** Speed by the algorithm's FLOPs. */
   readonly gflops: number | null;
+  /** Speed of the peer's best matrix product between the repetitions; null for those that have none. */
+  readonly matmulGflops: number | null;
   readonly repetitions: number;
   readonly stepsPerRepetition: number;
   /** Times per step in the order of the repetitions. */
@@ -108,8 +110,9 @@ export function summarize({
     bytesAllocated: perStep('bytesAllocated'),
     apiMs: perStep('apiMs'),
     pipelines: hasGpu && entrant ? entrant.pipelines : null,
-    peakBytes: hasGpu && entrant?.contender.ownsRealm ? (watch?.peakBytes() ?? null) : null,
+    peakBytes: hasGpu && entrant?.contender.ownsRealm ? entrant.peakBytes : null,
     gflops: medianMs === null ? null : countFlops(workload) / medianMs / 1e6,
+    matmulGflops: isRight && entrant?.matmulGflops.length ? medianOf(entrant.matmulGflops) : null,
     repetitions: timesMs.length,
     stepsPerRepetition: entrant?.stepsPerRepetition ?? workload.stepsPerRepetition,
     timesMs,

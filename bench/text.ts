@@ -1,6 +1,7 @@
 import type { Examination } from './examine.ts';
 import { alignColumns, formatBytes, formatFactor, formatMs, formatNumber } from './format.ts';
 import { findFloor } from './report.ts';
+import type { Result } from './results.ts';
 import type { WorkloadRun } from './run-workload.ts';
 import type { Workload } from './workloads.ts';
 
@@ -62,7 +63,7 @@ export function describeResults(
 /** Gatefold beside what is possible here. */
 function describeFloor(
   workload: Workload,
-  { medianMs, gflops }: { readonly medianMs: number | null; readonly gflops: number | null },
+  { medianMs, gflops, matmulGflops }: Pick<Result, 'medianMs' | 'gflops' | 'matmulGflops'>,
   { limits, matmul }: Examination,
 ): string {
   const floorMs = findFloor(workload, limits);
@@ -71,6 +72,6 @@ function describeFloor(
   const percent = (rate: number): string => `${((100 * gflops) / rate).toFixed(0)} %`;
   return (
     `${floor}, gatefold takes ${formatFactor(medianMs / floorMs)} as long; its GFLOP/s are ` +
-    `${percent(matmul.best.gflops)} of its best matmul's, ${percent(limits.rolledGflops)} of the rolled loop's`
+    `${percent(matmulGflops ?? matmul.best.gflops)} of its best matmul's, ${percent(limits.rolledGflops)} of the rolled loop's`
   );
 }

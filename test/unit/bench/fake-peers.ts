@@ -23,6 +23,7 @@ export function makeContender(
   name: PeerName,
   log: string[],
   run: (step: number) => number | Promise<number> = lossOf,
+  rateMatmul?: () => Promise<number>,
 ): Contender {
   let step = 0;
   const watch: GpuWatch = {
@@ -51,6 +52,7 @@ export function makeContender(
       }
       return { kind: 'training', loss };
     },
+    ...(rateMatmul && { rateMatmul }),
     dispose: () => void log.push(`${name} disposed`),
   };
   return {

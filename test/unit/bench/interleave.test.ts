@@ -35,6 +35,23 @@ describe('runInTurn', () => {
     expect(results[0]?.compared).toMatch(/^3 of 3 losses against float64: 0\.?0* % of the tol/);
   });
 
+  it("asks for the speed of a peer's matmul behind each repetition", async () => {
+    const log: string[] = [];
+    const rates = [6, 2, 3];
+    const rate = () => {
+      log.push('rated');
+      return Promise.resolve(rates[log.filter((line) => line === 'rated').length - 1] as number);
+    };
+    const contenders = [
+      makeContender('gatefold', log, lossOf, rate),
+      makeContender('jax-webgpu', log),
+    ];
+    const three = { ...effort, repetitions: 3 };
+    const [own, other] = await runInTurn(workload, contenders, reference, three, ignore);
+    expect(log.slice(2, 5)).toEqual(['gatefold 2', 'rated', 'jax-webgpu 2']);
+    expect([own?.matmulGflops, other?.matmulGflops]).toEqual([3, null]);
+  });
+
   it('gives no time to a peer that is wrong, and goes on with the others', async () => {
     const log: string[] = [];
     const wrong = makeContender('tfjs-webgpu', log, (step) => lossOf(step) + (step > 1 ? 0.01 : 0));

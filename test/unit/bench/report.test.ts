@@ -73,6 +73,10 @@ describe('a report', () => {
     expect(text).toContain(
       '| best own matmul: NN, 256×256, K 512 |  | 13.4 ms |  |  | 5.00 | 100 % | 63 % |',
     );
+    const gauged = report.results.map((result) => ({ ...result, matmulGflops: 9.06 }));
+    const beside = writeMarkdown([{ ...report, results: gauged }]);
+    expect(beside).toContain('| 4.53 | 50 % | 57 % |');
+    expect(beside).toContain('measured behind each of its repetitions');
     expect(text).toContain('- TensorFlow.js WebGL on char-s: failed: no context.');
     expect(text).toContain('- – for ONNX Runtime Wasm: it does not train.');
     expect(text).toContain('0.0800 ms at 16 a submit, of it 0.0600 ms in API calls');
