@@ -94,26 +94,25 @@ export async function measureMatmul(
 ): Promise<MatmulRates> {
   const { sizes = matmulSizes, repetitions = 5 } = options;
   const prepared: Prepared[] = [];
-  const timed = device.features.has('timestamp-query');
   try {
     for (const size of sizes) {
       for (const form of forms) prepared.push(await prepare(device, form, size));
     }
     for (let repetition = 0; repetition < repetitions; repetition++) {
       for (const { executable, samples } of prepared) {
-        samples.push(timed ? await timeByStamps(executable) : await timeByClock(executable));
+        samples.push(await timeProduct(device, executable));
       }
     }
     const rates = prepared.map(describe);
     const best = rates.reduce((fastest, rate) => (rate.gflops > fastest.gflops ? rate : fastest));
-    return { rates, best, timedBy: timed ? 'timestamps' : 'clock' };
+    return { rates, best, timedBy: hasTimestamps(device) ? 'timestamps' : 'clock' };
   } finally {
     for (const { executable } of prepared) executable.dispose();
   }
 }
 
-/** Of the products above, about the fastest here and on GPUs. */
-const fastest = { form: 'NN', size: matmulSizes.at(-1) as MatmulSize } as const;
+/** The product of {@link makeMatmulGauge}: of those above one of the fastest on SwiftShader. */
+export const gauged = { form: 'NN', m: 256, n: 256, k: 2048 } as const;
 
 /**
  * Makes a product that tells how fast the machine is at the moment: software adapters change their speed by
@@ -124,19 +123,15 @@ const fastest = { form: 'NN', size: matmulSizes.at(-1) as MatmulSize } as const;
 export function makeMatmulGauge(device: Device): () => Promise<number> {
   let prepared: Promise<Prepared> | undefined;
   return async () => {
-    prepared ??= prepare(device, fastest.form, fastest.size);
-    const { executable, m, n, k } = await prepared;
+    prepared ??= prepare(device, gauged.form, gauged);
+    const { executable } = await prepared;
     let best = Number.POSITIVE_INFINITY;
-    for (let time = 0; time < 3; time++)
-      best = Math.min(best, await timeProduct(device, executable));
-    return (2 * m * n * k) / best / 1e6;
+    for (let time = 0; time < 3; time++) {
+      const { ms } = await timeProduct(device, executable);
+      best = Math.min(best, ms);
+    }
+    return rateOf(gauged, best);
   };
-}
-
-async function timeProduct(device: Device, executable: Executable): Promise<number> {
-  const timed = device.features.has('timestamp-query');
-  const { ms } = timed ? await timeByStamps(executable) : await timeByClock(executable);
-  return ms;
 }
 
 async function prepare(device: Device, form: MatmulForm, size: MatmulSize): Promise<Prepared> {
@@ -188,6 +183,19 @@ function check(
   }
 }
 
+function hasTimestamps(device: Device): boolean {
+  return device.features.has('timestamp-query');
+}
+
+function timeProduct(device: Device, executable: Executable) {
+  return hasTimestamps(device) ? timeByStamps(executable) : timeByClock(executable);
+}
+
+/** GFLOP/s of a product that takes so long. */
+function rateOf({ m, n, k }: MatmulSize, ms: number): number {
+  return (2 * m * n * k) / ms / 1e6;
+}
+
 async function timeByStamps(executable: Executable): Promise<{ ms: number; copyMs: number }> {
   const times = await executable.time({ repeats: 1 });
   const sum = { ms: 0, copyMs: 0 };
@@ -208,7 +216,6 @@ async function timeByClock(executable: Executable): Promise<{ ms: number; copyMs
 
 function describe({ form, m, n, k, executable, samples }: Prepared): MatmulRate {
   const sorted = samples.map(({ ms }) => ms).sort((first, second) => first - second);
-  const flops = 2 * m * n * k;
   const ms = sorted[0] as number;
   const middle = sorted[sorted.length >> 1] as number;
   return {
@@ -217,8 +224,8 @@ function describe({ form, m, n, k, executable, samples }: Prepared): MatmulRate 
     n,
     k,
     ms,
-    gflops: flops / ms / 1e6,
-    medianGflops: flops / middle / 1e6,
+    gflops: rateOf({ m, n, k }, ms),
+    medianGflops: rateOf({ m, n, k }, middle),
     copyMs: Math.min(...samples.map(({ copyMs }) => copyMs)),
     dispatches: executable.plan.launches.length,
   };

@@ -181,7 +181,10 @@ async function repeat(
     await note(entrant, outcome, reference, steps);
     report(`${contender.name}: ${(ms / steps).toPrecision(4)} ms`);
     if (entrant.matmulGflops.length === 0) entrant.peakBytes = watch.peakBytes();
-    if (session.rateMatmul) entrant.matmulGflops.push(await session.rateMatmul());
+    if (session.rateMatmul) {
+      const rate = await within(effort.limitMs, 'a product', session.rateMatmul());
+      entrant.matmulGflops.push(rate);
+    }
   } catch (error) {
     entrant.failure = messageOf(error);
     report(`${contender.name} failed: ${entrant.failure}`);

@@ -1,3 +1,4 @@
+import { gauged, type MatmulRate } from './best-matmul.ts';
 import { formatBytes, formatFactor, formatMs, formatNumber } from './format.ts';
 import { type PeerName, peerNames } from './peer.ts';
 import { compareWithWebgpu, findResult, type Report } from './report.ts';
@@ -122,7 +123,7 @@ function cellOf({ results }: Report, workload: string, peer: PeerName): string {
 function tableOfRates({ results, workloads, limits, matmul }: Report): string[] {
   const percent = (rate: number, of: number): string => `${((100 * rate) / of).toFixed(0)} %`;
   const { best } = matmul;
-  const product = `best own matmul: ${best.form}, ${best.m}×${best.n}, K ${best.k}`;
+  const product = `best own matmul: ${nameOf(best)}`;
   const rows = workloads.flatMap(({ name, flops, floorMs }) => {
     const own = findResult(results, name, 'gatefold');
     if (!own || own.gflops === null) return [];
@@ -198,15 +199,18 @@ function spread({ medianMs, minMs, maxMs }: Result): string {
   return `${formatMs(medianMs)} (${formatNumber(minMs)}–${formatNumber(maxMs)})`;
 }
 
+function nameOf({ form, m, n, k }: Pick<MatmulRate, 'form' | 'm' | 'n' | 'k'>): string {
+  return `${form}, ${m}×${n}, K ${k}`;
+}
+
 /** What the column of shares of the best own matmul is about. */
 function noteOfShares(results: readonly Result[]): string[] {
   const isGauged = ({ matmulGflops }: Result): boolean => typeof matmulGflops === 'number';
-  return results.some(isGauged)
-    ? [
-        'A training step is held against a product that is measured behind each of its repetitions, NN 256×256, ' +
-          'K 2048, since the adapter changes its speed from minute to minute.',
-      ]
-    : [];
+  if (!results.some(isGauged)) return [];
+  return [
+    `A training step is held against a product that is measured behind each of its repetitions, ${nameOf(gauged)}, ` +
+      'since the adapter changes its speed from minute to minute.',
+  ];
 }
 
 function notesOf({ results, leftOut, differences, limits, apiTime }: Report): string[] {
