@@ -7,6 +7,8 @@ import { checkConstant } from './specialize.ts';
 /** A launch whose bindings are views of a kind that the scheduler chooses. */
 export interface TypedLaunch<V> extends Omit<Launch, 'bindings'> {
   readonly bindings: Readonly<Record<string, V>>;
+  /** Values of constants with which the kernel does the same and a little more, taken where that saves a pipeline. */
+  readonly accepts?: CellConstants;
 }
 
 /** A value for every specialised constant of a kernel and its libraries. */
@@ -35,6 +37,7 @@ export type LaunchRequest<K extends KernelDescription, V> = CellChoice<K> & {
   readonly bindings: KernelBindings<K, V>;
   readonly workgroups: readonly [number, number, number];
   readonly cost: LaunchCost;
+  readonly accepts?: Partial<KernelConstants<K>>;
 };
 
 /** Bindings as given, where every name is one of the kernel. */
@@ -56,7 +59,7 @@ export function defineLaunch<
   kernel: K,
   request: LaunchRequest<K, unknown> & { readonly bindings: OnlyBindings<K, B> },
 ): TypedLaunch<B[keyof B]> {
-  const { label, workgroups, cost, cell } = request;
+  const { label, workgroups, cost, cell, accepts } = request;
   const constants: CellConstants = { ...request.constants, ...request.cellConstants };
   const bindings: Readonly<Record<string, B[keyof B]>> = { ...request.bindings };
   const where = `${label} (kernel ${kernel.name})`;
@@ -70,7 +73,10 @@ export function defineLaunch<
     const got = workgroups.join(', ');
     throw new OptionError(`${where}: workgroups are [${got}], expected positive integers.`);
   }
-  const common = { label, kernel: kernel.name, constants, bindings, workgroups, cost };
+  const common = {
+    ...{ label, kernel: kernel.name, constants, bindings, workgroups, cost },
+    ...(accepts && { accepts: accepts as CellConstants }),
+  };
   return cell === undefined ? common : { ...common, cell };
 }
 

@@ -36,6 +36,7 @@ export interface MatmulRequest {
 /** Emits the launch of a matrix product; two or three where its sum over k is split. */
 export function launchMatmul(lowering: Lowering, request: MatmulRequest): void {
   const { label, m, n, k, a, b, c, bias, columnSums } = request;
+  const { transposesA = false, transposesB = false } = request;
   const shape = settleShape(lowering, request);
   const { splitK } = shape;
   const parts = Math.ceil(k / splitK);
@@ -44,8 +45,8 @@ export function launchMatmul(lowering: Lowering, request: MatmulRequest): void {
     defineLaunch(matmul, {
       label: split ? `${label}.parts` : label,
       constants: {
-        transposes_a: request.transposesA ?? false,
-        transposes_b: request.transposesB ?? false,
+        walks_rows: shape.stageK > 0 && transposesA,
+        walks_terms: shape.stageK > 0 && transposesB,
         rows: shape.rows,
         columns: shape.columns,
         lanes_m: shape.lanesM,
@@ -66,12 +67,15 @@ export function launchMatmul(lowering: Lowering, request: MatmulRequest): void {
             n,
             k,
             a_offset: a.offset ?? 0,
-            a_stride: a.stride,
+            a_row: transposesA ? 1 : a.stride,
+            a_term: transposesA ? a.stride : 1,
             b_offset: b.offset ?? 0,
-            b_stride: b.stride,
+            b_term: transposesB ? 1 : b.stride,
+            b_column: transposesB ? b.stride : 1,
             c_offset: split ? 0 : (c.offset ?? 0),
             c_stride: c.stride,
             has_bias: bias ? 1 : 0,
+            has_sums: columnSums ? 1 : 0,
             sums_offset: split ? 0 : (columnSums?.offset ?? 0),
             split_k: splitK,
             split_stride: split ? m * n : 0,
@@ -83,6 +87,8 @@ export function launchMatmul(lowering: Lowering, request: MatmulRequest): void {
         c: split?.c ?? c.view,
         column_sums: split?.sums ?? columnSums?.view ?? unusedOutput(lowering, 'column sums'),
       },
+      // Sums of A that nobody reads cost a narrow adapter a few additions, a pipeline without them is built for long.
+      ...(shape.spreads && !columnSums && { accepts: { sums_columns: true } }),
       workgroups: [
         Math.ceil(n / (shape.lanesN * shape.columns)),
         Math.ceil(m / (shape.lanesM * shape.rows)),

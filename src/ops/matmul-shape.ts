@@ -38,6 +38,8 @@ export function isNarrow({ isSoftware, laneWidth }: PlanLimits): boolean {
 const NARROW_NS = { load: 12, share: 3.5, multiplyAdd: 0.8, round: 20, build: 1.2e6 };
 /** A pipeline may take as long to build as this many runs save. */
 const RUNS_PER_BUILD = 300;
+/** What a smaller tile must save: products with the same tile share a pipeline. */
+const LEAST_SAVING = 0.05;
 
 /** The tile that costs a narrow adapter least, building its pipeline included. */
 function chooseNarrowShape(limits: PlanLimits, { m, n, k }: MatmulSizes): MatmulShape {
@@ -46,13 +48,13 @@ function chooseNarrowShape(limits: PlanLimits, { m, n, k }: MatmulSizes): Matmul
   const spreads = limits.hasSubgroups && m > 1;
   const perRow = spreads ? load + 4 * share : 4 * load;
   let best = { rows: 1, columns: 1, cost: Number.POSITIVE_INFINITY };
-  for (const rows of [1, 2, 4, 8, 16, 24]) {
-    for (const columns of [1, 2, 4, 8]) {
+  for (const rows of [24, 16, 8, 4, 2, 1]) {
+    for (const columns of [8, 4, 2, 1]) {
       const tiles = Math.ceil(m / rows) * Math.ceil(n / (lanesN * columns));
       const perRound =
         round + rows * perRow + 4 * columns * load + 4 * rows * columns * multiplyAdd;
       const cost = tiles * Math.ceil(k / 4) * perRound * RUNS_PER_BUILD + rows * columns * build;
-      if (cost < best.cost) best = { rows, columns, cost };
+      if (cost < best.cost * (1 - LEAST_SAVING)) best = { rows, columns, cost };
     }
   }
   const { rows, columns } = best;

@@ -19,6 +19,7 @@ import {
   preferResident,
   residentLimits,
 } from './resident.ts';
+import { sharePipelines } from './share-pipelines.ts';
 
 /**
  * Turns a program into a plan: a flat list of launches with their buffers. Nothing here touches a device;
@@ -177,8 +178,9 @@ function finishPlan(
   const packing = builder.packer.finish();
   const uniforms = builder.finishUniforms();
   const prologue = packing && options.packsOnce ? [packing.launch] : [];
-  const body =
-    packing && !options.packsOnce ? [packing.launch, ...builder.launches] : builder.launches;
+  const body = sharePipelines(
+    packing && !options.packsOnce ? [packing.launch, ...builder.launches] : builder.launches,
+  );
 
   const named = new Map<string, SymbolicTensor>([...inputs, ...program.outputs]);
   if (options.keepsAll) {

@@ -7,8 +7,8 @@ export const matmul = {
   joins: ['lib/half', 'lib/quads'],
   cell: false,
   constants: {
-    transposes_a: 'bool',
-    transposes_b: 'bool',
+    walks_rows: 'bool',
+    walks_terms: 'bool',
     rows: 'u32',
     columns: 'u32',
     lanes_m: 'u32',
@@ -29,21 +29,24 @@ export const matmul = {
       access: 'read',
       type: 'MatmulShape',
       struct: {
-        sizeBytes: 52,
+        sizeBytes: 64,
         fields: {
           m: { offsetBytes: 0, sizeBytes: 4, type: 'u32' },
           n: { offsetBytes: 4, sizeBytes: 4, type: 'u32' },
           k: { offsetBytes: 8, sizeBytes: 4, type: 'u32' },
           a_offset: { offsetBytes: 12, sizeBytes: 4, type: 'u32' },
-          a_stride: { offsetBytes: 16, sizeBytes: 4, type: 'u32' },
-          b_offset: { offsetBytes: 20, sizeBytes: 4, type: 'u32' },
-          b_stride: { offsetBytes: 24, sizeBytes: 4, type: 'u32' },
-          c_offset: { offsetBytes: 28, sizeBytes: 4, type: 'u32' },
-          c_stride: { offsetBytes: 32, sizeBytes: 4, type: 'u32' },
-          has_bias: { offsetBytes: 36, sizeBytes: 4, type: 'u32' },
-          sums_offset: { offsetBytes: 40, sizeBytes: 4, type: 'u32' },
-          split_k: { offsetBytes: 44, sizeBytes: 4, type: 'u32' },
-          split_stride: { offsetBytes: 48, sizeBytes: 4, type: 'u32' },
+          a_row: { offsetBytes: 16, sizeBytes: 4, type: 'u32' },
+          a_term: { offsetBytes: 20, sizeBytes: 4, type: 'u32' },
+          b_offset: { offsetBytes: 24, sizeBytes: 4, type: 'u32' },
+          b_term: { offsetBytes: 28, sizeBytes: 4, type: 'u32' },
+          b_column: { offsetBytes: 32, sizeBytes: 4, type: 'u32' },
+          c_offset: { offsetBytes: 36, sizeBytes: 4, type: 'u32' },
+          c_stride: { offsetBytes: 40, sizeBytes: 4, type: 'u32' },
+          has_bias: { offsetBytes: 44, sizeBytes: 4, type: 'u32' },
+          has_sums: { offsetBytes: 48, sizeBytes: 4, type: 'u32' },
+          sums_offset: { offsetBytes: 52, sizeBytes: 4, type: 'u32' },
+          split_k: { offsetBytes: 56, sizeBytes: 4, type: 'u32' },
+          split_stride: { offsetBytes: 60, sizeBytes: 4, type: 'u32' },
         },
       },
     },
@@ -90,9 +93,9 @@ export const matmul = {
 //   writes its partial product \`split_stride\` behind the one before (summed by sum-splits).
 // A thread holds rows × columns sums in registers and walks its part of k, four terms at a time: one
 // addition to a sum per four products keeps loop-carried values few, and rounds less.
-// Layouts: a [m, k], or [k, m] where transposes_a; b [k, n], or [n, k] where transposes_b; c [m, n];
-//   bias [n]; column_sums [m]. Offsets and strides in numbers: a, b and c may be f16. Sizes are uniforms, so that products of
-//   different sizes share a pipeline; \`has_tail\` says that a part of k may be no multiple of four.
+// Layouts: a [m, k] or transposed, b [k, n] or transposed, c [m, n]; bias [n]; column_sums [m]. Offsets and strides
+//   in numbers: a, b and c may be f16. Sizes and strides are uniforms, so that products of different sizes and
+//   forms share a pipeline; \`has_tail\` says that a part of k may be no multiple of four.
 // FLOPs 2·m·n·k. Loads per thread and four k: 4·columns + 4·rows, or 4·columns + rows where \`spreads\`.
 //
 // How A reaches the lanes, by choice of the scheduler:
@@ -109,25 +112,28 @@ struct MatmulShape {
   n: u32,
   k: u32,
   a_offset: u32,
-  a_stride: u32,
+  a_row: u32,        // strides of op(A), one of them 1
+  a_term: u32,
   b_offset: u32,
-  b_stride: u32,
+  b_term: u32,       // strides of op(B), one of them 1
+  b_column: u32,
   c_offset: u32,
   c_stride: u32,
   has_bias: u32,
+  has_sums: u32,
   sums_offset: u32,
   split_k: u32,      // terms in a part of k: a multiple of 4, and of stage_k
   split_stride: u32, // floats between the partial products of two parts
 }
 
-const transposes_a: bool = false; // specialize
-const transposes_b: bool = false; // specialize
+const walks_rows: bool = false; // specialize: neighbouring lanes stage neighbouring rows of A, not terms
+const walks_terms: bool = false; // specialize: … neighbouring terms of B, not columns
 const rows: u32 = 4u; // specialize
 const columns: u32 = 2u; // specialize
 const lanes_m: u32 = 1u; // specialize
 const lanes_n: u32 = 4u; // specialize
 const has_tail: bool = true; // specialize
-const sums_columns: bool = false; // specialize
+const sums_columns: bool = false; // specialize: where \`has_sums\` may be 1
 const spreads: bool = false; // specialize
 const stage_k: u32 = 0u; // specialize
 const a_is_half: bool = false; // specialize
@@ -137,7 +143,6 @@ alias a_number = f32; // f16: a_is_half
 alias b_number = f32; // f16: b_is_half
 alias c_number = f32; // f16: c_is_half
 
-const quads = (rows + 3u) / 4u;
 const tile_m = lanes_m * rows;
 const tile_n = lanes_n * columns;
 
@@ -153,7 +158,7 @@ var<workgroup> b_stage: array<f32, max(stage_k, 1u) * tile_n>;
 
 // Numbers at (row, i) of op(A) and (i, column) of op(B); zero behind the last term.
 fn a_at(row: u32, i: u32, end: u32) -> f32 {
-  let at = select(row * shape.a_stride + i, i * shape.a_stride + row, transposes_a);
+  let at = row * shape.a_row + i * shape.a_term;
   if (has_tail) { // static
     return select(0.0, f32(a[shape.a_offset + at]), i < end);
   } else {
@@ -164,7 +169,7 @@ fn a_at(row: u32, i: u32, end: u32) -> f32 {
 fn b_at(i: u32, column: u32) -> f32 {
   // Terms behind the last are multiplied by zero; repeating the last one keeps them finite.
   let term = select(i, min(i, shape.k - 1u), has_tail);
-  return f32(b[shape.b_offset + select(term * shape.b_stride + column, column * shape.b_stride + term, transposes_b)]);
+  return f32(b[shape.b_offset + term * shape.b_term + column * shape.b_column]);
 }
 
 @compute @workgroup_size(lanes_n, lanes_m)
@@ -187,15 +192,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
   if (stage_k > 0u) { // static
     let local = lane.y * lanes_n + lane.x;
     for (var i = k_begin; i < k_end; i += stage_k) {
-      // Neighbouring lanes load neighbouring numbers: along k of a plain A, along the rows of a transposed one.
       for (var at = local; at < stage_k * tile_m; at += lanes_n * lanes_m) {
-        let term = select(at % max(stage_k, 1u), at / tile_m, transposes_a);
-        let line = select(at / max(stage_k, 1u), at % tile_m, transposes_a);
+        let term = select(at % max(stage_k, 1u), at / tile_m, walks_rows);
+        let line = select(at / max(stage_k, 1u), at % tile_m, walks_rows);
         a_stage[term * tile_m + line] = a_at(min(group.y * tile_m + line, shape.m - 1u), i + term, k_end);
       }
       for (var at = local; at < stage_k * tile_n; at += lanes_n * lanes_m) {
-        let term = select(at / tile_n, at % max(stage_k, 1u), transposes_b);
-        let line = select(at % tile_n, at / max(stage_k, 1u), transposes_b);
+        let term = select(at / tile_n, at % max(stage_k, 1u), walks_terms);
+        let line = select(at % tile_n, at / max(stage_k, 1u), walks_terms);
         b_stage[term * tile_n + line] = b_at(i + term, min(group.x * tile_n + line, shape.n - 1u));
       }
       workgroupBarrier();
@@ -223,24 +227,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
     }
     for (var i = k_begin; i < k_end; i += 4u) {
       var left: array<vec4f, rows>; // registers
-      if (spreads && transposes_a) { // static
-        // A quad loads four rows of one term.
-        for (var q = 0u; q < quads; q++) { // unroll
-          let line = min(first_row + 4u * q + own_lane, shape.m - 1u);
-          let terms = mat4x4f(gather_quad(a_at(line, i, k_end)), gather_quad(a_at(line, i + 1u, k_end)),
-            gather_quad(a_at(line, i + 2u, k_end)), gather_quad(a_at(line, i + 3u, k_end)));
-          for (var r = 4u * q; r < min(4u * q + 4u, rows); r++) { // unroll
-            left[r] = vec4f(terms[0][r % 4u], terms[1][r % 4u], terms[2][r % 4u], terms[3][r % 4u]);
-          }
-        }
-      } else {
-        for (var r = 0u; r < rows; r++) { // unroll
-          if (spreads) { // static
-            left[r] = gather_quad(a_at(row[r], i + own_lane, k_end));
-          } else {
-            left[r] = vec4f(a_at(row[r], i, k_end), a_at(row[r], i + 1u, k_end),
-              a_at(row[r], i + 2u, k_end), a_at(row[r], i + 3u, k_end));
-          }
+      for (var r = 0u; r < rows; r++) { // unroll
+        if (spreads) { // static
+          left[r] = gather_quad(a_at(row[r], i + own_lane, k_end));
+        } else {
+          left[r] = vec4f(a_at(row[r], i, k_end), a_at(row[r], i + 1u, k_end),
+            a_at(row[r], i + 2u, k_end), a_at(row[r], i + 3u, k_end));
         }
       }
       if (sums_columns) { // static
@@ -277,10 +269,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
       c[part_begin + shape.c_offset + to_row * shape.c_stride + to_column] = c_number(value);
     }
   }
-  if (sums_columns && first_column == 0u) {
+  if (sums_columns) { // static
+    var sums: array<f32, rows>;
     for (var r = 0u; r < rows; r++) { // unroll
-      if (first_row + r < shape.m) {
-        column_sums[group.z * shape.m + shape.sums_offset + first_row + r] = sum[r];
+      sums[r] = sum[r];
+    }
+    if (shape.has_sums == 1u && first_column == 0u) {
+      for (var r = 0u; r < min(rows, shape.m - min(first_row, shape.m)); r++) {
+        column_sums[group.z * shape.m + shape.sums_offset + first_row + r] = sums[r];
       }
     }
   }
