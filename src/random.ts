@@ -74,6 +74,7 @@ export function streamOf(name: string): number {
 /** A sequential view of one stream, for initialisation and shuffling on the host. */
 export class Random {
   #index = 0;
+  #words: Words = [0, 0, 0, 0];
 
   constructor(
     readonly seed: number,
@@ -82,7 +83,12 @@ export class Random {
 
   /** Uniform in [0, 1), 24 bits. */
   uniform(): number {
-    return uniformAt({ seed: this.seed, stream: this.stream, step: 0, index: this.#index++ });
+    const index = this.#index++;
+    if (index % 4 === 0) {
+      const { seed, stream } = this;
+      this.#words = philox({ seed, stream, step: 0, index: index >>> 2 });
+    }
+    return toUniform(this.#words[index % 4] as number);
   }
 
   /** Standard normal by Box and Muller's method. */

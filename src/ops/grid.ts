@@ -1,4 +1,5 @@
 import type { PlanLimits } from '../graph/operator.ts';
+import { isNarrow } from './matmul-shape.ts';
 
 /** Most workgroups along one axis that every WebGPU adapter dispatches. */
 const MOST_PER_DIMENSION = 65_535;
@@ -18,6 +19,14 @@ export function splitGrid(
 /** Threads of a workgroup: as many as wanted, or the lanes of the one that runs a resident plan. */
 export function threadsFor({ residentLanes }: PlanLimits, wanted: number): number {
   return residentLanes ?? wanted;
+}
+
+/**
+ * Threads of a workgroup that adds up a few thousand numbers by itself. On a narrow adapter each of its subgroups
+ * makes the kernel longer to build, and barriers dearer.
+ */
+export function threadsToSum(limits: PlanLimits): number {
+  return threadsFor(limits, isNarrow(limits) ? 4 * limits.laneWidth : 64);
 }
 
 /** How kernels that walk along rows lay 64 threads over them. */

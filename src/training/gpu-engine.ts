@@ -58,15 +58,19 @@ export class GpuEngine implements Engine {
     this.#evaluator = new GpuEvaluator(store, this.#resident, spec);
   }
 
-  /** Compiles the training plan and uploads data and parameters. */
+  /**
+   * Compiles the training plan and uploads data and parameters.
+   *
+   * @param draw - the first parameters: called while the device builds pipelines, as large models take a while.
+   */
   static async create(
     device: Device,
     spec: TrainingSpec,
-    parameters: NamedArrays,
+    draw: () => NamedArrays,
   ): Promise<GpuEngine> {
     const engine = new GpuEngine(new GpuStore(device, spec.tuning), spec);
     try {
-      await engine.#compile(parameters);
+      await engine.#compile(draw);
       return engine;
     } catch (error) {
       engine.dispose();
@@ -221,13 +225,11 @@ export class GpuEngine implements Engine {
     return decodeLossScale(await this.store.read(lossScaleKey));
   }
 
-  async #compile(parameters: NamedArrays): Promise<void> {
+  async #compile(draw: () => NamedArrays): Promise<void> {
     const { graph, data, seed, lossScaling } = this.#spec;
     const program = trainingProgram(this.#spec, this.#resident);
     const plan = schedule(program, this.#scheduleOptions());
     this.#resident.upload(data);
-    const content = flattenParameters(graph.layout, parameters);
-    this.store.create(sharedKeys.parameters, content.byteLength, new Uint8Array(content.buffer));
     const initial = encodeTrainingState({ seed, step: 0 });
     this.store.create(trainingKeys.state, trainingStateBytes, initial);
     if (lossScaling) {
@@ -235,7 +237,12 @@ export class GpuEngine implements Engine {
       this.store.create(lossScaleKey, lossScaleBytes, content);
     }
     this.store.provide(plan);
-    this.#executable = await this.store.device.compile(plan, this.store.buffers);
+    const compiling = this.store.device.compile(plan, this.store.buffers);
+    try {
+      this.store.write(sharedKeys.parameters, flattenParameters(graph.layout, draw()));
+    } finally {
+      this.#executable = await compiling;
+    }
   }
 }
 

@@ -7,7 +7,7 @@ import { gatherBatch } from '../kernels/generated/gather-batch.ts';
 import { gradientNorm } from '../kernels/generated/gradient-norm.ts';
 import { defineLaunch } from '../kernels/launch.ts';
 import { packStruct } from '../kernels/pack.ts';
-import { threadsFor } from '../ops/grid.ts';
+import { threadsToSum } from '../ops/grid.ts';
 import { unusedOutput } from '../ops/unused.ts';
 import type { Clipping } from './clipping.ts';
 import type { DataField } from './data.ts';
@@ -168,7 +168,7 @@ export function lowerFinishStep(lowering: Lowering, request: FinishRequest): voi
         part_count: partCount,
         capacity: Math.floor(history.bytes / stepRecordBytes),
         is_cosine: curve.kind === 'cosine',
-        threads: threadsFor(lowering.limits, 64),
+        threads: threadsToSum(lowering.limits),
         scales_loss: lossScale !== undefined,
         growth_steps: lossScale?.growthSteps ?? 0,
       },

@@ -83,11 +83,11 @@ export async function setUp(options: TrainerOptions): Promise<TrainerParts> {
   const spec = readSpec(options);
   const { device } = options;
   if (device !== 'reference' && options.selfTest !== false) await selfTest(device, spec.precision);
-  const parameters = initializeParameters(spec.graph.layout, spec.seed);
+  const draw = () => initializeParameters(spec.graph.layout, spec.seed);
   const engine =
     device === 'reference'
-      ? new ReferenceEngine(spec, parameters)
-      : await GpuEngine.create(device, spec, parameters);
+      ? new ReferenceEngine(spec, draw())
+      : await GpuEngine.create(device, spec, draw);
   try {
     const saved = options.checkpoint && readCheckpoint(options.checkpoint);
     const resumeNotes: string[] = [];

@@ -99,7 +99,7 @@ async function createEngine(
 ): Promise<Engine> {
   return device === 'reference'
     ? new ReferenceEngine(spec, parameters)
-    : GpuEngine.create(device, spec, parameters);
+    : GpuEngine.create(device, spec, () => parameters);
 }
 
 async function collectResults(
