@@ -10,8 +10,9 @@
 // `slices` threads share a unit: each sums every so manieth quad of k, the sums meet in workgroup memory, and each
 // thread then does the cell for its share of the rows.
 //
-// Layouts: projected [T, B, input_gates, H], or a table [table_rows, input_gates, H] with a row for each token where
-//   `gathers` (one-hot inputs: no projected input is ever built), tokens [T, B] i32, input_bias [input_gates, H];
+// Layouts: projected [T, B, input_gates, H], or a table [table_rows, input_gates, H] with a row for each token
+//   (one-hot inputs: no projected input is ever built), tokens [T, B] i32, input_bias [input_gates, H]: where
+//   `gathers`, and where its span has no table_rows, as an upper layer's, tokens and input_bias are zeros;
 //   weight [tiles, H/4, gates, units, lanes, 4] (weight_hh in column quads; a cell that multiplies nothing has none);
 //   bias [gates + parameters, H]: bias_hh, then the cell's parameters;
 //   given: the initial state [states, B, H], and the extras of lib/recurrence; saved [T or 1, B, saved_values, H];
@@ -31,6 +32,7 @@
 struct Span {
   first_phase: u32,
   end_phase: u32,
+  table_rows: u32,
   // Of each of four tracks: first position in processing order, number of steps, 1: copy the initial state
   // into the history first, 1: walk back in time.
   walk_0: vec4u, walk_1: vec4u, walk_2: vec4u, walk_3: vec4u,
@@ -42,7 +44,6 @@ struct Span {
 
 const keeps_saved: bool = true; // specialize
 const gathers: bool = false; // specialize
-const table_rows: u32 = 1u; // specialize
 const projected_is_half: bool = false; // specialize
 alias projected_number = f32; // f16: projected_is_half
 
@@ -246,8 +247,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
               var is_void = false; // a token outside the table: its row becomes NaN, and training stops
               if (gathers) { // static
                 let token = u32(tokens[source_row]);
-                is_void = token >= table_rows;
-                source_row = min(token, table_rows - 1u);
+                is_void = span.table_rows > 0u && token >= span.table_rows;
+                source_row = select(source_row, min(token, span.table_rows - 1u), span.table_rows > 0u);
               }
               let projected_at = source.x + source_row * input_gates * hidden_size + unit;
               let saved_at = saved_begin + row * saved_values * hidden_size + unit;

@@ -106,7 +106,6 @@ export function lowerForward(tracks: Tracks<RecurrenceAttributes>, lowering: Low
           ...recurrenceConstants(attributes, shape, nodes.length, lowering),
           keeps_saved: keepsSaved,
           gathers: gathered !== undefined,
-          table_rows: gathered?.tableRows ?? 1,
           projected_is_half: projected.view.isHalf ?? false,
         },
         bindings: {
@@ -115,6 +114,7 @@ export function lowerForward(tracks: Tracks<RecurrenceAttributes>, lowering: Low
             packStruct(recurrenceForward.bindings.span.struct, {
               first_phase: span.firstPhase,
               end_phase: span.endPhase,
+              table_rows: gathered?.tableRows ?? 0,
               ...packTracks(span, nodes, {
                 sources: [projected, given.states, bias, inputBias],
                 places: [histories, saved],
@@ -132,6 +132,7 @@ export function lowerForward(tracks: Tracks<RecurrenceAttributes>, lowering: Low
           tokens: gathered?.tokens ?? unusedInput(lowering),
           input_bias: inputBias.view,
         },
+        ...(shape.spreads && !gathered && { accepts: { gathers: true } }),
         workgroups: gridOf(shape, attributes, span.tracks.length),
         cost: {
           flops: flopsOf(attributes, span),

@@ -177,7 +177,6 @@ describe('the generated modules', () => {
       stages: false,
       slices: 2,
       gathers: true,
-      table_rows: 5,
       y_origin: 0,
       section_size: 180,
       tracks: 1,

@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import type { TypedLaunch } from '../../../src/kernels/launch.ts';
+import { lstm } from '../../../src/layers/recurrent.ts';
+import type { Plan } from '../../../src/schedule/plan.ts';
+import { sharePipelines } from '../../../src/schedule/share-pipelines.ts';
+import { planLanguageModel } from './language-model.ts';
+import { narrowLimits, wideLimits } from './limits.ts';
+
+const launch = (kernel: string, constants: TypedLaunch<string>['constants'], accepts = {}) => ({
+  ...{ label: 'case', kernel, constants, bindings: {}, workgroups: [1, 1, 1] as const, accepts },
+  cost: { flops: 0, readBytes: 0, writtenBytes: 0 },
+});
+
+const pipelinesOf = (plan: Plan, kernel: string): number =>
+  new Set(
+    plan.launches
+      .filter((launch) => launch.kernel === kernel)
+      .map(({ constants }) => JSON.stringify(constants)),
+  ).size;
+
+describe('sharePipelines', () => {
+  it('gives a launch the constants of another one that it accepts', () => {
+    const [first, second] = sharePipelines([
+      launch('matmul', { rows: 8, sums: false }, { sums: true }),
+      launch('matmul', { rows: 8, sums: true }),
+    ]);
+    expect(first?.constants).toEqual({ rows: 8, sums: true });
+    expect(second?.constants).toEqual({ rows: 8, sums: true });
+    expect(first).not.toHaveProperty('accepts');
+  });
+
+  it('leaves a launch as it is where no other one has these constants', () => {
+    const launches = [
+      launch('matmul', { rows: 8, sums: false }, { sums: true }),
+      launch('matmul', { rows: 4, sums: true }),
+      launch('binary', { rows: 8, sums: true }),
+    ];
+    expect(sharePipelines(launches).map(({ constants }) => constants)).toEqual(
+      launches.map(({ constants }) => constants),
+    );
+  });
+});
+
+describe('a stacked language model', () => {
+  const size = { steps: 64, batch: 32, vocabulary: 64, layer: lstm(128, { layers: 2 }) };
+
+  it('has one pipeline for all products and one for the layers on a narrow adapter', () => {
+    const plan = planLanguageModel(size, { limits: narrowLimits });
+    expect(pipelinesOf(plan, 'recurrence-forward')).toBe(1);
+    expect(pipelinesOf(plan, 'matmul')).toBe(1);
+  });
+
+  it('sums nothing that nobody reads on a GPU', () => {
+    const { launches } = planLanguageModel(size, { limits: wideLimits });
+    const summing = launches.filter(({ constants }) => constants.sums_columns === true);
+    expect(summing.length).toBeGreaterThan(0);
+    for (const { label } of summing) expect(label).toMatch(/d_weight/);
+  });
+});
