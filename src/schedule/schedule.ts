@@ -83,14 +83,17 @@ function scheduleLaunches(program: Program, options: ScheduleOptions): Plan {
     options.precision === 'f16' ? findHalves(nodes, roots) : new Set(),
   );
 
-  const gradientViews = new Map<string, View>();
-  const isRead = findUsed(nodes, []);
+  const gradientViews = new Map<SymbolicTensor, View[]>();
   for (const [name, tensor] of gradients) {
-    const view = builder.parameterView(name, sharedKeys.gradients);
-    gradientViews.set(name, view);
-    // A gradient that others are computed from stays apart: a dispatch may not read one range of the flat
-    // buffer and write another.
-    if (!builder.placement(tensor) && !isRead.has(tensor)) builder.place(tensor, view);
+    const views = gradientViews.get(tensor) ?? [];
+    gradientViews.set(tensor, [...views, builder.parameterView(name, sharedKeys.gradients)]);
+  }
+  const isRead = findUsed(nodes, []);
+  for (const [tensor, [view, ...more]] of gradientViews) {
+    // A gradient that others are computed from, or that several parameters share, stays apart: a dispatch may
+    // not read one range of the flat buffer and write another.
+    const isAlone = more.length === 0 && !isRead.has(tensor);
+    if (view && isAlone && !builder.placement(tensor)) builder.place(tensor, view);
   }
   refuseScanStrategies(nodes, options.strategy);
   const groups = groupRecurrences(nodes, builder);
@@ -110,9 +113,7 @@ function scheduleLaunches(program: Program, options: ScheduleOptions): Plan {
   }
   // Results that an operator has put off are built here: later launches change the parameters.
   for (const tensor of roots) builder.view(tensor);
-  for (const [name, view] of gradientViews) {
-    copyInto(builder, gradients.get(name) as SymbolicTensor, view);
-  }
+  for (const [tensor, views] of gradientViews) copyInto(builder, tensor, views);
   program.after?.(builder);
   return finishPlan(program, builder, nodes, inputs);
 }
@@ -127,20 +128,28 @@ function describeTensor(
   return { shape: bytes === halfBytes(size) ? shape : [bytes / 2], dtype: 'f16' };
 }
 
-/** Copies a tensor to where it is wanted, if its operator has put it elsewhere. */
-function copyInto(builder: PlanBuilder, tensor: SymbolicTensor, target: View): void {
+/** Copies a tensor to where it is wanted, if its operator has put it elsewhere: to two places in one launch. */
+function copyInto(builder: PlanBuilder, tensor: SymbolicTensor, targets: readonly View[]): void {
   const source = builder.view(tensor);
-  if (source.storage === target.storage && source.offsetBytes === target.offsetBytes) return;
-  launchStridedCopy(builder, {
-    label: `${tensor.label}.copy`,
-    source,
-    sourceOffset: 0,
-    sourceStrides: [1],
-    target,
-    targetOffset: 0,
-    targetStrides: [1],
-    extents: [tensor.size],
-  });
+  const left = targets
+    .filter(({ storage, offsetBytes }) => {
+      return source.storage !== storage || source.offsetBytes !== offsetBytes;
+    })
+    .sort((a, b) => a.offsetBytes - b.offsetBytes);
+  for (let index = 0; index < left.length; index += 2) {
+    const [first, second] = left.slice(index, index + 2) as [View, View?];
+    const apart = second ? second.offsetBytes - first.offsetBytes : 0;
+    launchStridedCopy(builder, {
+      label: `${tensor.label}.copy${index > 0 ? `#${index / 2}` : ''}`,
+      source,
+      sourceOffset: 0,
+      sourceStrides: [0, 1],
+      target: { ...first, bytes: first.bytes + apart },
+      targetOffset: 0,
+      targetStrides: [apart / 4, 1],
+      extents: [second ? 2 : 1, tensor.size],
+    });
+  }
 }
 
 function findUsed(
