@@ -127,8 +127,8 @@ export const recurrenceForward = {
 // thread then does the cell for its share of the rows.
 //
 // Layouts: projected [T, B, input_gates, H], or a table [table_rows, input_gates, H] with a row for each token
-//   (one-hot inputs: no projected input is ever built), tokens [T, B] i32, input_bias [input_gates, H]: where
-//   \`gathers\`, and where its span has no table_rows, as an upper layer's, tokens and input_bias are zeros;
+//   (one-hot inputs: no projected input is ever built) where \`gathers\` and the span has table_rows, with tokens
+//   [T, B] i32 and input_bias [input_gates, H]; both are zeros where it \`gathers\` and the span has none;
 //   weight [tiles, H/4, gates, units, lanes, 4] (weight_hh in column quads; a cell that multiplies nothing has none);
 //   bias [gates + parameters, H]: bias_hh, then the cell's parameters;
 //   given: the initial state [states, B, H], and the extras of lib/recurrence; saved [T or 1, B, saved_values, H];
