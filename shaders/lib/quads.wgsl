@@ -13,3 +13,9 @@ fn quad_lane() -> u32 {
 fn gather_quad(own: f32) -> vec4f {
   return vec4f(quadBroadcast(own, 0u), quadBroadcast(own, 1u), quadBroadcast(own, 2u), quadBroadcast(own, 3u));
 }
+
+// The sum of the four lanes' numbers, the same bits in all of them.
+fn sum_quad(own: f32) -> f32 {
+  let pair = own + quadSwapX(own);
+  return pair + quadSwapY(pair);
+}

@@ -22,6 +22,7 @@ const unit_tile: u32 = 8u; // specialize
 const spreads: bool = false; // specialize
 const stages: bool = false; // specialize
 const slices: u32 = 1u; // specialize: threads that share the sums of a unit, each with its part of k
+const holds: bool = false; // specialize: weights stay with the threads from step to step
 const y_origin: u32 = 64u; // specialize
 const section_size: u32 = 576u; // specialize
 const tracks: u32 = 1u; // specialize

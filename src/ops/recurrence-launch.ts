@@ -12,9 +12,10 @@ import { type Joined, MOST_TRACKS, type Tracks } from './recurrence-tracks.ts';
 
 /** A shape in words, for `explain()` and checkpoints. */
 export function describeShape(shape: RecurrenceShape): string {
-  const { strategy, rows, units, lanes, slices } = shape;
+  const { strategy, rows, units, lanes, slices, holds } = shape;
   const form = `${strategy}, ${rows} rows × ${units} units per lane, ${lanes} lanes`;
-  return slices > 1 ? `${form} × ${slices} slices of the sum` : form;
+  if (slices === 1) return form;
+  return `${form} × ${slices} slices of the sum${holds ? ', which hold their weights' : ''}`;
 }
 
 /** What has been chosen for a recurrence, and why, in words. */
@@ -55,6 +56,7 @@ export function recurrenceConstants(
     spreads: shape.spreads,
     stages: shape.stages,
     slices: shape.slices,
+    holds: shape.holds,
     y_origin: layout.yOrigin,
     section_size: layout.sectionSize,
     tracks,

@@ -3,6 +3,7 @@ import type { Lowering, PlanLimits, Walk } from '../graph/operator.ts';
 import { powerOfTwo, splitEvenly } from './grid.ts';
 import { isNarrow } from './matmul-shape.ts';
 import type { RecurrenceExtra } from './recurrence-extras.ts';
+import { applyHoldRule } from './recurrence-hold.ts';
 import { type RecurrenceDirection, sumsPerUnit, tuneRecurrence } from './recurrence-tunable.ts';
 import { applyWideRule } from './recurrence-wide-shape.ts';
 
@@ -104,6 +105,8 @@ export interface RecurrenceShape {
   readonly stages: boolean;
   /** Threads that share the sums of a unit. */
   readonly slices: number;
+  /** Each thread keeps its weights from step to step: forward only, in one tile. The slices are a quad's lanes. */
+  readonly holds: boolean;
 }
 
 /**
@@ -131,23 +134,47 @@ const SINGLE_ROW_LANES = 16;
 
 const NARROW_ROWS = 16;
 
-/** Picks strategy and register tile of a recurrence: from a tuning where there is one, else by the rule. */
+/**
+ * Picks strategy and register tile of a recurrence: from a tuning where there is one, else by the rule.
+ *
+ * @param tracks - recurrences that share its dispatches, itself included.
+ */
 export function chooseRecurrenceShape(
   lowering: Lowering,
   attributes: RecurrenceAttributes,
   direction: RecurrenceDirection,
   requested: Walk | undefined,
+  tracks = 1,
 ): RecurrenceShape & { readonly reason: string } {
   const { limits } = lowering;
-  const [preferred, why] = preferStrategy(limits, attributes);
+  const held =
+    direction === 'forward' && requested !== 'stepwise'
+      ? holdWeights(limits, attributes, tracks)
+      : undefined;
+  const [preferred, why] = held
+    ? [held.strategy, 'one row: its threads keep the weights from step to step']
+    : preferStrategy(limits, attributes);
   const reason = requested ? 'asked for' : why;
   const applyRule = (strategy: Walk) => applyShapeRule(limits, attributes, direction, strategy);
-  const builtIn = applyRule(requested ?? preferred);
+  const builtIn = held ?? applyRule(requested ?? preferred);
   const subject = { attributes, direction, requested };
   const settled = lowering.settled(tuneRecurrence(limits, subject, builtIn, applyRule));
   if (!settled) return { ...builtIn, reason };
   const isRule = settled.shape === builtIn;
   return { ...settled.shape, reason: isRule ? `${reason}; ${settled.reason}` : settled.reason };
+}
+
+/** The shape that holds weights where that is best. */
+function holdWeights(
+  limits: PlanLimits,
+  attributes: RecurrenceAttributes,
+  tracks: number,
+): RecurrenceShape | undefined {
+  const { residentLanes } = limits;
+  if (residentLanes === undefined) return applyHoldRule(limits, attributes);
+  // The threads of a resident plan run all of a launch's workgroups, and have memory for the weights of one.
+  const isOne = tracks === 1 && attributes.steps === 1;
+  return isOne ? applyHoldRule(limits, attributes, residentLanes) : undefined;
 }
 
 /** The register tile of a recurrence from its sizes and the adapter's limits. */
@@ -179,7 +206,17 @@ function applyShapeRule(
   const lanes = Math.min(mostLanes, Math.ceil(wanted / width) * width);
   const unitTile = strategy === 'persistent' ? hiddenSize : lanes * units;
   const spreads = limits.hasSubgroups;
-  return { strategy, rows, units, lanes, unitTile, spreads, stages: false, slices: 1 };
+  return {
+    strategy,
+    rows,
+    units,
+    lanes,
+    unitTile,
+    spreads,
+    stages: false,
+    slices: 1,
+    holds: false,
+  };
 }
 
 /** Rows per thread in a resident plan. */
@@ -189,7 +226,7 @@ const RESIDENT_ROWS = 8;
 function applyResidentRule(lanes: number, batch: number, hiddenSize: number): RecurrenceShape {
   const rows = splitEvenly(batch, RESIDENT_ROWS);
   const units = Math.min(2, Math.ceil(hiddenSize / lanes));
-  const flags = { spreads: false, stages: false, slices: 1 };
+  const flags = { spreads: false, stages: false, slices: 1, holds: false };
   return { strategy: 'persistent', rows, units, lanes, unitTile: hiddenSize, ...flags };
 }
 

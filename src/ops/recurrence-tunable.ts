@@ -1,5 +1,6 @@
 import type { PlanLimits, Walk } from '../graph/operator.ts';
 import type { Tunable } from '../graph/tunable.ts';
+import { findHoldObstacle, listHeldShapes } from './recurrence-hold.ts';
 import type { RecurrenceAttributes, RecurrenceShape } from './recurrence-shape.ts';
 
 /** Which way a recurrence kernel walks. */
@@ -39,14 +40,15 @@ export function sumsPerUnit(
 export function workgroupBytes(
   attributes: Pick<RecurrenceAttributes, 'cell' | 'hiddenSize'>,
   direction: RecurrenceDirection,
-  { rows, units, lanes, slices, stages }: Omit<RecurrenceShape, 'strategy' | 'unitTile'>,
+  { rows, units, lanes, slices, stages, holds }: Omit<RecurrenceShape, 'strategy' | 'unitTile'>,
   stagedGates = 1,
 ): number {
   const staged = stages ? 16 * rows * stagedGates * Math.ceil(attributes.hiddenSize / 4) : 0;
   const sums = rows * units * sumsPerUnit(attributes, direction);
   const threads = lanes * slices;
   const rowSums = threads + Math.floor(threads / Math.min(rows, threads)) + rows;
-  return staged + (slices > 1 ? 4 * sums * threads : 0) + (attributes.cell.norms ? 8 * rowSums : 0);
+  const sumsMeet = slices > 1 && !holds;
+  return staged + (sumsMeet ? 4 * sums * threads : 0) + (attributes.cell.norms ? 8 * rowSums : 0);
 }
 
 /**
@@ -74,10 +76,12 @@ export function tuneRecurrence(
     builtIn,
     refuse: (shape) => refuse(limits, subject, shape),
     seeds() {
-      const { stages, spreads, strategy, slices, lanes } = builtIn;
+      const { stages, spreads, strategy, slices, lanes, holds } = builtIn;
       const other = strategy === 'persistent' ? 'stepwise' : 'persistent';
       return keep([
         ...(requested ? [] : [applyRule(other)]),
+        ...(holds ? [applyRule(strategy)] : []),
+        ...(direction === 'forward' ? listHeldShapes(limits, attributes) : []),
         { ...builtIn, stages: !stages, spreads: false },
         { ...builtIn, stages: false, spreads: !spreads },
         ...(slices === 1 && lanes >= 16 ? [{ ...builtIn, slices: 4 }] : []),
@@ -96,7 +100,7 @@ function refuse(
   { attributes, direction, requested }: RecurrenceSubject,
   shape: RecurrenceShape,
 ): string | undefined {
-  const { strategy, rows, units, lanes, unitTile, spreads, stages, slices } = shape;
+  const { strategy, rows, units, lanes, unitTile, spreads, stages, slices, holds } = shape;
   const { hiddenSize, batch } = attributes;
   if (strategy !== 'persistent' && strategy !== 'stepwise') {
     return "strategy is 'persistent' or 'stepwise'";
@@ -115,6 +119,12 @@ function refuse(
   if (unitTile !== expected) return `unitTile is ${expected} for this strategy`;
   if (spreads && (!limits.hasSubgroups || lanes % 4 !== 0 || stages)) {
     return 'spreads needs the feature subgroups and lanes in fours, and goes without stages';
+  }
+  if (typeof holds !== 'boolean') return 'holds is true or false';
+  if (holds) {
+    const obstacle =
+      direction === 'forward' ? findHoldObstacle(limits, attributes, shape) : 'it is for forward';
+    if (obstacle !== undefined) return `holds: ${obstacle}`;
   }
   const bytes = workgroupBytes(attributes, direction, shape);
   if (bytes > limits.maxComputeWorkgroupStorageSize) {

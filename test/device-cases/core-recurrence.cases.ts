@@ -2,8 +2,9 @@ import type { Device } from '../../src/device/device.ts';
 import type { SymbolicTensor } from '../../src/graph/tensor.ts';
 import { kernels } from '../../src/kernels/generated/index.ts';
 import { packStruct, unpackStruct } from '../../src/kernels/pack.ts';
+import { recurrenceExtras } from '../../src/ops/recurrence-extras.ts';
 import type { BufferView, Launch, Plan, PlanBuffer } from '../../src/schedule/plan.ts';
-import { casesOf, type DeviceCase, forEachOf } from './case.ts';
+import { assertTrue, casesOf, type DeviceCase, forEachOf } from './case.ts';
 import { compareCore } from './core-rig.ts';
 import {
   type CellVariant,
@@ -64,6 +65,23 @@ const fewShaders = shaderVariants.slice(0, 2);
 const otherShaders = shaderVariants.slice(2);
 const fullUnlessOneOf = (few: readonly CellVariant[], variant: CellVariant) =>
   few.includes(variant) ? {} : { full: true as const };
+
+/** Odd, with more units than quads, a last quad and a last turn of the slices that are not full. */
+const heldForm: Form = { ...smallForm, steps: 17, batch: 1, hiddenSize: 21, weights: false };
+
+/** As on an adapter whose subgroups are quads, where weights are held; stepwise and with rows they are not. */
+async function checkHeld(device: Device, variant: CellVariant, form: Form): Promise<void> {
+  await check(device, variant, form, 'persistent', {
+    laneWidth: 4,
+    editPlan(plan) {
+      const forward = plan.launches.filter(({ kernel }) => kernel === 'recurrence-forward');
+      const holds = forward.every(({ constants }) => constants.holds === true);
+      const canHold = device.info.software && device.features.has('subgroups');
+      assertTrue(holds === canHold, `weights are ${holds ? '' : 'not '}held`);
+      return plan;
+    },
+  });
+}
 
 async function checkInference(
   device: Device,
@@ -137,6 +155,21 @@ export const cases: readonly DeviceCase[] = [
     { quick: fewShaders, full: otherShaders },
     async (device, variant) => {
       for (const strategy of strategies) await checkInference(device, variant, strategy);
+    },
+  ),
+  ...casesOf(
+    'threads keep the weights of one row from step to step',
+    {
+      quick: fewShaders.filter(({ cell }) => cell.multiplies && !cell.norms),
+      full: otherShaders.filter(({ cell }) => cell.multiplies && !cell.norms),
+    },
+    async (device, variant) => {
+      await checkHeld(device, variant, heldForm);
+      await checkHeld(device, variant, {
+        ...heldForm,
+        reverse: false,
+        extras: recurrenceExtras.filter((name) => name !== 'zoneout' || variant.cell.allowsZoneout),
+      });
     },
   ),
   ...casesOf(

@@ -171,7 +171,7 @@ describe('a plan made with a tuning', () => {
     const options = tinyModel();
     const shape = {
       ...{ strategy: 'stepwise', rows: 1, units: 1, lanes: 4, unitTile: 4 },
-      ...{ spreads: false, stages: false, slices: 1 },
+      ...{ spreads: false, stages: false, slices: 1, holds: false },
     };
     const tuning = {
       version: 2,

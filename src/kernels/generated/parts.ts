@@ -616,6 +616,12 @@ fn quad_lane() -> u32 {
 fn gather_quad(own: f32) -> vec4f {
   return vec4f(quadBroadcast(own, 0u), quadBroadcast(own, 1u), quadBroadcast(own, 2u), quadBroadcast(own, 3u));
 }
+
+// The sum of the four lanes' numbers, the same bits in all of them.
+fn sum_quad(own: f32) -> f32 {
+  let pair = own + quadSwapX(own);
+  return pair + quadSwapY(pair);
+}
 `,
     constants: {},
   },
@@ -689,6 +695,7 @@ const unit_tile: u32 = 8u; // specialize
 const spreads: bool = false; // specialize
 const stages: bool = false; // specialize
 const slices: u32 = 1u; // specialize: threads that share the sums of a unit, each with its part of k
+const holds: bool = false; // specialize: weights stay with the threads from step to step
 const y_origin: u32 = 64u; // specialize
 const section_size: u32 = 576u; // specialize
 const tracks: u32 = 1u; // specialize
@@ -788,6 +795,7 @@ fn slot(position: u32, runs_reverse: bool) -> u32 {
       spreads: 'bool',
       stages: 'bool',
       slices: 'u32',
+      holds: 'bool',
       y_origin: 'u32',
       section_size: 'u32',
       tracks: 'u32',

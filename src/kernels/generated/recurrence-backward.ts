@@ -18,6 +18,7 @@ export const recurrenceBackward = {
     spreads: 'bool',
     stages: 'bool',
     slices: 'u32',
+    holds: 'bool',
     y_origin: 'u32',
     section_size: 'u32',
     tracks: 'u32',

@@ -18,6 +18,7 @@ export const recurrenceForward = {
     spreads: 'bool',
     stages: 'bool',
     slices: 'u32',
+    holds: 'bool',
     y_origin: 'u32',
     section_size: 'u32',
     tracks: 'u32',
@@ -125,6 +126,8 @@ export const recurrenceForward = {
 // the recurrent matmul. Per k it loads rows + gates·units values for rows·gates·units multiply-adds.
 // \`slices\` threads share a unit: each sums every so manieth quad of k, the sums meet in workgroup memory, and each
 // thread then does the cell for its share of the rows.
+// \`holds\`: the slices are the lanes of a quad, and each keeps its part of the weights from step to step, and when the
+// kernel is a part of a resident one, from repetition to repetition. A step then loads nothing but the state.
 //
 // Layouts: projected [T, B, input_gates, H], or a table [table_rows, input_gates, H] with a row for each token
 //   (one-hot inputs: no projected input is ever built) where \`gathers\` and the span has table_rows, with tokens
@@ -138,7 +141,8 @@ export const recurrenceForward = {
 // Right for: lanes along units read weights coalesced on every GPU; rows > 1 reuses each weight from a
 // register. A step waits for its loads one after another: slices put more of them on the way at once, which a GPU
 // needs and a CPU does not. The state is read from storage behind a storageBarrier: cached on real GPUs, and the
-// form whose pipeline a software adapter builds quickly.
+// form whose pipeline a software adapter builds quickly. Held weights are registers of a GPU where they are few; a
+// software adapter has memory for each thread, where a load is one instruction and not a hundred (docs/adr/0029).
 //! join lib/cell-step
 //! join lib/normalize
 //! join lib/quads
@@ -179,9 +183,45 @@ const saved_size: u32 = batch * saved_values * hidden_size;
 @group(0) @binding(8) var<storage, read> input_bias: array<f32>;
 
 const item_sums: u32 = rows * units * gates;
+// Whether the sums of slices meet in workgroup memory.
+const sums_meet: bool = slices > 1u && !holds;
+const held_quads: u32 = (hidden_quads + slices - 1u) / slices;
 
 var<workgroup> staged: array<vec4f, rows * hidden_quads>;
 var<workgroup> sliced: array<f32, slices * item_sums * lanes>;
+
+// A thread's quads of k for each of its sums, and what its sums begin with.
+var<private> held: array<vec4f, held_quads * units * gates>;
+var<private> held_bias: array<f32, units * gates>;
+var<private> is_held: bool;
+
+fn hold_weights(source: vec4u, tile: u32, lane: u32, slice: u32) {
+  var at = 0u;
+  for (var q = 0u; q < held_quads; q++) {
+    let k4 = min(q * slices + slice, hidden_quads - 1u);
+    let is_inside = q * slices + slice < hidden_quads;
+    for (var n = 0u; n < units; n++) {
+      for (var g = 0u; g < gates; g++) {
+        held[at] = select(vec4f(), vec4f(weight[tile][k4][g][n][lane]), is_inside);
+        at++;
+      }
+    }
+  }
+  for (var n = 0u; n < units; n++) {
+    for (var g = 0u; g < gates; g++) {
+      held_bias[n * gates + g] = select(0.0, bias_of(source, g, min(n * lanes + lane, hidden_size - 1u)), slice == 0u);
+    }
+  }
+}
+
+// What is added to the product of a gate.
+fn bias_of(source: vec4u, g: u32, unit: u32) -> f32 {
+  var b = bias[source.z + g * hidden_size + unit];
+  if (gathers && !gradients_apart) { // static: the two biases only ever occur as a sum
+    b += input_bias[source.w + g * hidden_size + unit];
+  }
+  return b;
+}
 
 // A number of a state; zero behind its end, where weights are padded.
 fn state_at(phase: u32, begin: u32, k: u32) -> f32 {
@@ -214,7 +254,10 @@ fn keep_masked(origin: u32, at: u32, value: f32) {
 @compute @workgroup_size(threads)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
   // Compilers leave out checks of indices whose bounds they see: a lane's, and those of loops between constants.
-  if (slices > 1u) { // splice
+  if (holds) { // splice
+    let lane = local / slices;
+    let slice = local % slices;
+  } else if (slices > 1u) { // splice
     let lane = local % lanes;
     let slice = local / lanes;
   } else {
@@ -242,6 +285,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     longest = 0u;
     for (var r = 0u; r < rows; r++) {
       longest = max(longest, bitcast<u32>(given[place.w + min(first_row + r, batch - 1u)]));
+    }
+  }
+  if (holds) { // static
+    if (!is_held) {
+      hold_weights(source, place.z, lane, slice);
+      is_held = true;
     }
   }
 
@@ -302,12 +351,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
           for (var n = 0u; n < units; n++) { // unroll
             column[n] = min(base + n * lanes + lane, hidden_size - 1u);
             for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
-              var b = bias[source.z + g * hidden_size + column[n]];
-              if (gathers && !gradients_apart) { // static: the two biases only ever occur as a sum
-                b += input_bias[source.w + g * hidden_size + column[n]];
-              }
-              if (slices > 1u) { // static
-                b = select(0.0, b, slice == 0u);
+              var b = 0.0;
+              if (holds) { // static
+                b = held_bias[n * gates + g];
+              } else {
+                b = bias_of(source, g, column[n]);
+                if (slices > 1u) { // static
+                  b = select(0.0, b, slice == 0u);
+                }
               }
               for (var r = 0u; r < rows; r++) { // unroll
                 acc[(r * units + n) * gates + g] = b;
@@ -316,23 +367,39 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
           }
           if (multiplies && phase_gates[phase] < phase_gates[phase + 1u]) { // static
             if (!has_lengths || t < longest) {
-              for (var k4 = slice; k4 < select(hidden_quads, state_quads, phase == 0u); k4 += slices) {
-                var v: array<vec4f, rows>; // registers
-                for (var r = 0u; r < rows; r++) { // unroll
-                  if (stages) { // static
-                    v[r] = staged[r * hidden_quads + k4];
-                  } else if (spreads) { // static
-                    v[r] = gather_quad(state_at(phase, row_begin[r], 4u * k4 + own_lane));
-                  } else {
-                    v[r] = vec4f(state_at(phase, row_begin[r], 4u * k4), state_at(phase, row_begin[r], 4u * k4 + 1u),
-                      state_at(phase, row_begin[r], 4u * k4 + 2u), state_at(phase, row_begin[r], 4u * k4 + 3u));
+              if (holds) { // static
+                for (var q = 0u; q < held_quads; q++) { // unroll
+                  var v: array<vec4f, rows>; // registers
+                  for (var r = 0u; r < rows; r++) { // unroll
+                    v[r] = staged[r * hidden_quads + min(q * slices + slice, hidden_quads - 1u)];
+                  }
+                  for (var n = 0u; n < units; n++) { // unroll
+                    for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
+                      for (var r = 0u; r < rows; r++) { // unroll
+                        acc[(r * units + n) * gates + g] += dot(v[r], held[(q * units + n) * gates + g]);
+                      }
+                    }
                   }
                 }
-                for (var n = 0u; n < units; n++) { // unroll
-                  for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
-                    let w = vec4f(weight[tile][k4][g][n][lane]);
-                    for (var r = 0u; r < rows; r++) { // unroll
-                      acc[(r * units + n) * gates + g] += dot(v[r], w);
+              } else {
+                for (var k4 = slice; k4 < select(hidden_quads, state_quads, phase == 0u); k4 += slices) {
+                  var v: array<vec4f, rows>; // registers
+                  for (var r = 0u; r < rows; r++) { // unroll
+                    if (stages) { // static
+                      v[r] = staged[r * hidden_quads + k4];
+                    } else if (spreads) { // static
+                      v[r] = gather_quad(state_at(phase, row_begin[r], 4u * k4 + own_lane));
+                    } else {
+                      v[r] = vec4f(state_at(phase, row_begin[r], 4u * k4), state_at(phase, row_begin[r], 4u * k4 + 1u),
+                        state_at(phase, row_begin[r], 4u * k4 + 2u), state_at(phase, row_begin[r], 4u * k4 + 3u));
+                    }
+                  }
+                  for (var n = 0u; n < units; n++) { // unroll
+                    for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
+                      let w = vec4f(weight[tile][k4][g][n][lane]);
+                      for (var r = 0u; r < rows; r++) { // unroll
+                        acc[(r * units + n) * gates + g] += dot(v[r], w);
+                      }
                     }
                   }
                 }
@@ -341,7 +408,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
           }
           // One copy of the cell for all sums of the tile: its code is long, and pipelines are built faster.
           var sums: array<f32, item_sums>;
-          if (slices > 1u) { // static
+          if (sums_meet) { // static
             if (unit_tile > tile_units) { // static: sums of the tile before may still be read
               workgroupBarrier();
             }
@@ -349,6 +416,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
               sliced[(slice * item_sums + i) * lanes + lane] = acc[i];
             }
             workgroupBarrier();
+          } else if (holds) { // static
+            for (var i = 0u; i < item_sums; i++) { // unroll
+              sums[i] = sum_quad(acc[i]);
+            }
           } else {
             for (var i = 0u; i < item_sums; i++) { // unroll
               sums[i] = acc[i];
@@ -371,7 +442,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
               if (norm_parameters > 0u && phase_gates[phase] < phase_gates[phase + 1u]) { // static: products that the next phase normalises
                 for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
                   var product = 0.0;
-                  if (slices > 1u) { // static
+                  if (sums_meet) { // static
                     for (var part = 0u; part < slices; part++) { // unroll
                       product += sliced[(part * item_sums + i * gates + g) * lanes + lane];
                     }
@@ -395,7 +466,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
                       step.x[g] = bitcast<f32>(select(bitcast<u32>(step.x[g]), 0x7fc00000u, is_void));
                     }
                   }
-                  if (slices > 1u) { // static
+                  if (sums_meet) { // static
                     var sum = 0.0;
                     for (var part = 0u; part < slices; part++) { // unroll
                       sum += sliced[(part * item_sums + i * gates + g) * lanes + lane];

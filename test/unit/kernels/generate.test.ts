@@ -176,6 +176,7 @@ describe('the generated modules', () => {
       spreads: true,
       stages: false,
       slices: 2,
+      holds: false,
       gathers: true,
       y_origin: 0,
       section_size: 180,
