@@ -16,7 +16,7 @@ const MOST_NUMBERS = { narrow: 2048, wide: 128 };
 
 /**
  * Fewest steps of a dispatch that earn back what it costs to load the weights into the threads: about as much as six
- * steps that load them one by one (docs/adr/0029-weights-held-by-threads.md).
+ * steps that load them one by one (docs/adr/0029-weights-held-by-threads-after-all.md).
  */
 const LEAST_STEPS = 16;
 
