@@ -44,7 +44,7 @@ export function lowerForward(tracks: Tracks<RecurrenceAttributes>, lowering: Low
   const { cell, steps, batch, hiddenSize } = attributes;
   const label = labelOf(tracks);
   const requested = requestedWalk(lowering, nodes[0] as GraphNode);
-  const shape = chooseRecurrenceShape(lowering, attributes, 'forward', requested, nodes.length);
+  const shape = chooseRecurrenceShape(lowering, attributes, 'forward', requested);
   for (const node of nodes) {
     const { choice, reason } = describeChoice(tracks, shape);
     lowering.decide(node.label, choice, reason);

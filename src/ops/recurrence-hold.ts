@@ -35,15 +35,14 @@ export function findHoldObstacle(
   shape: RecurrenceShape,
 ): string | undefined {
   const { cell, hiddenSize, stateSize = hiddenSize } = attributes;
-  const { units, lanes, slices, stages, spreads, strategy } = shape;
+  const { rows, units, lanes, slices, stages, spreads, strategy } = shape;
   if (!limits.hasSubgroups) return 'the feature subgroups is missing';
   if (!cell.multiplies || cell.norms || stateSize < hiddenSize) {
     return 'the cell multiplies nothing, normalises its products or projects its state';
   }
-  if (strategy !== 'persistent' || lanes * units < hiddenSize)
-    return 'not all units are in one tile';
-  if (slices !== HOLD_SLICES || !stages || spreads) {
-    return `slices are ${HOLD_SLICES}, with stages and without spreads`;
+  if (strategy !== 'persistent' || lanes * units < hiddenSize) return 'units are in several tiles';
+  if (rows > 1 || slices !== HOLD_SLICES || !stages || spreads) {
+    return `a thread has one row, slices are ${HOLD_SLICES}, with stages and without spreads`;
   }
   const most = MOST_NUMBERS[isNarrow(limits) ? 'narrow' : 'wide'];
   const numbers = heldNumbers(attributes, shape);
@@ -53,20 +52,17 @@ export function findHoldObstacle(
 /**
  * The shape with which one row's weights stay in the memory of the threads, for software adapters: there a load of
  * a thread's own memory is one instruction, any other about a hundred. Undefined where it does not pay or fit.
- *
- * @param threads - of the workgroup; absent: as few as hold the weights.
  */
 export function applyHoldRule(
   limits: PlanLimits,
   attributes: RecurrenceAttributes,
-  threads?: number,
 ): RecurrenceShape | undefined {
   const { batch, steps, hiddenSize } = attributes;
   if (!isNarrow(limits) || limits.laneWidth > HOLD_SLICES || batch > 1) return undefined;
-  if (threads === undefined && steps < LEAST_STEPS) return undefined;
-  const lanes = threads ? Math.floor(threads / HOLD_SLICES) : Math.ceil(hiddenSize / UNITS);
+  if (steps < LEAST_STEPS || limits.residentLanes !== undefined) return undefined;
+  const lanes = Math.ceil(hiddenSize / UNITS);
   const units = Math.ceil(hiddenSize / lanes);
-  const shape = shapeOf(hiddenSize, { rows: 1, units, lanes });
+  const shape = shapeOf(hiddenSize, { units, lanes });
   const most = Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX);
   const fits =
     lanes * HOLD_SLICES <= most && findHoldObstacle(limits, attributes, shape) === undefined;
@@ -76,20 +72,19 @@ export function applyHoldRule(
 /** Shapes that hold weights, to be measured. */
 export function listHeldShapes(
   limits: PlanLimits,
-  { batch, hiddenSize }: RecurrenceAttributes,
+  { hiddenSize }: RecurrenceAttributes,
 ): RecurrenceShape[] {
   const width = isNarrow(limits) ? 1 : Math.max(1, limits.laneWidth / HOLD_SLICES);
-  const rows = isNarrow(limits) ? 1 : Math.min(4, batch);
   return [1, 2, 4, UNITS].map((units) => {
     const lanes = Math.ceil(Math.ceil(hiddenSize / units) / width) * width;
-    return shapeOf(hiddenSize, { rows, units, lanes });
+    return shapeOf(hiddenSize, { units, lanes });
   });
 }
 
 function shapeOf(
   unitTile: number,
-  tile: Pick<RecurrenceShape, 'rows' | 'units' | 'lanes'>,
+  tile: Pick<RecurrenceShape, 'units' | 'lanes'>,
 ): RecurrenceShape {
-  const flags = { spreads: false, stages: true, slices: HOLD_SLICES, holds: true };
+  const flags = { rows: 1, spreads: false, stages: true, slices: HOLD_SLICES, holds: true };
   return { strategy: 'persistent', ...tile, unitTile, ...flags };
 }

@@ -134,22 +134,17 @@ const SINGLE_ROW_LANES = 16;
 
 const NARROW_ROWS = 16;
 
-/**
- * Picks strategy and register tile of a recurrence: from a tuning where there is one, else by the rule.
- *
- * @param tracks - recurrences that share its dispatches, itself included.
- */
+/** Picks strategy and register tile of a recurrence: from a tuning where there is one, else by the rule. */
 export function chooseRecurrenceShape(
   lowering: Lowering,
   attributes: RecurrenceAttributes,
   direction: RecurrenceDirection,
   requested: Walk | undefined,
-  tracks = 1,
 ): RecurrenceShape & { readonly reason: string } {
   const { limits } = lowering;
   const held =
     direction === 'forward' && requested !== 'stepwise'
-      ? holdWeights(limits, attributes, tracks)
+      ? applyHoldRule(limits, attributes)
       : undefined;
   const [preferred, why] = held
     ? [held.strategy, 'one row: its threads keep the weights from step to step']
@@ -162,19 +157,6 @@ export function chooseRecurrenceShape(
   if (!settled) return { ...builtIn, reason };
   const isRule = settled.shape === builtIn;
   return { ...settled.shape, reason: isRule ? `${reason}; ${settled.reason}` : settled.reason };
-}
-
-/** The shape that holds weights where that is best. */
-function holdWeights(
-  limits: PlanLimits,
-  attributes: RecurrenceAttributes,
-  tracks: number,
-): RecurrenceShape | undefined {
-  const { residentLanes } = limits;
-  if (residentLanes === undefined) return applyHoldRule(limits, attributes);
-  // The threads of a resident plan run all of a launch's workgroups, and have memory for the weights of one.
-  const isOne = tracks === 1 && attributes.steps === 1;
-  return isOne ? applyHoldRule(limits, attributes, residentLanes) : undefined;
 }
 
 /** The register tile of a recurrence from its sizes and the adapter's limits. */

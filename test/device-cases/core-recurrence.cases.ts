@@ -66,8 +66,8 @@ const otherShaders = shaderVariants.slice(2);
 const fullUnlessOneOf = (few: readonly CellVariant[], variant: CellVariant) =>
   few.includes(variant) ? {} : { full: true as const };
 
-/** Odd, with more units than quads, a last quad and a last turn of the slices that are not full. */
-const heldForm: Form = { ...smallForm, steps: 17, batch: 1, hiddenSize: 21, weights: false };
+/** More units than quads, and a last unit of a quad, a last quad of k and a last turn of the slices that are not full. */
+const heldForm: Form = { ...smallForm, steps: 17, batch: 1, hiddenSize: 22, weights: false };
 
 /** As on an adapter whose subgroups are quads, where weights are held; stepwise and with rows they are not. */
 async function checkHeld(device: Device, variant: CellVariant, form: Form): Promise<void> {
