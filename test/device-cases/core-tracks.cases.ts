@@ -124,6 +124,7 @@ const cells = cellVariants.filter(
     options.forget !== 'exponential',
 );
 
+const lstm = cells.find(({ kind }) => kind === 'lstm') as (typeof cells)[number];
 const plainCells = cells.filter(({ cell }) => !cell.norms);
 
 /** Extents of 1, odd, more rows than a thread holds, more units than a tile, fewer steps than layers. */
@@ -296,11 +297,26 @@ export const cases: readonly DeviceCase[] = [
     },
   },
   {
+    name: 'both directions of one row keep their weights with their threads',
+    async run(device) {
+      const size = { steps: 17, batch: 1, hiddenSize: 10, laneWidth: 4 };
+      const layer = () => build(lstm, { hiddenSize: 10, layers: 2, direction: 'bidirectional' });
+      const forward = (await check(device, { layer, ...size })).launches.filter(
+        ({ kernel }) => kernel === 'recurrence-forward',
+      );
+      const canHold = device.info.software && device.features.has('subgroups');
+      for (const { label, constants, workgroups } of forward) {
+        assertEqual(workgroups[2], 2, `tracks of ${label}`);
+        assertTrue(constants.holds === canHold, `${label} holds its weights or cannot`);
+      }
+      assertEqual(forward.length, 2, 'one dispatch for each layer');
+    },
+  },
+  {
     name: 'tracks on an adapter with 32 lanes',
     full: true,
     async run(device) {
       const size = { steps: 16, batch: 3, hiddenSize: 21, laneWidth: 32 };
-      const lstm = cells.find(({ kind }) => kind === 'lstm') as (typeof cells)[number];
       const layer = () => build(lstm, { hiddenSize: 21, layers: 2 });
       await check(device, { layer, ...size }, 'wavefront');
       const both = () => build(lstm, { hiddenSize: 21, direction: 'bidirectional' });
