@@ -3,7 +3,7 @@ import { isNarrow } from './matmul-shape.ts';
 import type { RecurrenceAttributes, RecurrenceShape } from './recurrence-shape.ts';
 
 /** Threads that share a unit's sums where weights are held: the lanes of a quad. */
-export const HOLD_SLICES = 4;
+const HOLD_SLICES = 4;
 
 /** Units whose sums a quad takes: each number of the state that is loaded serves as many. */
 const UNITS = 8;
@@ -21,7 +21,7 @@ const MOST_NUMBERS = { narrow: 2048, wide: 128 };
 const LEAST_STEPS = 16;
 
 /** Numbers of weights that a thread of such a shape keeps. */
-export function heldNumbers(
+function heldNumbers(
   { cell, hiddenSize }: Pick<RecurrenceAttributes, 'cell' | 'hiddenSize'>,
   { units, slices }: Pick<RecurrenceShape, 'units' | 'slices'>,
 ): number {

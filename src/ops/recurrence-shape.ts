@@ -159,6 +159,9 @@ export function chooseRecurrenceShape(
   return { ...settled.shape, reason: isRule ? `${reason}; ${settled.reason}` : settled.reason };
 }
 
+/** Every thread sums up by itself what it loads by itself. */
+const plainShape = { spreads: false, stages: false, slices: 1, holds: false } as const;
+
 /** The register tile of a recurrence from its sizes and the adapter's limits. */
 function applyShapeRule(
   limits: PlanLimits,
@@ -187,18 +190,7 @@ function applyShapeRule(
   const mostLanes = rows === 1 ? SINGLE_ROW_LANES : most;
   const lanes = Math.min(mostLanes, Math.ceil(wanted / width) * width);
   const unitTile = strategy === 'persistent' ? hiddenSize : lanes * units;
-  const spreads = limits.hasSubgroups;
-  return {
-    strategy,
-    rows,
-    units,
-    lanes,
-    unitTile,
-    spreads,
-    stages: false,
-    slices: 1,
-    holds: false,
-  };
+  return { ...plainShape, strategy, rows, units, lanes, unitTile, spreads: limits.hasSubgroups };
 }
 
 /** Rows per thread in a resident plan. */
@@ -208,8 +200,7 @@ const RESIDENT_ROWS = 8;
 function applyResidentRule(lanes: number, batch: number, hiddenSize: number): RecurrenceShape {
   const rows = splitEvenly(batch, RESIDENT_ROWS);
   const units = Math.min(2, Math.ceil(hiddenSize / lanes));
-  const flags = { spreads: false, stages: false, slices: 1, holds: false };
-  return { strategy: 'persistent', rows, units, lanes, unitTile: hiddenSize, ...flags };
+  return { ...plainShape, strategy: 'persistent', rows, units, lanes, unitTile: hiddenSize };
 }
 
 function preferStrategy(

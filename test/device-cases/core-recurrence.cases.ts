@@ -69,7 +69,7 @@ const fullUnlessOneOf = (few: readonly CellVariant[], variant: CellVariant) =>
 /** More units than quads, and a last unit of a quad, a last quad of k and a last turn of the slices that are not full. */
 const heldForm: Form = { ...smallForm, steps: 17, batch: 1, hiddenSize: 22, weights: false };
 
-/** As on an adapter whose subgroups are quads, where weights are held; stepwise and with rows they are not. */
+/** As on an adapter whose subgroups are quads, where weights are held if it has subgroups at all. */
 async function checkHeld(device: Device, variant: CellVariant, form: Form): Promise<void> {
   await check(device, variant, form, 'persistent', {
     laneWidth: 4,

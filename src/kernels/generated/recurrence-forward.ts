@@ -126,8 +126,8 @@ export const recurrenceForward = {
 // the recurrent matmul. Per k it loads rows + gates·units values for rows·gates·units multiply-adds.
 // \`slices\` threads share a unit: each sums every so manieth quad of k, the sums meet in workgroup memory, and each
 // thread then does the cell for its share of the rows.
-// \`holds\`: the slices are the lanes of a quad, and each keeps its part of the weights from step to step: a step then
-// loads nothing but the state.
+// \`holds\`, with one row: the slices are the lanes of a quad, and each keeps its part of the weights from step to step,
+// which then loads nothing but the state.
 //
 // Layouts: projected [T, B, input_gates, H], or a table [table_rows, input_gates, H] with a row for each token
 //   (one-hot inputs: no projected input is ever built) where \`gathers\` and the span has table_rows, with tokens
@@ -365,15 +365,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
             if (!has_lengths || t < longest) {
               if (holds) { // static
                 for (var q = 0u; q < held_quads; q++) { // unroll
-                  var v: array<vec4f, rows>; // registers
-                  for (var r = 0u; r < rows; r++) { // unroll
-                    v[r] = staged[r * hidden_quads + min(q * slices + slice, hidden_quads - 1u)];
-                  }
+                  let v = staged[min(q * slices + slice, hidden_quads - 1u)];
                   for (var n = 0u; n < units; n++) { // unroll
                     for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
-                      for (var r = 0u; r < rows; r++) { // unroll
-                        acc[(r * units + n) * gates + g] += dot(v[r], held[(q * units + n) * gates + g]);
-                      }
+                      acc[n * gates + g] += dot(v, held[(q * units + n) * gates + g]);
                     }
                   }
                 }
