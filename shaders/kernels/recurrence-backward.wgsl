@@ -115,7 +115,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     }
   }
 
-  for (var index = 0u; index < walk.y; index++) {
+  if (tracks > 1u) { // static: of tracks that share a dispatch, one may have nothing to do
+    if (walk.y == 0u) {
+      return;
+    }
+  }
+  var index = 0u;
+  loop {
     let back = walk.x + index;
     let is_step = back < steps;
     let position = select(0u, steps - 1u - back, is_step);
@@ -133,7 +139,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
               norm_gains[phases - down], norm_shifts[phases - down], norm_values[phases - down]);
           }
         }
-        for (var base = unit_begin; base < unit_end; base += tile_units) {
+        var base = unit_begin;
+        loop {
           let tile = place.z + base / tile_units;
           var acc: array<f32, rows * units>; // registers
           var row_begin: array<u32, rows>; // registers
@@ -194,10 +201,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
               sums[i] = acc[i];
             }
           }
-          for (var i = slice; i < items; i += slices) {
+          var i = slice;
+          loop {
             let row = first_row + i / units;
             let unit = base + i % units * lanes + lane;
-            if (row < batch && unit < unit_end) {
+            if (row < batch && unit < unit_end && (slices <= items || i < items)) {
               let at = row * hidden_size + unit;
               var through = 0.0; // the gradient through the weights
               if (slices > 1u) { // static
@@ -236,13 +244,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
                     if (backward_reads_next[s]) { // static
                       gradient.next[s] = state_of(source.z, s, slot(position + 1u, runs_reverse) + at);
                     }
-                    if (down == 0u) {
+                    if (down == 0u) { // static
                       gradient.d_next[s] = carry[place.y + s * row_size + at];
                     } else {
                       gradient.d_state[s] = carry[place.y + s * row_size + at];
                     }
                   }
-                  if (down == 0u) {
+                  if (down == 0u) { // static
                     gradient.d_next[0] += through;
                     if (has_output_gradient) {
                       gradient.d_next[0] += f32(d_output[source.x + t * row_size + at]);
@@ -282,7 +290,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
                     }
                   }
                   for (var g = 0u; g < gates; g++) { // unroll
-                    if (gradient_phase[g] == phases - 1u - down) {
+                    if (gradient_phase[g] == phases - 1u - down) { // static
                       d_recurrent[gate_at + g * hidden_size] = to_number(gradient.du[g]);
                       if (gradients_apart && norm_parameters == 0u && g < input_gates) { // static
                         d_projected[projected_at + g * hidden_size] = to_number(gradient.dx[g]);
@@ -306,7 +314,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
                     }
                   }
                   for (var p = norm_parameters; p < parameters; p++) { // unroll
-                    if (down + 1u == phases) {
+                    if (down + 1u == phases) { // static
                       d_recurrent[gate_at + (gates + p) * hidden_size] = to_number(gradient.d_parameters[p]);
                     }
                   }
@@ -316,12 +324,24 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
                 }
               }
             }
+            continuing {
+              i += slices;
+              break if i >= items;
+            }
+          }
+          continuing {
+            base += tile_units;
+            break if base >= unit_end;
           }
         }
         if (hands_on) { // static
           storageBarrier();
         }
       }
+    }
+    continuing {
+      index += 1u;
+      break if index >= walk.y;
     }
   }
 }

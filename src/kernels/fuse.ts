@@ -134,16 +134,14 @@ function runnerOf(name: string, made: LaunchFunction, launch: Launch, lanes: num
   const call = `${made.name}(${made.builtins.map((builtin) => values[builtin]).join(', ')});`;
   const group = `let group = ${split('index', launch.workgroups)};`;
   if (!hasBarriers) {
-    return [
-      `fn ${name}(lane: u32) {`,
-      `  for (var thread = lane; thread < ${groups * size}u; thread += ${lanes}u) {`,
-      `    let local = ${groups === 1 ? 'thread' : remainder('thread', size)};`,
-      `    let index = ${groups === 1 ? '0u' : quotient('thread', size)};`,
-      `    ${group}`,
-      `    ${call}`,
-      '  }',
-      '}',
-    ].join('\n');
+    const threads = groups * size;
+    const body = [
+      `let local = ${groups === 1 ? 'thread' : remainder('thread', size)};`,
+      `let index = ${groups === 1 ? '0u' : quotient('thread', size)};`,
+      group,
+      call,
+    ];
+    return [`fn ${name}(lane: u32) {`, ...turnsOf(threads, lanes, body), '}'].join('\n');
   }
   if (size !== lanes) {
     throw new ShaderError(
@@ -151,15 +149,47 @@ function runnerOf(name: string, made: LaunchFunction, launch: Launch, lanes: num
         `${lanes} lanes. Give the kernel a constant for its threads, and take it from the limits.`,
     );
   }
+  const body = [group, call, ...(hasWorkgroupMemory ? ['workgroupBarrier();'] : [])];
   return [
     `fn ${name}(local: u32) {`,
-    `  for (var index = 0u; index < ${groups}u; index++) {`,
-    `    ${group}`,
-    `    ${call}`,
-    ...(hasWorkgroupMemory ? ['    workgroupBarrier();'] : []),
-    '  }',
+    '  var index = 0u;',
+    ...(groups === 1
+      ? body.map((line) => `  ${line}`)
+      : repeatWhile('index', '1u', `index < ${groups}u`, body)),
     '}',
   ].join('\n');
+}
+
+/** The threads of a launch, `lanes` of them at a time. */
+function turnsOf(threads: number, lanes: number, body: readonly string[]): string[] {
+  const isEven = threads % lanes === 0;
+  const guarded = isEven
+    ? body
+    : [`if (thread < ${threads}u) {`, ...body.map((line) => `  ${line}`), '}'];
+  const first = '  var thread = lane;';
+  if (threads <= lanes) return [first, ...guarded.map((line) => `  ${line}`)];
+  return [first, ...repeatWhile('thread', `${lanes}u`, `thread < ${threads}u`, guarded)];
+}
+
+/**
+ * A loop whose first round always runs. A software adapter that runs its lanes behind masks leaves a `for` only at its
+ * end: it goes through the body once more with all lanes off.
+ */
+function repeatWhile(
+  variable: string,
+  step: string,
+  condition: string,
+  body: readonly string[],
+): string[] {
+  return [
+    '  loop {',
+    ...body.map((line) => `    ${line}`),
+    '    continuing {',
+    `      ${variable} += ${step};`,
+    `      break if !(${condition});`,
+    '    }',
+    '  }',
+  ];
 }
 
 /** A number as three indices, the first of them running fastest. */

@@ -309,7 +309,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     }
   }
 
-  for (var index = 0u; index < walk.y; index++) {
+  if (tracks > 1u) { // static: of tracks that share a dispatch, one may have nothing to do
+    if (walk.y == 0u) {
+      return;
+    }
+  }
+  var index = 0u;
+  loop {
     let position = walk.x + index;
     let t = time_of(position, runs_reverse);
     let before = slot(position, runs_reverse);
@@ -336,7 +342,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
             describe_rows(local, first_row, saved_begin, norm_saved[phase], norm_values[phase]);
           }
         }
-        for (var base = unit_begin; base < unit_end; base += tile_units) {
+        var base = unit_begin;
+        loop {
           let tile = place.z + base / tile_units;
           var acc: array<f32, rows * units * gates>; // registers
           var column: array<u32, units>; // registers
@@ -416,10 +423,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
               sums[i] = acc[i];
             }
           }
-          for (var i = slice; i < rows * units; i += slices) {
+          var i = slice;
+          loop {
             let row = first_row + i / units;
             let unit = base + i % units * lanes + lane;
-            if (row < batch && unit < unit_end) {
+            if (row < batch && unit < unit_end && (slices <= rows * units || i < rows * units)) {
               let at = row * hidden_size + unit;
               var source_row = t * batch + row;
               var is_void = false; // a token outside the table: its row becomes NaN, and training stops
@@ -480,7 +488,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
                   }
                 }
                 for (var v = 0u; v < saved_values; v++) { // unroll
-                  if (saved_phase[v] < phase) {
+                  if (saved_phase[v] < phase) { // static
                     step.saved[v] = f32(saved[saved_at + v * hidden_size]);
                   }
                 }
@@ -514,34 +522,46 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
                   }
                 }
                 for (var v = 0u; v < saved_values; v++) { // unroll
-                  if (saved_phase[v] == phase && (keeps_saved || phase + 1u < phases)) {
+                  if (saved_phase[v] == phase && (keeps_saved || phase + 1u < phases)) { // static
                     saved[saved_at + v * hidden_size] = to_number(step.saved[v]);
                   }
                 }
                 for (var s = 0u; s < states; s++) { // unroll
-                  if (state_phase[s] == phase) {
+                  if (state_phase[s] == phase) { // static
                     keep_state(place.x, s, after + at, step.next[s]);
                   }
                 }
                 if (has_mask) { // static
                   let factor = given[place.w + mask_begin + at];
-                  if (phase + 1u == phases) {
+                  if (phase + 1u == phases) { // static
                     keep_masked(place.x, after + at, step.next[0] * factor);
                   } else if (masks_vector) {
                     step.vector *= factor;
                   }
                 }
-                if (phase >= first_vector && phase + 1u < phases) {
+                if (phase >= first_vector && phase + 1u < phases) { // static
                   history[place.x + vector_begin_of(phase) + after + at] = to_number(step.vector);
                 }
               }
             }
+            continuing {
+              i += slices;
+              break if i >= rows * units;
+            }
+          }
+          continuing {
+            base += tile_units;
+            break if base >= unit_end;
           }
         }
         if (hands_on) { // static
           storageBarrier();
         }
       }
+    }
+    continuing {
+      index += 1u;
+      break if index >= walk.y;
     }
   }
 }
