@@ -7,7 +7,7 @@
 // Every comparison is one of integers: floats are mapped to u32 in their order (−0 equals 0).
 // Top-k: the k-th largest key bit by bit, 32 counts over the logits; of equal ones at the threshold
 // the first by index stay, found in the same way. Each count costs two barriers: every thread adds up
-// what all have found, since a tree's barriers are dear on a software adapter.
+// what all have found, since a tree's barriers are dear on a software adapter. A single thread needs none.
 // Loads: 2·vocabulary, with top-k up to 50·vocabulary, divided among the threads.
 //! join lib/sampling
 
@@ -44,38 +44,50 @@ fn count_kept(lane: u32, threshold: u32, limit: u32) -> u32 {
     let key = ordered(logits[index]);
     count += select(0u, 1u, key > threshold || (key == threshold && index < limit));
   }
-  keys[lane] = count;
-  workgroupBarrier();
-  var total = 0u;
-  for (var other = 0u; other < threads; other++) {
-    total += keys[other];
+  if (threads == 1u) { // static
+    return count;
+  } else {
+    keys[lane] = count;
+    workgroupBarrier();
+    var total = 0u;
+    for (var other = 0u; other < threads; other++) {
+      total += keys[other];
+    }
+    workgroupBarrier();
+    return total;
   }
-  workgroupBarrier();
-  return total;
 }
 
 // The largest of the threads' candidates; of equal ones the lowest index.
 fn keep_largest(lane: u32, key: u32, index: u32) -> Candidate {
-  keys[lane] = key;
-  indices[lane] = index;
-  workgroupBarrier();
-  var best = Candidate(keys[0], indices[0]);
-  for (var other = 1u; other < threads; other++) {
-    let rival = Candidate(keys[other], indices[other]);
-    if (rival.key > best.key || (rival.key == best.key && rival.index < best.index)) {
-      best = rival;
+  if (threads == 1u) { // static
+    return Candidate(key, index);
+  } else {
+    keys[lane] = key;
+    indices[lane] = index;
+    workgroupBarrier();
+    var best = Candidate(keys[0], indices[0]);
+    for (var other = 1u; other < threads; other++) {
+      let rival = Candidate(keys[other], indices[other]);
+      if (rival.key > best.key || (rival.key == best.key && rival.index < best.index)) {
+        best = rival;
+      }
     }
+    workgroupBarrier();
+    return best;
   }
-  workgroupBarrier();
-  return best;
 }
 
 @compute @workgroup_size(threads)
 fn main(@builtin(local_invocation_index) lane: u32) {
-  if (lane == 0u) {
-    shared_state = state;
+  if (threads == 1u) { // splice
+    let options = state;
+  } else {
+    if (lane == 0u) {
+      shared_state = state;
+    }
+    let options = workgroupUniformLoad(&shared_state);
   }
-  let options = workgroupUniformLoad(&shared_state);
   let vocabulary = arrayLength(&logits);
   var best = 0u;
   var chosen = vocabulary - 1u;
@@ -111,11 +123,16 @@ fn draw(lane: u32, options: SampleState, vocabulary: u32, largest: u32) -> u32 {
         threshold |= bit;
       }
     }
-    let kept = count_kept(lane, threshold, vocabulary);
-    if (lane == 0u) {
-      shared_count = kept;
+    if (threads == 1u) { // splice
+      let kept = count_kept(lane, threshold, vocabulary);
+    } else {
+      let counted = count_kept(lane, threshold, vocabulary);
+      if (lane == 0u) {
+        shared_count = counted;
+      }
+      let kept = workgroupUniformLoad(&shared_count);
     }
-    if (workgroupUniformLoad(&shared_count) > options.top_k) {
+    if (kept > options.top_k) {
       limit = 0u;
       for (var bit = 1u << firstLeadingBit(vocabulary); bit > 0u; bit >>= 1u) {
         if (count_kept(lane, threshold, limit | bit) <= options.top_k) {

@@ -72,6 +72,8 @@ export interface PlanLimits {
   readonly hasSubgroups: boolean;
   /** Set where one workgroup of so many threads is to run the whole plan. */
   readonly residentLanes?: number;
+  /** Whether those threads keep a recurrence's weights from repetition to repetition. */
+  readonly residentHolds?: boolean;
   /** Whether shaders may store half precision: the feature `shader-f16`. */
   readonly hasF16: boolean;
 }

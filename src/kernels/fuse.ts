@@ -61,6 +61,7 @@ export function fuseLaunches(request: FuseRequest): FusedKernel {
     runnerOf(`run${index}`, made, (all[index] as FusedLaunch).launch, lanes),
   );
   const code = [
+    ...new Set(functions.flatMap(({ directives }) => directives)),
     ...memory.declarations,
     'struct Run { repeats: u32, runs_prologue: u32 }',
     '@group(0) @binding(0) var<uniform> run: Run;',

@@ -22,6 +22,8 @@ export interface FunctionRequest {
 
 /** The declarations of a launch, and how its entry point, now a function, is called. */
 export interface LaunchFunction {
+  /** What has to stand in front of all declarations. */
+  readonly directives: readonly string[];
   readonly declarations: readonly string[];
   readonly name: string;
   /** Built-in values that the function takes, in order. */
@@ -73,17 +75,22 @@ class LaunchWriter {
       ({ start, keyword }) => start < keyword && this.#isEntry(start, keyword),
     );
     if (!entry) throw this.#error('there is no entry point');
+    const directives: string[] = [];
     const texts: string[] = [];
     for (const declaration of this.#declarations) {
       const { kind, name, start, keyword, end } = declaration;
       if (this.#accesses.has(name)) continue;
-      if (kind === 'directive') throw this.#error(`'${tokens[start]?.text}' directives`);
+      if (kind === 'directive') {
+        directives.push(this.#emit(start, end).trim());
+        continue;
+      }
       this.#parameters = kind === 'fn' ? this.#namesOfParameters(keyword) : new Set();
       if (declaration === entry) texts.push(this.#entryText(entry));
       else texts.push(this.#emit(kind === 'fn' ? keyword : start, end, kind === 'struct').trim());
     }
     const functions = [...this.#accesses.values()].flatMap((access) => access.functions);
     return {
+      directives,
       declarations: [...functions, ...texts],
       name: this.#rename(entry.name),
       builtins: this.#parametersOf(entry).map(({ builtin }) => builtin),

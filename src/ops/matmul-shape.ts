@@ -104,11 +104,12 @@ function nextPowerOfTwo(least: number): number {
 /** Sums of a thread in a resident plan, at most: there are few threads, and each product has little to do. */
 const RESIDENT_SUMS = 4;
 
-/** Every lane of the one workgroup gets a tile, as large as leaves none idle. */
+/** Every lane that runs beside the others gets a tile, as large as leaves none idle. */
 function chooseResidentShape(lanes: number, { m, n, k }: MatmulSizes): MatmulShape {
   const sums = Math.max(1, Math.min(RESIDENT_SUMS, Math.floor((m * n) / lanes)));
   const rows = Math.min(m, sums);
-  return { rows, columns: 1, lanesM: 1, lanesN: 1, spreads: false, stageK: 0, splitK: k };
+  const columns = Math.floor(sums / rows);
+  return { rows, columns, lanesM: 1, lanesN: 1, spreads: false, stageK: 0, splitK: k };
 }
 
 /**
@@ -121,6 +122,11 @@ export function chooseMatmulShape(
   sizes: MatmulSizes,
   canSplit: boolean,
 ): MatmulShape {
-  if (limits.residentLanes !== undefined) return chooseResidentShape(limits.residentLanes, sizes);
+  const { residentLanes, laneWidth } = limits;
+  if (residentLanes !== undefined) {
+    // The quads of a CPU take turns.
+    const lanes = isNarrow(limits) ? Math.min(residentLanes, laneWidth) : residentLanes;
+    return chooseResidentShape(lanes, sizes);
+  }
   return isNarrow(limits) ? chooseNarrowShape(limits, sizes) : chooseWideShape(sizes, canSplit);
 }

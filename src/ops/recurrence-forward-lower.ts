@@ -89,9 +89,11 @@ export function lowerForward(tracks: Tracks<RecurrenceAttributes>, lowering: Low
   const weight = cell.multiplies
     ? lowering.packed(weights, packedWeights('column-quads', cell, shape))
     : unusedInput(lowering);
-  const weightFloats = weights[0]?.size as number;
   const units = batch * hiddenSize;
   const bytes = unitBytes(attributes, lowering);
+  // Weights that stay from repetition to repetition are read once a dispatch.
+  const stays = shape.holds && lowering.limits.residentHolds;
+  const weightBytes = stays ? 0 : bytes.number * (weights[0]?.size ?? 0);
   const bytesRead = numberBytes(projected.view) * cell.inputGates + bytes.states;
   let count = 0;
   const launch = (span: Span) => {
@@ -136,8 +138,7 @@ export function lowerForward(tracks: Tracks<RecurrenceAttributes>, lowering: Low
         workgroups: gridOf(shape, attributes, span.tracks.length),
         cost: {
           flops: flopsOf(attributes, span),
-          readBytes:
-            stepsOf(span) * units * bytesRead + bytes.number * weightFloats * span.tracks.length,
+          readBytes: stepsOf(span) * units * bytesRead + weightBytes * span.tracks.length,
           writtenBytes: stepsOf(span) * units * (bytes.number * cell.saved.length + bytes.states),
         },
       }),

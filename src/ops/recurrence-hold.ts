@@ -20,6 +20,11 @@ const MOST_NUMBERS = { narrow: 2048, wide: 128 };
  */
 const LEAST_STEPS = 16;
 
+/** Threads that hold the weights of one row on a software adapter. */
+export function countHoldThreads(hiddenSize: number): number {
+  return HOLD_SLICES * Math.ceil(hiddenSize / UNITS);
+}
+
 /** Numbers of weights that a thread of such a shape keeps. */
 function heldNumbers(
   { cell, hiddenSize }: Pick<RecurrenceAttributes, 'cell' | 'hiddenSize'>,
@@ -57,10 +62,11 @@ export function applyHoldRule(
   limits: PlanLimits,
   attributes: RecurrenceAttributes,
 ): RecurrenceShape | undefined {
+  const { residentLanes, residentHolds = residentLanes === undefined } = limits;
   const { batch, steps, hiddenSize } = attributes;
   if (!isNarrow(limits) || limits.laneWidth > HOLD_SLICES || batch > 1) return undefined;
-  if (steps < LEAST_STEPS || limits.residentLanes !== undefined) return undefined;
-  const lanes = Math.ceil(hiddenSize / UNITS);
+  if (!residentHolds || (residentLanes === undefined && steps < LEAST_STEPS)) return undefined;
+  const lanes = (residentLanes ?? countHoldThreads(hiddenSize)) / HOLD_SLICES;
   const units = Math.ceil(hiddenSize / lanes);
   const shape = shapeOf(hiddenSize, { units, lanes });
   const most = Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX);

@@ -16,6 +16,8 @@ export interface Program {
   readonly gradients?: ReadonlyMap<string, SymbolicTensor>;
   /** Further tensors that {@link after} reads. */
   readonly alsoComputed?: readonly SymbolicTensor[];
+  /** A submit repeats it many times, with the same parameters. */
+  readonly isRepeated?: boolean;
   /** Runs before the graph in every repetition. */
   readonly before?: Stage;
   /** Runs after the graph in every repetition. */

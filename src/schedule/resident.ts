@@ -1,9 +1,11 @@
 import type { PlanLimits } from '../graph/operator.ts';
+import { recurrenceForward } from '../kernels/generated/recurrence-forward.ts';
 import { mapBindings } from '../kernels/launch.ts';
 import { isNarrow } from '../ops/matmul-shape.ts';
+import { countHoldThreads } from '../ops/recurrence-hold.ts';
 import { measurePlan } from './explain.ts';
 import { alignBytes } from './lowering.ts';
-import type { BufferView, Plan, PlanBuffer, PlanContent } from './plan.ts';
+import type { BufferView, Launch, Plan, PlanBuffer, PlanContent } from './plan.ts';
 
 /**
  * What one workgroup does in a second, and the seconds that a dispatch costs. Measured on SwiftShader for narrow
@@ -13,6 +15,13 @@ const RATES = {
   narrow: { flops: 5e8, bytes: 1e9, dispatch: 15e-6, barrier: 1e-6 },
   wide: { flops: 2e10, bytes: 5e10, dispatch: 5e-6, barrier: 1e-6 },
 };
+
+/** FLOPs of a second with weights that threads hold, on a narrow adapter (docs/adr/0031-sampling-with-held-weights.md). */
+const HELD_FLOPS = 2.5e9;
+/** Least hidden size whose weights are worth holding for a plan. */
+const LEAST_HELD_SIZE = 64;
+/** Most work beside the recurrence, as a part of its own: one core does that, where dispatches spread over all. */
+const MOST_BESIDE = 0.2;
 
 /** Longest dispatch of a resident plan, as estimated. */
 const MOST_SECONDS = 0.05;
@@ -30,6 +39,33 @@ export function residentLimits(limits: PlanLimits, flops: number): PlanLimits {
   return { ...limits, hasSubgroups: false, residentLanes: Math.min(wanted, most) };
 }
 
+/**
+ * The limits under which a plan that a submit repeats is made for one workgroup whose threads keep the weights of its
+ * recurrence, a single step of one row; undefined where there is no such recurrence, or much beside it.
+ */
+export function holdingLimits(plan: Plan, limits: PlanLimits): PlanLimits | undefined {
+  const recurrences = plan.launches.filter(isRecurrence);
+  const hiddenSize = Number(recurrences[0]?.constants.hidden_size ?? 0);
+  const flops = recurrences.reduce((sum, { cost }) => sum + cost.flops, 0);
+  const beside = measurePlan(plan).flops - flops;
+  if (hiddenSize < LEAST_HELD_SIZE || beside > MOST_BESIDE * flops) return undefined;
+  return { ...limits, residentLanes: countHoldThreads(hiddenSize), residentHolds: true };
+}
+
+/** Whether a plan's only recurrence keeps its weights: the workgroup has memory for those of one launch. */
+export function holdsWeights(plan: Plan): boolean {
+  const recurrences = plan.launches.filter(isRecurrence);
+  return recurrences.length === 1 && recurrences.every(isHeld);
+}
+
+function isRecurrence({ kernel }: Launch): boolean {
+  return kernel === recurrenceForward.name;
+}
+
+function isHeld({ constants, workgroups: [x, y, z] }: Launch): boolean {
+  return constants.holds === true && x * y * z === 1;
+}
+
 /** Why a plan had better run in one workgroup; undefined if it had not. */
 export function preferResident(plan: Plan, limits: PlanLimits): string | undefined {
   const { dispatches } = measurePlan(plan);
@@ -43,9 +79,13 @@ export function preferResident(plan: Plan, limits: PlanLimits): string | undefin
 /** Estimated time of one repetition in one workgroup. */
 function secondsOf(plan: Plan, limits: PlanLimits): number {
   const rates = RATES[kindOf(limits)];
-  const { flops, readBytes, writtenBytes } = measurePlan(plan);
-  const work = flops / rates.flops + (readBytes + writtenBytes) / rates.bytes;
-  return work + plan.launches.length * rates.barrier;
+  return plan.launches.reduce((sum, launch) => {
+    const { flops, readBytes, writtenBytes } = launch.cost;
+    const work = isHeld(launch)
+      ? flops / HELD_FLOPS
+      : flops / rates.flops + (readBytes + writtenBytes) / rates.bytes;
+    return sum + work + rates.barrier;
+  }, 0);
 }
 
 /** Why a plan cannot run in one workgroup here, or undefined if it can. */

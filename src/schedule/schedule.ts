@@ -1,6 +1,6 @@
 import { OptionError } from '../errors.ts';
 import { halfBytes } from '../float16.ts';
-import type { Storage, View } from '../graph/operator.ts';
+import type { PlanLimits, Storage, View } from '../graph/operator.ts';
 import { inputSource, sourceName } from '../graph/sources.ts';
 import { type GraphNode, type SymbolicTensor, sortNodes } from '../graph/tensor.ts';
 import { mapBindings, type TypedLaunch } from '../kernels/launch.ts';
@@ -15,6 +15,8 @@ import { type Program, type ScheduleOptions, sharedKeys } from './program.ts';
 import {
   countResidentRepeats,
   findResidentObstacle,
+  holdingLimits,
+  holdsWeights,
   mergeBuffers,
   preferResident,
   residentLimits,
@@ -36,8 +38,11 @@ export function schedule(program: Program, options: ScheduleOptions): Plan {
   const stores =
     precision === 'f16' ? "precision is 'f16', and its memory holds words of 32 bits" : undefined;
   const reason = isAsked ? 'asked for' : preferResident(plan, limits);
-  if (reason === undefined) return plan;
-  const resident = stores ?? scheduleResident(program, options, measurePlan(plan).flops, reason);
+  if (reason === undefined)
+    return (stores ? undefined : scheduleHolding(program, options, plan)) ?? plan;
+  const resident =
+    stores ??
+    makeResident(program, options, residentLimits(limits, measurePlan(plan).flops), reason);
   if (typeof resident !== 'string') return resident;
   if (isAsked) {
     throw new OptionError(
@@ -48,14 +53,26 @@ export function schedule(program: Program, options: ScheduleOptions): Plan {
   return { ...plan, decisions: [...plan.decisions, decision] };
 }
 
-/** The plan for one workgroup, or why there is none. */
-function scheduleResident(
+/** The plan for one workgroup whose threads keep the weights of its recurrence; undefined where it does not pay. */
+function scheduleHolding(
   program: Program,
   options: ScheduleOptions,
-  flops: number,
+  launched: Plan,
+): Plan | undefined {
+  const limits = program.isRepeated ? holdingLimits(launched, options.limits) : undefined;
+  if (!limits) return undefined;
+  const reason = 'its threads keep the weights from repetition to repetition';
+  const plan = makeResident(program, options, limits, reason);
+  return typeof plan !== 'string' && holdsWeights(plan) ? plan : undefined;
+}
+
+/** The plan for one workgroup, or why there is none. */
+function makeResident(
+  program: Program,
+  options: ScheduleOptions,
+  limits: PlanLimits,
   reason: string,
 ): Plan | string {
-  const limits = residentLimits(options.limits, flops);
   const plan = mergeBuffers(scheduleLaunches(program, { ...options, limits }));
   const obstacle = findResidentObstacle(plan, limits);
   if (obstacle !== undefined) return obstacle;

@@ -71,6 +71,7 @@ export function samplingProgram(graph: TokenGraph, layout: ParameterLayout): Pro
     parameters: layout,
     outputs: new Map([['logits', logits]]),
     alsoComputed: finalStates(graph),
+    isRepeated: true,
     before: (lowering) => {
       lowering.define(token, lowering.shared(keys.next, 4));
       placeStates(lowering, traced);

@@ -135,6 +135,9 @@ export interface SampleViews {
 /** Threads on an adapter that pays for each load: every one of them reads what all have found. */
 const NARROW_THREADS = 8;
 
+/** Most tokens that one thread looks at by itself, where the others of a resident plan would have to wait for it. */
+const MOST_ALONE = 256;
+
 /**
  * Most tokens for a thread: top-k passes over them up to 51 times, and Mesa's llvmpipe ends the loops of an
  * invocation after 65,535 rounds altogether.
@@ -146,7 +149,10 @@ export function lowerSampleToken(lowering: Lowering, views: SampleViews): void {
   const { logits, tokens, nextToken, state, label } = views;
   const vocabulary = logits.bytes / 4;
   const few = 2 ** Math.ceil(Math.log2(vocabulary / MOST_TOKENS));
-  const wanted = isNarrow(lowering.limits)
+  const { limits } = lowering;
+  const isAlone =
+    isNarrow(limits) && limits.residentLanes !== undefined && vocabulary <= MOST_ALONE;
+  const wanted = isNarrow(limits)
     ? Math.min(256, Math.max(NARROW_THREADS, few))
     : vocabulary > 1024
       ? 256
@@ -154,7 +160,7 @@ export function lowerSampleToken(lowering: Lowering, views: SampleViews): void {
   lowering.launch(
     defineLaunch(sampleToken, {
       label,
-      constants: { threads: threadsFor(lowering.limits, wanted) },
+      constants: { threads: isAlone ? 1 : threadsFor(limits, wanted) },
       bindings: { state, logits, tokens, next_token: nextToken },
       workgroups: [1, 1, 1],
       cost: { flops: 40 * vocabulary, readBytes: 2 * logits.bytes, writtenBytes: 8 },

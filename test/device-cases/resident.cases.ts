@@ -4,6 +4,7 @@ import {
   dropout,
   embedding,
   gru,
+  type Layer,
   linear,
   lstm,
   oneHot,
@@ -14,6 +15,7 @@ import {
   type TrainerOptions,
   textStream,
 } from '../../src/index.ts';
+import { planLimits } from '../../src/training/plan-limits.ts';
 import { assertEqual, assertTrue, type DeviceCase } from './case.ts';
 import { assertSameTraining, trainFresh, trainOn, withTrainer } from './trainer-rig.ts';
 
@@ -53,6 +55,14 @@ const variants: readonly (readonly [string, Partial<TrainerOptions>])[] = [
       optimizer: sgd({ learningRate: 0.1, momentum: 0.9, nesterov: true }),
     },
   ],
+];
+
+/** Large enough that one workgroup is worth it; the last quad, and the last unit of the others, are not full. */
+const heldLayers: readonly (readonly [string, Layer])[] = [
+  ['lstm', lstm(70)],
+  ['gru, reset before', gru(70, { reset: 'before' })],
+  ['gru', gru(70)],
+  ['rnn', rnn(150)],
 ];
 
 export const cases: readonly DeviceCase[] = [
@@ -105,4 +115,28 @@ export const cases: readonly DeviceCase[] = [
       assertEqual(await sampleOn(device), await sampleOn('reference'), 'samples');
     },
   },
+  ...heldLayers.map(
+    ([name, layer], index): DeviceCase => ({
+      name: `${name}: samples with weights that threads keep equal the reference's`,
+      ...(index > 0 && { full: true as const }),
+      async run(device) {
+        const { isSoftware, hasSubgroups, laneWidth } = planLimits(device);
+        const model = sequential([oneHot(size), layer, linear(size)]);
+        const sampleOn = (target: TrainerOptions['device']) =>
+          withTrainer(options(target, { model }), async (trainer) => {
+            const samples = [await trainer.sample('the ', { length: 9, temperature: 0 })];
+            await trainOn(trainer, { steps: 1 });
+            const before = device.counters.dispatches;
+            samples.push(await trainer.sample('the ', { length: 66, temperature: 0.5, seed: 5 }));
+            const dispatches = device.counters.dispatches - before;
+            if (target === device && isSoftware && hasSubgroups && laneWidth <= 4) {
+              assertEqual(dispatches, 3, 'dispatches of 69 tokens: 64 + 4 + 1');
+            }
+            samples.push(await trainer.sample('fox', { length: 9, seed: 6, topK: 3 }));
+            return samples.join(' | ');
+          });
+        assertEqual(await sampleOn(device), await sampleOn('reference'), 'samples');
+      },
+    }),
+  ),
 ];

@@ -127,7 +127,7 @@ export const recurrenceForward = {
 // \`slices\` threads share a unit: each sums every so manieth quad of k, the sums meet in workgroup memory, and each
 // thread then does the cell for its share of the rows.
 // \`holds\`, with one row: the slices are the lanes of a quad, and each keeps its part of the weights from step to step,
-// which then loads nothing but the state.
+// and as a part of a fused kernel from repetition to repetition. A step then loads nothing but the state.
 //
 // Layouts: projected [T, B, input_gates, H], or a table [table_rows, input_gates, H] with a row for each token
 //   (one-hot inputs: no projected input is ever built) where \`gathers\` and the span has table_rows, with tokens
@@ -193,6 +193,7 @@ var<workgroup> sliced: array<f32, slices * item_sums * lanes>;
 // A thread's quads of k for each of its sums, and what its sums begin with.
 var<private> held: array<vec4f, held_quads * units * gates>;
 var<private> held_bias: array<f32, units * gates>;
+var<private> is_held: bool;
 
 fn hold_weights(source: vec4u, tile: u32, lane: u32, slice: u32) {
   var at = 0u;
@@ -287,7 +288,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     }
   }
   if (holds) { // static
-    hold_weights(source, place.z, lane, slice);
+    if (!is_held) {
+      hold_weights(source, place.z, lane, slice);
+      is_held = true;
+    }
   }
 
   if (walk.z == 1u) {

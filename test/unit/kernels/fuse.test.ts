@@ -3,6 +3,7 @@ import { fuseLaunches } from '../../../src/kernels/fuse.ts';
 import { copyStrided } from '../../../src/kernels/generated/copy-strided.ts';
 import { finishStep } from '../../../src/kernels/generated/finish-step.ts';
 import { kernels } from '../../../src/kernels/generated/index.ts';
+import { matmul } from '../../../src/kernels/generated/matmul.ts';
 import type { Launch } from '../../../src/schedule/plan.ts';
 
 const cost = { flops: 0, readBytes: 0, writtenBytes: 0 };
@@ -21,6 +22,22 @@ function copy(label: string, from: number, to: number): Launch {
     cost,
   };
 }
+
+const matmulConstants = {
+  walks_rows: false,
+  walks_terms: false,
+  rows: 1,
+  columns: 1,
+  lanes_m: 1,
+  lanes_n: 4,
+  has_tail: false,
+  sums_columns: false,
+  spreads: false,
+  stage_k: 0,
+  a_is_half: false,
+  b_is_half: false,
+  c_is_half: false,
+};
 
 function fuse(launches: readonly Launch[]) {
   const request = { lanes: 4, prologue: [], bufferBytes: [1024, 64, 256] };
@@ -57,6 +74,37 @@ describe('fusing launches', () => {
     expect(code).toContain(
       'fn launch1_source_words_get(i0: u32) -> u32 { return memory_1[64u + i0]; }',
     );
+  });
+
+  it('runs threads that are as many as the lanes without a loop, others in one that ends as they do', () => {
+    const lines = (threads: number) => {
+      const launch = { ...copy('a', 0, 256), constants: { threads, is_half: false } };
+      const { code } = fuse([launch]);
+      return code.slice(code.indexOf('fn run0'), code.indexOf('@compute'));
+    };
+    expect(lines(4)).not.toMatch(/loop|if/);
+    expect(lines(3)).toMatch(/^fn run0.*\n {2}var thread = lane;\n {2}if \(thread < 3u\) \{/);
+    expect(lines(12)).toMatch(/loop \{[^]*thread \+= 4u;\n {6}break if !\(thread < 12u\);/);
+    expect(lines(10)).toMatch(/loop \{\n {4}if \(thread < 10u\)/);
+  });
+
+  it('puts the directives of all launches in front', () => {
+    const view = { buffer: 0, offsetBytes: 0, bytes: 256 };
+    const names = Object.keys(matmul.bindings);
+    const launch: Launch = {
+      ...copy('a', 0, 256),
+      kernel: 'matmul',
+      constants: { ...matmulConstants, spreads: true },
+      bindings: Object.fromEntries(names.map((name) => [name, view])),
+    };
+    const launches = [launch, launch].map((each) => ({
+      launch: each,
+      kernel: matmul,
+      cell: undefined,
+    }));
+    const { code } = fuseLaunches({ lanes: 4, prologue: [], launches, bufferBytes: [1024] });
+    expect(code).toMatch(/^enable subgroups;\n@group/);
+    expect(code.match(/enable/g)).toHaveLength(1);
   });
 
   it('refuses workgroups of another size whose threads wait for each other', () => {

@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import type { PlanLimits } from '../../../src/graph/operator.ts';
+import { linear, oneHot } from '../../../src/layers/basic.ts';
+import type { Layer } from '../../../src/layers/layer.ts';
+import { sequential } from '../../../src/layers/model.ts';
+import { gru, lstm } from '../../../src/layers/recurrent.ts';
+import { layOutParameters } from '../../../src/schedule/parameter-layout.ts';
+import type { Plan } from '../../../src/schedule/plan.ts';
+import type { ScheduleOptions } from '../../../src/schedule/program.ts';
+import { schedule } from '../../../src/schedule/schedule.ts';
+import { samplingProgram, traceToken } from '../../../src/training/sampler.ts';
+import { narrowLimits, wideLimits } from './limits.ts';
+
+const vocabulary = 40;
+
+/** The plan that samples from a language model. */
+function planSampling(
+  layer: Layer,
+  limits: PlanLimits,
+  { outputs = vocabulary, ...options }: Partial<ScheduleOptions> & { outputs?: number } = {},
+): Plan {
+  const graph = traceToken(sequential([oneHot(vocabulary), layer, linear(outputs)]));
+  const parameters = [...graph.traced.parameters.values()].map(({ parameter }) => parameter);
+  const program = samplingProgram(graph, layOutParameters(parameters));
+  return schedule(program, { limits, packsOnce: true, ...options });
+}
+
+/** Threads of the one workgroup, and how many launches of the plan hold weights. */
+function describePlan({ resident, launches }: Plan) {
+  const held = launches.filter(({ constants }) => constants.holds === true).length;
+  return { lanes: resident?.lanes, held };
+}
+
+describe('sampling in one workgroup whose threads keep the weights', () => {
+  const launched = { lanes: undefined, held: 0 };
+
+  it('is chosen for one layer on an adapter whose subgroups are quads', () => {
+    expect(describePlan(planSampling(lstm(128), narrowLimits))).toEqual({ lanes: 64, held: 1 });
+    expect(describePlan(planSampling(lstm(250), narrowLimits))).toEqual({ lanes: 128, held: 1 });
+    const before = gru(300, { reset: 'before' });
+    expect(describePlan(planSampling(before, narrowLimits))).toEqual({ lanes: 152, held: 1 });
+  });
+
+  it('says so, and how many tokens it draws in a dispatch', () => {
+    const { decisions, resident } = planSampling(lstm(256), narrowLimits);
+    expect(resident).toEqual({ lanes: 128, mostRepeats: 128 });
+    expect(decisions.at(-1)).toEqual({
+      node: 'sample',
+      choice: 'resident, one workgroup of 128 lanes, up to 128 repetitions a dispatch',
+      reason: 'its threads keep the weights from repetition to repetition',
+    });
+  });
+
+  it.each<[string, Plan]>([
+    ['threads would keep too many', planSampling(lstm(257), narrowLimits)],
+    ['there are two layers', planSampling(lstm(128, { layers: 2 }), narrowLimits)],
+    ['a head is large beside it', planSampling(lstm(128), narrowLimits, { outputs: 500 })],
+    [
+      'weights are f16',
+      planSampling(lstm(128), { ...narrowLimits, hasF16: true }, { precision: 'f16' }),
+    ],
+    [
+      'another strategy is asked for',
+      planSampling(lstm(128), narrowLimits, { strategy: 'stepwise' }),
+    ],
+    ['lanes cannot swap', planSampling(lstm(128), { ...narrowLimits, hasSubgroups: false })],
+    ['subgroups are wider', planSampling(lstm(128), { ...narrowLimits, laneWidth: 8 })],
+    ['a GPU is real', planSampling(lstm(256), wideLimits)],
+  ])('is not where %s', (_name, plan) => {
+    expect(describePlan(plan)).toEqual(launched);
+  });
+
+  it('leaves a very small model to the plain plan for one workgroup', () => {
+    expect(describePlan(planSampling(lstm(8), narrowLimits, { outputs: 4 }))).toEqual({
+      lanes: 4,
+      held: 0,
+    });
+  });
+});
