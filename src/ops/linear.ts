@@ -8,6 +8,7 @@ import {
   type SymbolicTensor,
 } from '../graph/tensor.ts';
 import { launchStridedCopy } from './copy-strided.ts';
+import { canHoldRow, launchLinearRow } from './linear-row.ts';
 import { launchMatmul } from './matmul-launch.ts';
 
 /** x [..., I]·weightᵀ [O, I] + bias [O] → [..., O]. Inputs: x, weight, bias (optional). */
@@ -89,6 +90,18 @@ export function launchLinear(
   const [x, weight, bias] = node.inputs as [SymbolicTensor, SymbolicTensor, SymbolicTensor?];
   const [y] = node.outputs as [SymbolicTensor];
   const [outputs, inputs] = weight.shape as [number, number];
+  if (x.size === inputs && canHoldRow(lowering.limits, { inputs, outputs })) {
+    launchLinearRow(lowering, {
+      label,
+      inputs,
+      outputs,
+      x: lowering.view(x),
+      weight: lowering.view(weight),
+      bias: bias && lowering.view(bias),
+      y: lowering.output(y),
+    });
+    return;
+  }
   // A resident plan reads the weight as it is: a copy would cost it more than reading by column.
   const isResident = lowering.limits.residentLanes !== undefined;
   launchMatmul(lowering, {

@@ -1,4 +1,5 @@
 import type { PlanLimits } from '../graph/operator.ts';
+import { linearRow } from '../kernels/generated/linear-row.ts';
 import { recurrenceForward } from '../kernels/generated/recurrence-forward.ts';
 import { mapBindings } from '../kernels/launch.ts';
 import { isNarrow } from '../ops/matmul-shape.ts';
@@ -20,7 +21,9 @@ const RATES = {
 const HELD_FLOPS = 2.5e9;
 /** Least hidden size whose weights are worth holding for a plan. */
 const LEAST_HELD_SIZE = 64;
-/** Most work beside the recurrence, as a part of its own: one core does that, where dispatches spread over all. */
+/** Most threads that hold weights: the quads of a CPU take turns, and each goes through all launches. */
+const MOST_HOLDING = 160;
+/** Most time of launches that hold nothing, as a part of what the recurrence would take so: one core runs them. */
 const MOST_BESIDE = 0.2;
 
 /** Longest dispatch of a resident plan, as estimated. */
@@ -41,45 +44,49 @@ export function residentLimits(limits: PlanLimits, flops: number): PlanLimits {
 
 /**
  * The limits under which a plan that a submit repeats is made for one workgroup whose threads keep the weights of its
- * recurrence, a single step of one row; undefined where there is no such recurrence, or much beside it.
+ * recurrence; undefined where there is none of such a size.
  */
 export function holdingLimits(plan: Plan, limits: PlanLimits): PlanLimits | undefined {
-  const recurrences = plan.launches.filter(isRecurrence);
-  const hiddenSize = Number(recurrences[0]?.constants.hidden_size ?? 0);
-  const flops = recurrences.reduce((sum, { cost }) => sum + cost.flops, 0);
-  const beside = measurePlan(plan).flops - flops;
-  if (hiddenSize < LEAST_HELD_SIZE || beside > MOST_BESIDE * flops) return undefined;
-  return { ...limits, residentLanes: countHoldThreads(hiddenSize), residentHolds: true };
+  const recurrence = plan.launches.find(isRecurrence);
+  const hiddenSize = Number(recurrence?.constants.hidden_size ?? 0);
+  const residentLanes = countHoldThreads(hiddenSize);
+  if (hiddenSize < LEAST_HELD_SIZE || residentLanes > MOST_HOLDING) return undefined;
+  return { ...limits, residentLanes, residentHolds: true };
 }
 
-/** Whether a plan's only recurrence keeps its weights: the workgroup has memory for those of one launch. */
-export function holdsWeights(plan: Plan): boolean {
-  const recurrences = plan.launches.filter(isRecurrence);
-  return recurrences.length === 1 && recurrences.every(isHeld);
+/** Whether a plan made under {@link holdingLimits} holds its only recurrence's weights, and has little beside it. */
+export function holdsWeights({ launches }: Plan, limits: PlanLimits): boolean {
+  const [recurrence, ...more] = launches.filter(isRecurrence);
+  if (!recurrence || more.length > 0 || !isHeld(recurrence)) return false;
+  const beside = launches.filter((launch) => !isHeld(launch));
+  const unheld = recurrence.cost.flops / RATES[kindOf(limits)].flops;
+  return secondsOf(beside, limits) <= MOST_BESIDE * unheld;
 }
 
 function isRecurrence({ kernel }: Launch): boolean {
   return kernel === recurrenceForward.name;
 }
 
-function isHeld({ constants, workgroups: [x, y, z] }: Launch): boolean {
-  return constants.holds === true && x * y * z === 1;
+/** Whether threads keep a launch's weights: they have memory for those of one workgroup. */
+function isHeld({ kernel, constants, workgroups: [x, y, z] }: Launch): boolean {
+  const holds = kernel === linearRow.name || constants.holds === true;
+  return holds && x * y * z === 1;
 }
 
 /** Why a plan had better run in one workgroup; undefined if it had not. */
 export function preferResident(plan: Plan, limits: PlanLimits): string | undefined {
   const { dispatches } = measurePlan(plan);
-  const seconds = secondsOf(plan, limits);
+  const seconds = secondsOf(plan.launches, limits);
   const saved = dispatches * RATES[kindOf(limits)].dispatch;
   if (dispatches < 2 || seconds > saved) return undefined;
   const micros = (value: number) => `${Math.round(1e6 * value)} µs`;
   return `an estimated ${micros(seconds)}, less than the ${micros(saved)} that ${dispatches} dispatches cost`;
 }
 
-/** Estimated time of one repetition in one workgroup. */
-function secondsOf(plan: Plan, limits: PlanLimits): number {
+/** Estimated time of launches in one workgroup. */
+function secondsOf(launches: readonly Launch[], limits: PlanLimits): number {
   const rates = RATES[kindOf(limits)];
-  return plan.launches.reduce((sum, launch) => {
+  return launches.reduce((sum, launch) => {
     const { flops, readBytes, writtenBytes } = launch.cost;
     const work = isHeld(launch)
       ? flops / HELD_FLOPS
@@ -108,7 +115,7 @@ export function findResidentObstacle(plan: Plan, limits: PlanLimits): string | u
 
 /** Most repetitions of a plan in one dispatch, a power of two. */
 export function countResidentRepeats(plan: Plan, limits: PlanLimits): number {
-  const seconds = secondsOf(plan, limits);
+  const seconds = secondsOf(plan.launches, limits);
   const repeats = Math.max(1, Math.min(MOST_REPEATS, MOST_SECONDS / seconds));
   return 2 ** Math.floor(Math.log2(repeats));
 }

@@ -63,7 +63,7 @@ function scheduleHolding(
   if (!limits) return undefined;
   const reason = 'its threads keep the weights from repetition to repetition';
   const plan = makeResident(program, options, limits, reason);
-  return typeof plan !== 'string' && holdsWeights(plan) ? plan : undefined;
+  return typeof plan !== 'string' && holdsWeights(plan, limits) ? plan : undefined;
 }
 
 /** The plan for one workgroup, or why there is none. */

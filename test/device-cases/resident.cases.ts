@@ -58,11 +58,11 @@ const variants: readonly (readonly [string, Partial<TrainerOptions>])[] = [
 ];
 
 /** Large enough that one workgroup is worth it; the last quad, and the last unit of the others, are not full. */
-const heldLayers: readonly (readonly [string, Layer])[] = [
-  ['lstm', lstm(70)],
-  ['gru, reset before', gru(70, { reset: 'before' })],
-  ['gru', gru(70)],
-  ['rnn', rnn(150)],
+const heldModels: readonly (readonly [string, readonly Layer[]])[] = [
+  ['lstm', [oneHot(size), lstm(70), linear(size)]],
+  ['gru, reset before', [oneHot(size), gru(70, { reset: 'before' }), linear(size)]],
+  ['gru between layers', [embedding(size, 9), gru(70), linear(32, { bias: false }), linear(size)]],
+  ['rnn', [oneHot(size), rnn(200), linear(size)]],
 ];
 
 export const cases: readonly DeviceCase[] = [
@@ -115,13 +115,13 @@ export const cases: readonly DeviceCase[] = [
       assertEqual(await sampleOn(device), await sampleOn('reference'), 'samples');
     },
   },
-  ...heldLayers.map(
-    ([name, layer], index): DeviceCase => ({
+  ...heldModels.map(
+    ([name, layers], index): DeviceCase => ({
       name: `${name}: samples with weights that threads keep equal the reference's`,
       ...(index > 0 && { full: true as const }),
       async run(device) {
         const { isSoftware, hasSubgroups, laneWidth } = planLimits(device);
-        const model = sequential([oneHot(size), layer, linear(size)]);
+        const model = sequential(layers);
         const sampleOn = (target: TrainerOptions['device']) =>
           withTrainer(options(target, { model }), async (trainer) => {
             const samples = [await trainer.sample('the ', { length: 9, temperature: 0 })];

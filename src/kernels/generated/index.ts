@@ -11,6 +11,7 @@ import { gradientNorm } from './gradient-norm.ts';
 import { indexTokens } from './index-tokens.ts';
 import { layerNorm } from './layer-norm.ts';
 import { layerNormGradient } from './layer-norm-gradient.ts';
+import { linearRow } from './linear-row.ts';
 import { maskTime } from './mask-time.ts';
 import { matmul } from './matmul.ts';
 import { meanSquaredErrorGradient } from './mean-squared-error-gradient.ts';
@@ -49,6 +50,7 @@ export {
   indexTokens,
   layerNorm,
   layerNormGradient,
+  linearRow,
   maskTime,
   matmul,
   meanSquaredErrorGradient,
@@ -88,6 +90,7 @@ export const kernels = {
   'index-tokens': indexTokens,
   'layer-norm': layerNorm,
   'layer-norm-gradient': layerNormGradient,
+  'linear-row': linearRow,
   'mask-time': maskTime,
   matmul,
   'mean-squared-error-gradient': meanSquaredErrorGradient,

@@ -225,10 +225,14 @@ fn bias_of(source: vec4u, g: u32, unit: u32) -> f32 {
 
 // A number of a state; zero behind its end, where weights are padded.
 fn state_at(phase: u32, begin: u32, k: u32) -> f32 {
-  if (starts_alone && phase == 0u) {
+  if (starts_alone && phases == 1u) { // static
     return select(0.0, given[begin + k], !has_tail || k < hidden_size);
-  }
-  if (has_tail) { // static
+  } else if (starts_alone) { // static
+    if (phase == 0u) {
+      return select(0.0, given[begin + k], !has_tail || k < hidden_size);
+    }
+    return select(0.0, f32(history[begin + k]), !has_tail || k < hidden_size);
+  } else if (has_tail) { // static
     return select(0.0, f32(history[begin + k]), k < hidden_size);
   } else {
     return f32(history[begin + k]);
@@ -334,10 +338,17 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
         }
         let vector_begin = select(place.x + vector_begin_of(phase) - section_size + after, old_begin, phase == 0u);
         if (stages && phase_gates[phase] < phase_gates[phase + 1u]) { // static
-          for (var i = local; i < rows * hidden_quads; i += threads) {
-            let begin = vector_begin + min(first_row + i / hidden_quads, batch - 1u) * hidden_size;
-            let k = i % hidden_quads * 4u;
-            staged[i] = vec4f(state_at(phase, begin, k), state_at(phase, begin, k + 1u), state_at(phase, begin, k + 2u), state_at(phase, begin, k + 3u));
+          var i = local;
+          loop {
+            if (threads <= rows * hidden_quads || i < rows * hidden_quads) {
+              let begin = vector_begin + min(first_row + i / hidden_quads, batch - 1u) * hidden_size;
+              let k = i % hidden_quads * 4u;
+              staged[i] = vec4f(state_at(phase, begin, k), state_at(phase, begin, k + 1u), state_at(phase, begin, k + 2u), state_at(phase, begin, k + 3u));
+            }
+            continuing {
+              i += threads;
+              break if i >= rows * hidden_quads;
+            }
           }
           workgroupBarrier();
         }

@@ -3,7 +3,7 @@ import type { PlanLimits } from '../../../src/graph/operator.ts';
 import { linear, oneHot } from '../../../src/layers/basic.ts';
 import type { Layer } from '../../../src/layers/layer.ts';
 import { sequential } from '../../../src/layers/model.ts';
-import { gru, lstm } from '../../../src/layers/recurrent.ts';
+import { gru, lstm, rnn } from '../../../src/layers/recurrent.ts';
 import { layOutParameters } from '../../../src/schedule/parameter-layout.ts';
 import type { Plan } from '../../../src/schedule/plan.ts';
 import type { ScheduleOptions } from '../../../src/schedule/program.ts';
@@ -37,6 +37,8 @@ describe('sampling in one workgroup whose threads keep the weights', () => {
   it('is chosen for one layer on an adapter whose subgroups are quads', () => {
     expect(describePlan(planSampling(lstm(128), narrowLimits))).toEqual({ lanes: 64, held: 1 });
     expect(describePlan(planSampling(lstm(250), narrowLimits))).toEqual({ lanes: 128, held: 1 });
+    const bytes = planSampling(lstm(256), narrowLimits, { outputs: 256 });
+    expect(describePlan(bytes)).toEqual({ lanes: 128, held: 1 });
     const before = gru(300, { reset: 'before' });
     expect(describePlan(planSampling(before, narrowLimits))).toEqual({ lanes: 152, held: 1 });
   });
@@ -53,8 +55,10 @@ describe('sampling in one workgroup whose threads keep the weights', () => {
 
   it.each<[string, Plan]>([
     ['threads would keep too many', planSampling(lstm(257), narrowLimits)],
+    ['there would be too many of them', planSampling(rnn(512), narrowLimits)],
+    ['weights are expanded for every token', planSampling(lstm(128, { heads: 4 }), narrowLimits)],
     ['there are two layers', planSampling(lstm(128, { layers: 2 }), narrowLimits)],
-    ['a head is large beside it', planSampling(lstm(128), narrowLimits, { outputs: 500 })],
+    ['threads cannot keep a large head', planSampling(lstm(128), narrowLimits, { outputs: 500 })],
     [
       'weights are f16',
       planSampling(lstm(128), { ...narrowLimits, hasF16: true }, { precision: 'f16' }),
