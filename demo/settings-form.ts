@@ -73,7 +73,7 @@ export class SettingsForm {
   #showCell(): void {
     const { optionNames, summary, formulas } = cells[this.#cell.value as CellName];
     this.#summary.textContent = summary;
-    this.#formulas.textContent = formulas.join('\n');
+    this.#formulas.replaceChildren(...formulas.map((line) => makeElement('li', '', line)));
     this.#options.replaceChildren(
       ...optionNames.filter((name) => name in optionLabels).map(makeOptionField),
     );

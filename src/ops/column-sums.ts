@@ -3,44 +3,80 @@ import type { Lowering, View } from '../graph/operator.ts';
 import { sumColumns } from '../kernels/generated/sum-columns.ts';
 import { defineLaunch } from '../kernels/launch.ts';
 import { splitGrid } from './grid.ts';
+import { unusedInput, unusedOutput } from './unused.ts';
 
 /** Rows one thread adds up before the rows are cut into segments. */
 const ROWS_PER_THREAD = 64;
 const ROWS_PER_SEGMENT = 64;
 const MOST_SEGMENTS = 64;
 
-/** Emits the launches that add up the rows of a matrix, times a factor. */
-export function launchColumnSums(
-  lowering: Lowering,
-  label: string,
-  matrix: { view: View; rows: number; columns: number; factor: number },
-  output: View,
-): void {
-  const { view, rows, columns, factor } = matrix;
+/** A matrix and where the sums of its columns go. */
+export interface SummedColumns {
+  readonly view: View;
+  readonly columns: number;
+  readonly output: View;
+}
+
+/** Which columns are added up over how many rows, times a factor. */
+export interface ColumnSums extends SummedColumns {
+  readonly rows: number;
+  readonly factor: number;
+  /** f32; its rows are as many. */
+  readonly second?: SummedColumns | undefined;
+}
+
+/**
+ * Emits the launches that add up the rows of a matrix, or of two: one launch where the rows are few, else one for each
+ * matrix that adds up segments, and one more.
+ */
+export function launchColumnSums(lowering: Lowering, label: string, sums: ColumnSums): void {
+  const { view, rows, columns, factor, output, second } = sums;
   const segments =
     rows <= ROWS_PER_THREAD ? 1 : Math.min(MOST_SEGMENTS, Math.ceil(rows / ROWS_PER_SEGMENT));
-  const partial =
-    segments > 1 ? lowering.scratch(`${label}.parts`, 4 * segments * columns) : undefined;
+  if (segments > 1) {
+    for (const matrix of second ? [sums, second] : [sums]) {
+      const partial = lowering.scratch(`${label}.parts`, 4 * segments * matrix.columns);
+      const parts = { ...matrix, rows, factor: 1, output: partial };
+      launchSums(lowering, `${label}.parts`, parts, segments);
+      const whole = { ...matrix, view: partial, rows: segments, factor };
+      launchSums(lowering, label, whole, 1);
+    }
+    return;
+  }
+  launchSums(lowering, label, { view, rows, columns, factor, output, second }, 1);
+}
+
+function launchSums(
+  lowering: Lowering,
+  label: string,
+  { view, rows, columns, factor, output, second }: ColumnSums,
+  segments: number,
+): void {
+  const secondColumns = second?.columns ?? 0;
+  const outputs = segments * columns + secondColumns;
   lowering.launch(
     defineLaunch(sumColumns, {
-      label: partial ? `${label}.parts` : label,
+      label,
       constants: {
         rows,
         columns,
         segments,
-        factor: partial ? 1 : factor,
+        factor,
+        second_columns: secondColumns,
         x_is_half: view.isHalf ?? false,
       },
-      bindings: { x: view, output: partial ?? output },
-      workgroups: splitGrid(Math.ceil((segments * columns) / 64)),
+      bindings: {
+        x: view,
+        output,
+        second: second?.view ?? unusedInput(lowering),
+        second_output: second?.output ?? unusedOutput(lowering, 'second sums'),
+      },
+      workgroups: splitGrid(Math.ceil(outputs / 64)),
       cost: {
-        flops: rows * columns,
-        readBytes: numberBytes(view) * rows * columns,
-        writtenBytes: 4 * segments * columns,
+        flops: rows * (columns + secondColumns),
+        readBytes: rows * (numberBytes(view) * columns + 4 * secondColumns),
+        writtenBytes: 4 * outputs,
       },
     }),
   );
-  if (partial) {
-    launchColumnSums(lowering, label, { view: partial, rows: segments, columns, factor }, output);
-  }
 }

@@ -102,12 +102,19 @@ export function launchMatmul(lowering: Lowering, request: MatmulRequest): void {
     }),
   );
   if (!split) return;
-  const sumParts = (from: View, columns: number, to: View) =>
-    launchColumnSums(lowering, label, { view: from, rows: parts, columns, factor: 1 }, to);
-  sumParts(split.c, m * n, offsetView(c.view, c.offset ?? 0, m * n));
-  if (columnSums && split.sums) {
-    sumParts(split.sums, m, offsetView(columnSums.view, columnSums.offset ?? 0, m));
-  }
+  launchColumnSums(lowering, label, {
+    view: split.c,
+    rows: parts,
+    columns: m * n,
+    factor: 1,
+    output: offsetView(c.view, c.offset ?? 0, m * n),
+    second: columnSums &&
+      split.sums && {
+        view: split.sums,
+        columns: m,
+        output: offsetView(columnSums.view, columnSums.offset ?? 0, m),
+      },
+  });
 }
 
 /** The tile of a product: from a tuning where there is one, else by the rule. */

@@ -243,8 +243,13 @@ export function lowerWeightGradient(
   let columnSums = lowering.isUsed(dBias) ? lowering.output(dBias) : undefined;
   if (columnSums && (cell.parameters.length > 0 || !cell.multiplies)) {
     // Columns that no matmul passes over.
-    const matrix = { view: lowering.stored(dRecurrent), rows: steps * batch, columns, factor: 1 };
-    launchColumnSums(lowering, `${node.label}.bias`, matrix, columnSums);
+    launchColumnSums(lowering, `${node.label}.bias`, {
+      view: lowering.stored(dRecurrent),
+      rows: steps * batch,
+      columns,
+      factor: 1,
+      output: columnSums,
+    });
     columnSums = undefined;
   }
   if (!cell.multiplies) return;

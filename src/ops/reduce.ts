@@ -93,8 +93,9 @@ const sumLeadingOperator: Operator<LeadingAttributes & { readonly factor: number
       launchSum(lowering, { label: node.label, left, count: x.size, factor, output });
       return;
     }
-    const matrix = { view: lowering.stored(x), rows: x.size / y.size, columns: y.size, factor };
-    launchColumnSums(lowering, node.label, matrix, output);
+    const view = lowering.stored(x);
+    const [rows, columns] = [x.size / y.size, y.size];
+    launchColumnSums(lowering, node.label, { view, rows, columns, factor, output });
   },
 };
 

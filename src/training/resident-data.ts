@@ -1,7 +1,7 @@
 import type { Lowering } from '../graph/operator.ts';
 import type { DataSource } from './data.ts';
 import type { GpuStore } from './gpu-store.ts';
-import { lowerCarryState, lowerGatherBatch } from './step.ts';
+import { lowerCarryState, lowerGatherBatches } from './step.ts';
 import { trainingKeys, trainingStateBytes } from './step-state.ts';
 import type { LossGraph } from './training-graph.ts';
 
@@ -22,19 +22,13 @@ export class ResidentData {
 
   /** Launches that put this step's batch into the model's inputs. */
   gather(lowering: Lowering, { traced }: LossGraph, data: DataSource, prefix: string): void {
-    const state = lowering.shared(`${prefix}${trainingKeys.state}`, trainingStateBytes);
-    for (const field of data.fields) {
+    const fields = data.fields.flatMap((field) => {
       const tensor = traced.inputs[field.name];
-      if (!tensor || !lowering.isUsed(tensor)) continue;
-      lowerGatherBatch(lowering, {
-        field,
-        batchCount: data.batchCount,
-        key: this.#keyOf(field.array),
-        target: lowering.view(tensor),
-        state,
-        label: `gather/${field.name}`,
-      });
-    }
+      if (!tensor || !lowering.isUsed(tensor)) return [];
+      return [{ field, key: this.#keyOf(field.array), target: lowering.view(tensor) }];
+    });
+    const state = lowering.shared(`${prefix}${trainingKeys.state}`, trainingStateBytes);
+    lowerGatherBatches(lowering, { fields, batchCount: data.batchCount, state });
   }
 
   /** Launches that keep the recurrent states for the next step. */

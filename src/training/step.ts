@@ -41,26 +41,54 @@ function mergeAxes({ shape, strides }: DataField): { extents: number[]; strides:
   return merged;
 }
 
-/** What {@link lowerGatherBatch} gathers, and where to. */
-export interface GatherRequest {
+/** A field of the data, and the model's input that gets its batches. */
+export interface GatheredField {
   readonly field: DataField;
-  readonly batchCount: number;
   /** Key of the shared buffer with the field's array; see `residentArrays`. */
   readonly key: string;
-  /** The model's input. */
   readonly target: View;
+}
+
+/** What {@link lowerGatherBatches} gathers. */
+export interface GatherRequest {
+  readonly fields: readonly GatheredField[];
+  readonly batchCount: number;
   readonly state: View;
-  readonly label: string;
 }
 
 /**
- * Emits the launch that gathers this step's batch of one field.
+ * Emits the launches that gather this step's batch of every field. Two fields that differ only in where they begin, as
+ * tokens and the tokens that follow them do, share one.
  *
  * @throws {ShapeError} for a field with more than four axes that cannot be merged.
- * @throws {OutOfMemoryError} if the resident array is larger than the adapter can bind.
+ * @throws {OutOfMemoryError} if a resident array is larger than the adapter can bind.
  */
-export function lowerGatherBatch(lowering: Lowering, request: GatherRequest): void {
-  const { field, batchCount, key, target, state, label } = request;
+export function lowerGatherBatches(lowering: Lowering, request: GatherRequest): void {
+  const left = [...request.fields];
+  for (let first = left.shift(); first; first = left.shift()) {
+    const { field } = first;
+    const beside = left.findIndex((other) => isBeside(other.field, field));
+    const [second] = beside < 0 ? [] : left.splice(beside, 1);
+    lowerGatherBatch(lowering, request, first, second);
+  }
+}
+
+function isBeside(field: DataField, other: DataField): boolean {
+  return (
+    field.array === other.array &&
+    field.batchStride === other.batchStride &&
+    String(field.shape) === String(other.shape) &&
+    String(field.strides) === String(other.strides)
+  );
+}
+
+function lowerGatherBatch(
+  lowering: Lowering,
+  { batchCount, state }: GatherRequest,
+  { field, key, target }: GatheredField,
+  second: GatheredField | undefined,
+): void {
+  const label = `gather/${field.name}${second ? `+${second.field.name}` : ''}`;
   const { extents, strides } = mergeAxes(field);
   if (extents.length > 4) {
     throw new ShapeError(
@@ -79,6 +107,7 @@ export function lowerGatherBatch(lowering: Lowering, request: GatherRequest): vo
   const [, extent1, extent2, extent3] = extents as [number, number, number, number];
   const [stride0, stride1, stride2, stride3] = strides as [number, number, number, number];
   const elements = sizeOf(field.shape);
+  const bytes = 4 * elements * (second ? 2 : 1);
   lowering.launch(
     defineLaunch(gatherBatch, {
       label,
@@ -87,6 +116,8 @@ export function lowerGatherBatch(lowering: Lowering, request: GatherRequest): vo
         batch_count: batchCount,
         batch_stride: field.batchStride,
         first: field.offset,
+        has_second: second !== undefined,
+        second_first: second?.field.offset ?? 0,
         extent_1: extent1,
         extent_2: extent2,
         extent_3: extent3,
@@ -95,9 +126,14 @@ export function lowerGatherBatch(lowering: Lowering, request: GatherRequest): vo
         stride_2: stride2,
         stride_3: stride3,
       },
-      bindings: { state, source: lowering.shared(key, byteLength), gathered: target },
+      bindings: {
+        state,
+        source: lowering.shared(key, byteLength),
+        gathered: target,
+        second_gathered: second?.target ?? unusedOutput(lowering, 'second field'),
+      },
       workgroups: loopGrid(elements),
-      cost: { flops: 0, readBytes: 4 * elements, writtenBytes: 4 * elements },
+      cost: { flops: 0, readBytes: bytes, writtenBytes: bytes },
     }),
   );
 }

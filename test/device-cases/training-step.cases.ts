@@ -12,7 +12,7 @@ import {
 import {
   lowerCarryState,
   lowerFinishStep,
-  lowerGatherBatch,
+  lowerGatherBatches,
   lowerGradientNorm,
   trainingState,
 } from '../../src/training/step.ts';
@@ -60,17 +60,13 @@ function makeFinishRig(
 async function checkGather(device: Device, source: DataSource): Promise<void> {
   const keys = residentArrays([source]);
   const rig = await makeRig(device, (lowering) => {
-    for (const field of source.fields) {
+    const fields = source.fields.map((field) => {
       const bytes = 4 * field.shape.reduce((product, extent) => product * extent, 1);
-      lowerGatherBatch(lowering, {
-        field,
-        batchCount: source.batchCount,
-        key: keys.get(field.array) as string,
-        target: lowering.shared(field.name, bytes),
-        state: trainingState(lowering),
-        label: `gather/${field.name}`,
-      });
-    }
+      const target = lowering.shared(field.name, bytes);
+      return { field, key: keys.get(field.array) as string, target };
+    });
+    const state = trainingState(lowering);
+    lowerGatherBatches(lowering, { fields, batchCount: source.batchCount, state });
   });
   for (const [array, key] of keys) rig.write(key, array);
   for (const step of [0, 1, source.batchCount - 1, source.batchCount, 5 * source.batchCount + 1]) {
