@@ -1,7 +1,14 @@
 import { ShapeError } from '../errors.ts';
 import type { Random } from '../random.ts';
 import type { Operator, Values } from './operator.ts';
-import { applyUnary, type DType, type GraphNode, type SymbolicTensor, sizeOf } from './tensor.ts';
+import {
+  applyUnary,
+  type DType,
+  type GraphNode,
+  type SymbolicTensor,
+  sizeOf,
+  sortNodes,
+} from './tensor.ts';
 
 /** Draws the first values of a parameter; `random` is already set to the parameter's own stream. */
 export type Initializer = (shape: readonly number[], random: Random) => Float32Array;
@@ -96,6 +103,12 @@ export function parameterOf(node: GraphNode): Parameter | undefined {
   return node.op === parameterSource
     ? (node.attributes as { parameter: Parameter }).parameter
     : undefined;
+}
+
+/** Whether a tensor depends on nothing that is fed or carried on: it is made of parameters and constants. */
+export function isFixed(tensor: SymbolicTensor): boolean {
+  const varying: readonly unknown[] = [inputSource, stateSource];
+  return sortNodes([tensor]).every(({ op }) => !varying.includes(op));
 }
 
 /** The name that an input or state node stands for, if it stands for one. */

@@ -134,7 +134,7 @@ export function lowerForward(tracks: Tracks<RecurrenceAttributes>, lowering: Low
           tokens: gathered?.tokens ?? unusedInput(lowering),
           input_bias: inputBias.view,
         },
-        ...(shape.spreads && !gathered && { accepts: { gathers: true } }),
+        ...((shape.spreads || shape.holds) && !gathered && { accepts: { gathers: true } }),
         workgroups: gridOf(shape, attributes, span.tracks.length),
         cost: {
           flops: flopsOf(attributes, span),

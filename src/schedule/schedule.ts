@@ -1,7 +1,7 @@
 import { OptionError } from '../errors.ts';
 import { halfBytes } from '../float16.ts';
 import type { PlanLimits, Storage, View } from '../graph/operator.ts';
-import { inputSource, sourceName } from '../graph/sources.ts';
+import { inputSource, isFixed, sourceName } from '../graph/sources.ts';
 import { type GraphNode, type SymbolicTensor, sortNodes } from '../graph/tensor.ts';
 import { mapBindings, type TypedLaunch } from '../kernels/launch.ts';
 import { launchStridedCopy } from '../ops/copy-strided.ts';
@@ -59,11 +59,26 @@ function scheduleHolding(
   options: ScheduleOptions,
   launched: Plan,
 ): Plan | undefined {
-  const limits = program.isRepeated ? holdingLimits(launched, options.limits) : undefined;
+  if (!program.isRepeated || !hasFixedWeights(program)) return undefined;
+  const limits = holdingLimits(launched, options.limits);
   if (!limits) return undefined;
   const reason = 'its threads keep the weights from repetition to repetition';
   const plan = makeResident(program, options, limits, reason);
   return typeof plan !== 'string' && holdsWeights(plan, limits) ? plan : undefined;
+}
+
+/** Inputs that threads may hold, by the operators that have them: weights and biases. */
+const heldInputs: Readonly<Record<string, readonly number[]>> = {
+  linear: [1],
+  'one-hot-linear': [2],
+  recurrence: [1, 3],
+};
+
+/** Whether what threads may hold is the same in all repetitions, and not computed from what is fed. */
+function hasFixedWeights({ outputs, alsoComputed = [] }: Program): boolean {
+  return sortNodes([...outputs.values(), ...alsoComputed]).every(({ op, inputs }) =>
+    (heldInputs[op.name] ?? []).every((at) => inputs[at] === undefined || isFixed(inputs[at])),
+  );
 }
 
 /** The plan for one workgroup, or why there is none. */

@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { PlanLimits } from '../../../src/graph/operator.ts';
+import type { SymbolicTensor } from '../../../src/graph/tensor.ts';
 import { linear, oneHot } from '../../../src/layers/basic.ts';
 import type { Layer } from '../../../src/layers/layer.ts';
-import { sequential } from '../../../src/layers/model.ts';
+import { model, sequential } from '../../../src/layers/model.ts';
 import { gru, lstm, rnn } from '../../../src/layers/recurrent.ts';
+import { linear as product } from '../../../src/ops/linear.ts';
+import { reshape } from '../../../src/ops/reshape.ts';
 import { layOutParameters } from '../../../src/schedule/parameter-layout.ts';
 import type { Plan } from '../../../src/schedule/plan.ts';
 import type { ScheduleOptions } from '../../../src/schedule/program.ts';
@@ -71,6 +74,22 @@ describe('sampling in one workgroup whose threads keep the weights', () => {
     ['subgroups are wider', planSampling(lstm(128), { ...narrowLimits, laneWidth: 8 })],
     ['a GPU is real', planSampling(lstm(256), wideLimits)],
   ])('is not where %s', (_name, plan) => {
+    expect(describePlan(plan)).toEqual(launched);
+  });
+
+  it('is not where weights are computed from the token', () => {
+    const [outputs, hidden] = [4, 64];
+    const recurrence = lstm(hidden);
+    const makeWeight = linear(outputs * hidden);
+    const graph = traceToken(
+      model(({ input }) => {
+        const y = recurrence(oneHot(vocabulary)(input as SymbolicTensor));
+        return product(y, reshape(makeWeight(y), [outputs, hidden]));
+      }),
+    );
+    const parameters = [...graph.traced.parameters.values()].map(({ parameter }) => parameter);
+    const program = samplingProgram(graph, layOutParameters(parameters));
+    const plan = schedule(program, { limits: narrowLimits, packsOnce: true });
     expect(describePlan(plan)).toEqual(launched);
   });
 

@@ -50,6 +50,16 @@ describe('a stacked language model', () => {
     expect(pipelinesOf(plan, 'matmul')).toBe(1);
   });
 
+  it('has one pipeline for layers that hold the weights of one row', () => {
+    const plan = planLanguageModel({ ...size, batch: 1 }, { limits: narrowLimits });
+    const forward = plan.launches.filter(({ kernel }) => kernel === 'recurrence-forward');
+    expect(forward.map(({ constants: { holds, gathers } }) => [holds, gathers])).toEqual([
+      [true, true],
+      [true, true],
+    ]);
+    expect(pipelinesOf(plan, 'recurrence-forward')).toBe(1);
+  });
+
   it('sums nothing that nobody reads on a GPU', () => {
     const { launches } = planLanguageModel(size, { limits: wideLimits });
     const summing = launches.filter(({ constants }) => constants.sums_columns === true);
