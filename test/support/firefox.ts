@@ -36,3 +36,29 @@ export async function launchFirefox(executablePath: string): Promise<Browser> {
     },
   });
 }
+
+/**
+ * Why a Firefox cannot run WebGPU at all: its build leaves it out. Undefined where it can; that there is no adapter is
+ * for the tests to find.
+ *
+ * @param url - a page of this machine.
+ */
+export async function findFirefoxObstacle(
+  browser: Browser,
+  url: string,
+): Promise<string | undefined> {
+  const page = await browser.newPage();
+  await page.goto(url);
+  const refusal = await page.evaluate(async () => {
+    try {
+      await navigator.gpu?.requestAdapter();
+      return 'gpu' in navigator ? undefined : 'navigator.gpu is missing';
+    } catch (error) {
+      const { name, message } = error as Error;
+      if (name === 'NotSupportedError') return message;
+      throw error;
+    }
+  });
+  await page.close();
+  return refusal && `${await browser.version()}: ${refusal}`;
+}
