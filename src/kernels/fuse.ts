@@ -151,46 +151,34 @@ function runnerOf(name: string, made: LaunchFunction, launch: Launch, lanes: num
     );
   }
   const body = [group, call, ...(hasWorkgroupMemory ? ['workgroupBarrier();'] : [])];
-  return [
-    `fn ${name}(local: u32) {`,
-    '  var index = 0u;',
-    ...(groups === 1
-      ? body.map((line) => `  ${line}`)
-      : repeatWhile('index', '1u', `index < ${groups}u`, body)),
-    '}',
-  ].join('\n');
+  const lines = groups === 1 ? body : ['var index = 0u;', ...repeatUpTo('index', 1, groups, body)];
+  return [`fn ${name}(local: u32) {`, ...indented(lines), '}'].join('\n');
 }
 
 /** The threads of a launch, `lanes` of them at a time. */
 function turnsOf(threads: number, lanes: number, body: readonly string[]): string[] {
   const isEven = threads % lanes === 0;
-  const guarded = isEven
-    ? body
-    : [`if (thread < ${threads}u) {`, ...body.map((line) => `  ${line}`), '}'];
-  const first = '  var thread = lane;';
-  if (threads <= lanes) return [first, ...guarded.map((line) => `  ${line}`)];
-  return [first, ...repeatWhile('thread', `${lanes}u`, `thread < ${threads}u`, guarded)];
+  const turn = isEven ? body : [`if (thread < ${threads}u) {`, ...indented(body), '}'];
+  const turns = threads <= lanes ? turn : repeatUpTo('thread', lanes, threads, turn);
+  return indented(['var thread = lane;', ...turns]);
 }
 
 /**
  * A loop whose first round always runs. A software adapter that runs its lanes behind masks leaves a `for` only at its
  * end: it goes through the body once more with all lanes off.
  */
-function repeatWhile(
+function repeatUpTo(
   variable: string,
-  step: string,
-  condition: string,
+  step: number,
+  end: number,
   body: readonly string[],
 ): string[] {
-  return [
-    '  loop {',
-    ...body.map((line) => `    ${line}`),
-    '    continuing {',
-    `      ${variable} += ${step};`,
-    `      break if !(${condition});`,
-    '    }',
-    '  }',
-  ];
+  const next = [`${variable} += ${step}u;`, `break if ${variable} >= ${end}u;`];
+  return ['loop {', ...indented([...body, 'continuing {', ...indented(next), '}']), '}'];
+}
+
+function indented(lines: readonly string[]): string[] {
+  return lines.map((line) => `  ${line}`);
 }
 
 /** A number as three indices, the first of them running fastest. */

@@ -84,7 +84,7 @@ describe('fusing launches', () => {
     };
     expect(lines(4)).not.toMatch(/loop|if/);
     expect(lines(3)).toMatch(/^fn run0.*\n {2}var thread = lane;\n {2}if \(thread < 3u\) \{/);
-    expect(lines(12)).toMatch(/loop \{[\s\S]*thread \+= 4u;\n {6}break if !\(thread < 12u\);/);
+    expect(lines(12)).toMatch(/loop \{[\s\S]*thread \+= 4u;\n {6}break if thread >= 12u;/);
     expect(lines(10)).toMatch(/loop \{\n {4}if \(thread < 10u\)/);
   });
 
