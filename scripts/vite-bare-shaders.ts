@@ -1,13 +1,13 @@
 import type { Plugin } from 'vite';
-
-/** What the joiner reads of a comment; see src/kernels/tokens.ts. */
-const directive = /^(?:! ?join .*| ?f16: ?\w+| ?(?:unroll|registers|specialize|static|splice)\b)/;
+import { markerComment } from '../src/kernels/tokens.ts';
 
 /** WGSL without the comments that no code reads. Every line keeps its number, for errors that name it. */
 export function stripComments(source: string): string {
-  return source.replace(/[ \t]*\/\/(.*)$/gm, (whole, comment: string) => {
-    const kept = directive.exec(comment)?.[0];
-    return kept === undefined ? '' : whole.slice(0, whole.indexOf('//') + 2) + kept;
+  return source.replace(/([ \t]*)(\/\/.*)$/gm, (whole, space: string, comment: string) => {
+    if (comment.startsWith('//!')) return whole;
+    const [, marker, reason] = markerComment.exec(comment) ?? [];
+    if (marker === undefined) return '';
+    return `${space}// ${marker}${marker === 'f16' ? `: ${reason}` : ''}`;
   });
 }
 

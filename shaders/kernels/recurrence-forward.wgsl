@@ -108,14 +108,10 @@ fn bias_of(source: vec4u, g: u32, unit: u32) -> f32 {
 
 // A number of a state; zero behind its end, where weights are padded.
 fn state_at(phase: u32, begin: u32, k: u32) -> f32 {
-  if (starts_alone && phases == 1u) { // static
+  if (starts_alone && phase == 0u) {
     return select(0.0, given[begin + k], !has_tail || k < hidden_size);
-  } else if (starts_alone) { // static
-    if (phase == 0u) {
-      return select(0.0, given[begin + k], !has_tail || k < hidden_size);
-    }
-    return select(0.0, f32(history[begin + k]), !has_tail || k < hidden_size);
-  } else if (has_tail) { // static
+  }
+  if (has_tail) { // static
     return select(0.0, f32(history[begin + k]), k < hidden_size);
   } else {
     return f32(history[begin + k]);

@@ -32,7 +32,9 @@ export function shaderError(path: string, line: number, message: string): Shader
 const lexeme =
   /(\s+)|(\/\/[^\n]*)|(\/\*)|([A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)|(0[xX][\da-fA-F.]+(?:[pP][+-]?\d+)?[iufh]?|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[iufh]?)|(<<=|>>=|->|==|!=|<=|>=|&&|\|\||\+\+|--|[-+*/%&|^]=|<<|>>|[-+*/%&|^~!<>=.,:;@()[\]{}])/y;
 
-const markerComment = /^\/\/\s*(unroll|registers|specialize|static|splice|f16)\s*(?::\s*(.*))?$/;
+/** A comment that the joiner acts on: marker, and what stands behind its colon. */
+export const markerComment =
+  /^\/\/\s*(unroll|registers|specialize|static|splice|f16)\s*(?::\s*(.*))?$/;
 
 /** What a marker stands behind, and the keyword that it refers to. */
 const markerPlaces: Record<Marker, { after: string; keyword: string; form: string }> = {

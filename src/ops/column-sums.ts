@@ -26,24 +26,23 @@ export interface ColumnSums extends SummedColumns {
 }
 
 /**
- * Emits the launches that add up the rows of a matrix, or of two: one launch where the rows are few, else one for each
- * matrix that adds up segments, and one more.
+ * Emits the launches that add up the rows of a matrix, or of two: one launch where the rows are few, else two for each
+ * matrix, of segments and of their sums.
  */
 export function launchColumnSums(lowering: Lowering, label: string, sums: ColumnSums): void {
-  const { view, rows, columns, factor, output, second } = sums;
+  const { rows, factor, second } = sums;
   const segments =
     rows <= ROWS_PER_THREAD ? 1 : Math.min(MOST_SEGMENTS, Math.ceil(rows / ROWS_PER_SEGMENT));
-  if (segments > 1) {
-    for (const matrix of second ? [sums, second] : [sums]) {
-      const partial = lowering.scratch(`${label}.parts`, 4 * segments * matrix.columns);
-      const parts = { ...matrix, rows, factor: 1, output: partial };
-      launchSums(lowering, `${label}.parts`, parts, segments);
-      const whole = { ...matrix, view: partial, rows: segments, factor };
-      launchSums(lowering, label, whole, 1);
-    }
+  if (segments === 1) {
+    launchSums(lowering, label, sums, 1);
     return;
   }
-  launchSums(lowering, label, { view, rows, columns, factor, output, second }, 1);
+  for (const { view, columns, output } of second ? [sums, second] : [sums]) {
+    const partial = lowering.scratch(`${label}.parts`, 4 * segments * columns);
+    const parts = { view, rows, columns, factor: 1, output: partial };
+    launchSums(lowering, `${label}.parts`, parts, segments);
+    launchSums(lowering, label, { view: partial, rows: segments, columns, factor, output }, 1);
+  }
 }
 
 function launchSums(

@@ -1,6 +1,7 @@
 import type { Lowering, PlanLimits, View } from '../graph/operator.ts';
 import { linearRow } from '../kernels/generated/linear-row.ts';
 import { defineLaunch } from '../kernels/launch.ts';
+import { threadsFor } from './grid.ts';
 import { unusedInput } from './unused.ts';
 
 /** y [outputs] = weight [outputs, inputs]·x [inputs] + bias [outputs]. */
@@ -14,6 +15,9 @@ export interface LinearRow {
   readonly y: View;
 }
 
+/** Threads that share a sum. */
+const QUAD = 4;
+
 /** Most numbers that a thread keeps for such a layer, beside those of its recurrence. */
 const MOST_NUMBERS = 512;
 
@@ -22,8 +26,9 @@ export function canHoldRow(
   { residentHolds, residentLanes = 0 }: PlanLimits,
   { inputs, outputs }: Pick<LinearRow, 'inputs' | 'outputs'>,
 ): boolean {
-  const columns = Math.ceil(outputs / (residentLanes / 4));
-  return residentHolds === true && 4 * Math.ceil(inputs / 16) * columns <= MOST_NUMBERS;
+  const columns = Math.ceil(outputs / (residentLanes / QUAD));
+  const numbers = 4 * Math.ceil(inputs / (4 * QUAD)) * columns;
+  return residentHolds === true && numbers <= MOST_NUMBERS;
 }
 
 /** Emits the launch that computes a layer for which {@link canHoldRow} holds. */
@@ -35,7 +40,7 @@ export function launchLinearRow(lowering: Lowering, row: LinearRow): void {
       constants: {
         inputs,
         outputs,
-        threads: lowering.limits.residentLanes ?? 4,
+        threads: threadsFor(lowering.limits, QUAD),
         has_bias: bias !== undefined,
       },
       bindings: { x, weight, bias: bias ?? unusedInput(lowering), y },

@@ -20,6 +20,11 @@ const MOST_NUMBERS = { narrow: 2048, wide: 128 };
  */
 const LEAST_STEPS = 16;
 
+/** Whether weights of one row are held on an adapter, unasked: a CPU whose subgroups are quads. */
+export function holdsRows(limits: PlanLimits): boolean {
+  return isNarrow(limits) && limits.laneWidth <= HOLD_SLICES && limits.hasSubgroups;
+}
+
 /** Threads that hold the weights of one row on a software adapter. */
 export function countHoldThreads(hiddenSize: number): number {
   return HOLD_SLICES * Math.ceil(hiddenSize / UNITS);
@@ -64,7 +69,7 @@ export function applyHoldRule(
 ): RecurrenceShape | undefined {
   const { residentLanes, residentHolds = residentLanes === undefined } = limits;
   const { batch, steps, hiddenSize } = attributes;
-  if (!isNarrow(limits) || limits.laneWidth > HOLD_SLICES || batch > 1) return undefined;
+  if (!holdsRows(limits) || batch > 1) return undefined;
   if (!residentHolds || (residentLanes === undefined && steps < LEAST_STEPS)) return undefined;
   const lanes = (residentLanes ?? countHoldThreads(hiddenSize)) / HOLD_SLICES;
   const units = Math.ceil(hiddenSize / lanes);

@@ -3,7 +3,7 @@ import { linearRow } from '../kernels/generated/linear-row.ts';
 import { recurrenceForward } from '../kernels/generated/recurrence-forward.ts';
 import { mapBindings } from '../kernels/launch.ts';
 import { isNarrow } from '../ops/matmul-shape.ts';
-import { countHoldThreads } from '../ops/recurrence-hold.ts';
+import { countHoldThreads, holdsRows } from '../ops/recurrence-hold.ts';
 import { measurePlan } from './explain.ts';
 import { alignBytes } from './lowering.ts';
 import type { BufferView, Launch, Plan, PlanBuffer, PlanContent } from './plan.ts';
@@ -44,9 +44,10 @@ export function residentLimits(limits: PlanLimits, flops: number): PlanLimits {
 
 /**
  * The limits under which a plan that a submit repeats is made for one workgroup whose threads keep the weights of its
- * recurrence; undefined where there is none of such a size.
+ * recurrence; undefined where the adapter holds none, or there is none of such a size.
  */
 export function holdingLimits(plan: Plan, limits: PlanLimits): PlanLimits | undefined {
+  if (!holdsRows(limits)) return undefined;
   const recurrence = plan.launches.find(isRecurrence);
   const hiddenSize = Number(recurrence?.constants.hidden_size ?? 0);
   const residentLanes = countHoldThreads(hiddenSize);

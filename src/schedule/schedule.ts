@@ -59,9 +59,8 @@ function scheduleHolding(
   options: ScheduleOptions,
   launched: Plan,
 ): Plan | undefined {
-  if (!program.isRepeated || !hasFixedWeights(program)) return undefined;
-  const limits = holdingLimits(launched, options.limits);
-  if (!limits) return undefined;
+  const limits = program.isRepeated ? holdingLimits(launched, options.limits) : undefined;
+  if (!limits || !hasFixedWeights(program)) return undefined;
   const reason = 'its threads keep the weights from repetition to repetition';
   const plan = makeResident(program, options, limits, reason);
   return typeof plan !== 'string' && holdsWeights(plan, limits) ? plan : undefined;
