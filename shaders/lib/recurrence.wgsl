@@ -57,6 +57,10 @@ const all_tiles: u32 = tracks * tiles;
 const hidden_quads: u32 = (hidden_size + 3u) / 4u;
 const state_quads: u32 = (state_size + 3u) / 4u;
 const has_tail: bool = hidden_size % 4u != 0u;
+const padded_size: u32 = 4u * hidden_quads;
+const held_quads: u32 = (hidden_quads + slices - 1u) / slices;
+// Whether numbers that a step hands to the next one go through workgroup memory, where they need not be waited for.
+const carries: bool = stages && hands_on && steps > 1u && norm_parameters == 0u;
 
 // What a track has of four; chosen without an index, for which a compiler would copy the uniform.
 fn of_track(track: u32, first: vec4u, second: vec4u, third: vec4u, fourth: vec4u) -> vec4u {

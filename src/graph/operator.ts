@@ -74,6 +74,11 @@ export interface PlanLimits {
   readonly residentLanes?: number;
   /** Whether those threads keep a recurrence's weights from repetition to repetition. */
   readonly residentHolds?: boolean;
+  /**
+   * Registers of the processor that runs a workgroup, 32 bits each, where they are known: a recurrence's weights are
+   * then held in them unasked.
+   */
+  readonly registers?: number;
   /** Whether shaders may store half precision: the feature `shader-f16`. */
   readonly hasF16: boolean;
 }

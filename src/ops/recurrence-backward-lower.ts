@@ -19,6 +19,7 @@ import {
   tilesOf,
   unitBytes,
 } from './recurrence-launch.ts';
+import { workgroupBytes } from './recurrence-memory.ts';
 import {
   chooseRecurrenceShape,
   layOutHistory,
@@ -39,7 +40,6 @@ import {
   scratchTogether,
   type Tracks,
 } from './recurrence-tracks.ts';
-import { workgroupBytes } from './recurrence-tunable.ts';
 import { unusedInput, unusedOutput } from './unused.ts';
 
 /** Launches of the backward pass through time of recurrences that share their dispatches. */

@@ -1,6 +1,8 @@
 import type { PlanLimits } from '../graph/operator.ts';
 import { isNarrow } from './matmul-shape.ts';
+import { type RecurrenceDirection, workgroupBytes } from './recurrence-memory.ts';
 import type { RecurrenceAttributes, RecurrenceShape } from './recurrence-shape.ts';
+import { spreadRows } from './recurrence-wide-shape.ts';
 
 /** Threads that share a unit's sums where weights are held: the lanes of a quad. */
 const HOLD_SLICES = 4;
@@ -16,9 +18,9 @@ const MOST_NUMBERS = { narrow: 2048, wide: 128 };
 
 /**
  * Fewest steps of a dispatch that earn back what it costs to load the weights into the threads: about as much as six
- * steps that load them one by one (docs/adr/0029-weights-held-by-threads-after-all.md).
+ * steps that load them one by one (docs/adr/0029-weights-held-by-threads-after-all.md), as one on a GPU.
  */
-const LEAST_STEPS = 16;
+const LEAST_STEPS = { narrow: 16, wide: 4 };
 
 /** Whether weights of one row are held on an adapter, unasked: a CPU whose subgroups are quads. */
 export function holdsRows(limits: PlanLimits): boolean {
@@ -38,58 +40,106 @@ function heldNumbers(
   return 4 * Math.ceil(Math.ceil(hiddenSize / 4) / slices) * units * cell.gates.length;
 }
 
-/** Why a recurrence's forward kernel cannot hold its weights; undefined if it can. */
+/** Why a recurrence's kernels cannot hold their weights; undefined if they can. */
 export function findHoldObstacle(
   limits: PlanLimits,
   attributes: RecurrenceAttributes,
+  direction: RecurrenceDirection,
   shape: RecurrenceShape,
 ): string | undefined {
   const { cell, hiddenSize, stateSize = hiddenSize } = attributes;
-  const { rows, units, lanes, slices, stages, spreads, strategy } = shape;
+  const { units, lanes, slices, stages, spreads, strategy } = shape;
   if (!limits.hasSubgroups) return 'the feature subgroups is missing';
   if (!cell.multiplies || cell.norms || stateSize < hiddenSize) {
     return 'the cell multiplies nothing, normalises its products or projects its state';
   }
   if (strategy !== 'persistent' || lanes * units < hiddenSize) return 'units are in several tiles';
-  if (rows > 1 || slices !== HOLD_SLICES || !stages || spreads) {
-    return `a thread has one row, slices are ${HOLD_SLICES}, with stages and without spreads`;
+  if (slices !== HOLD_SLICES || !stages || spreads) {
+    return `slices are ${HOLD_SLICES}, with stages and without spreads`;
   }
   const most = MOST_NUMBERS[isNarrow(limits) ? 'narrow' : 'wide'];
   const numbers = heldNumbers(attributes, shape);
-  return numbers > most ? `a thread would keep ${numbers} numbers, at most ${most}` : undefined;
+  if (numbers > most) return `a thread would keep ${numbers} numbers, at most ${most}`;
+  // The gradients of all gates are staged together.
+  const bytes = workgroupBytes(attributes, direction, shape, cell.gates.length);
+  const mostBytes = limits.maxComputeWorkgroupStorageSize;
+  return bytes > mostBytes
+    ? `${bytes} bytes of workgroup memory would be needed, there are ${mostBytes}`
+    : undefined;
 }
 
-/**
- * The shape with which one row's weights stay in the memory of the threads, for software adapters: there a load of
- * a thread's own memory is one instruction, any other about a hundred. Undefined where it does not pay or fit.
- */
+/** The shape with which weights stay with the threads from step to step; undefined where that does not pay or fit. */
 export function applyHoldRule(
   limits: PlanLimits,
   attributes: RecurrenceAttributes,
+  direction: RecurrenceDirection,
+): RecurrenceShape | undefined {
+  const shape = isNarrow(limits)
+    ? applyNarrowRule(limits, attributes, direction)
+    : applyWideRule(limits, attributes);
+  if (!shape) return undefined;
+  const threads = shape.lanes * HOLD_SLICES;
+  const most = Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX);
+  const obstacle = findHoldObstacle(limits, attributes, direction, shape);
+  return threads <= most && obstacle === undefined ? shape : undefined;
+}
+
+/**
+ * A software adapter keeps those of one row in the memory of its threads: there a load of a thread's own memory is one
+ * instruction, any other about a hundred.
+ */
+function applyNarrowRule(
+  limits: PlanLimits,
+  { batch, steps, hiddenSize }: RecurrenceAttributes,
+  direction: RecurrenceDirection,
 ): RecurrenceShape | undefined {
   const { residentLanes, residentHolds = residentLanes === undefined } = limits;
-  const { batch, steps, hiddenSize } = attributes;
-  if (!holdsRows(limits) || batch > 1) return undefined;
-  if (!residentHolds || (residentLanes === undefined && steps < LEAST_STEPS)) return undefined;
+  if (!holdsRows(limits) || batch > 1 || direction === 'backward' || !residentHolds) {
+    return undefined;
+  }
+  if (residentLanes === undefined && steps < LEAST_STEPS.narrow) return undefined;
   const lanes = (residentLanes ?? countHoldThreads(hiddenSize)) / HOLD_SLICES;
-  const units = Math.ceil(hiddenSize / lanes);
-  const shape = shapeOf(hiddenSize, { units, lanes });
-  const most = Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX);
-  const fits =
-    lanes * HOLD_SLICES <= most && findHoldObstacle(limits, attributes, shape) === undefined;
-  return fits ? shape : undefined;
+  return shapeOf(hiddenSize, { units: Math.ceil(hiddenSize / lanes), lanes });
+}
+
+/** A GPU keeps them in registers, where one processor has enough for all (docs/adr/0032-weights-in-registers.md). */
+function applyWideRule(
+  limits: PlanLimits,
+  { cell, batch, steps, hiddenSize }: RecurrenceAttributes,
+): RecurrenceShape | undefined {
+  const { registers = 0, residentLanes } = limits;
+  if (residentLanes !== undefined || steps < LEAST_STEPS.wide) return undefined;
+  if (cell.gates.length * hiddenSize * hiddenSize > registers) return undefined;
+  const lanes = wideLanes(limits, hiddenSize);
+  return { ...shapeOf(hiddenSize, { units: 1, lanes }), rows: spreadRows(batch) };
 }
 
 /** Shapes that hold weights, to be measured. */
 export function listHeldShapes(
   limits: PlanLimits,
-  { hiddenSize }: RecurrenceAttributes,
+  { batch, hiddenSize }: RecurrenceAttributes,
+  direction: RecurrenceDirection,
 ): RecurrenceShape[] {
-  const width = isNarrow(limits) ? 1 : Math.max(1, limits.laneWidth / HOLD_SLICES);
-  return [1, 2, 4, UNITS].map((units) => {
-    const lanes = Math.ceil(Math.ceil(hiddenSize / units) / width) * width;
-    return shapeOf(hiddenSize, { units, lanes });
+  if (isNarrow(limits)) {
+    if (direction === 'backward') return [];
+    return [1, 2, 4, UNITS].map((units) =>
+      shapeOf(hiddenSize, { units, lanes: Math.ceil(hiddenSize / units) }),
+    );
+  }
+  const rows = new Set([1, spreadRows(batch)]);
+  return [1, 2, 4].flatMap((units) => {
+    const shape = shapeOf(hiddenSize, {
+      units,
+      lanes: wideLanes(limits, Math.ceil(hiddenSize / units)),
+    });
+    return [...rows].map((count) => ({ ...shape, rows: count }));
   });
+}
+
+/** Quads of threads for so many units, in whole subgroups. */
+function wideLanes({ laneWidth }: PlanLimits, units: number): number {
+  const width = Math.max(1, laneWidth / HOLD_SLICES);
+  return Math.ceil(units / width) * width;
 }
 
 function shapeOf(

@@ -4,7 +4,8 @@ import { powerOfTwo, splitEvenly } from './grid.ts';
 import { isNarrow } from './matmul-shape.ts';
 import type { RecurrenceExtra } from './recurrence-extras.ts';
 import { applyHoldRule } from './recurrence-hold.ts';
-import { type RecurrenceDirection, sumsPerUnit, tuneRecurrence } from './recurrence-tunable.ts';
+import { type RecurrenceDirection, sumsPerUnit } from './recurrence-memory.ts';
+import { tuneRecurrence } from './recurrence-tunable.ts';
 import { applyWideRule } from './recurrence-wide-shape.ts';
 
 /** What a recurrence node is: a cell walking over time in one direction. */
@@ -105,7 +106,7 @@ export interface RecurrenceShape {
   readonly stages: boolean;
   /** Threads that share the sums of a unit. */
   readonly slices: number;
-  /** Each thread keeps its weights from step to step: forward only, in one tile. The slices are a quad's lanes. */
+  /** Each thread keeps its weights from step to step, in one tile. The slices are a quad's lanes. */
   readonly holds: boolean;
 }
 
@@ -142,12 +143,9 @@ export function chooseRecurrenceShape(
   requested: Walk | undefined,
 ): RecurrenceShape & { readonly reason: string } {
   const { limits } = lowering;
-  const held =
-    direction === 'forward' && requested !== 'stepwise'
-      ? applyHoldRule(limits, attributes)
-      : undefined;
+  const held = requested === 'stepwise' ? undefined : applyHoldRule(limits, attributes, direction);
   const [preferred, why] = held
-    ? [held.strategy, 'one row: its threads keep the weights from step to step']
+    ? [held.strategy, 'the threads keep the weights from step to step']
     : preferStrategy(limits, attributes);
   const reason = requested ? 'asked for' : why;
   const applyRule = (strategy: Walk) => applyShapeRule(limits, attributes, direction, strategy);

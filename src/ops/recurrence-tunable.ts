@@ -1,10 +1,8 @@
 import type { PlanLimits, Walk } from '../graph/operator.ts';
 import type { Tunable } from '../graph/tunable.ts';
 import { findHoldObstacle, listHeldShapes } from './recurrence-hold.ts';
+import { type RecurrenceDirection, sumsPerUnit, workgroupBytes } from './recurrence-memory.ts';
 import type { RecurrenceAttributes, RecurrenceShape } from './recurrence-shape.ts';
-
-/** Which way a recurrence kernel walks. */
-export type RecurrenceDirection = 'forward' | 'backward';
 
 /** A recurrence as far as its shape depends on it. */
 export interface RecurrenceSubject {
@@ -22,34 +20,6 @@ export interface RecurrenceTunable extends Tunable<RecurrenceShape> {
 
 /** Most sums of a thread: more would not stay in registers, and take seconds to build. */
 const MOST_SUMS = 256;
-
-/** Sums that a thread holds for each unit and row: one per gate forward, one backward. */
-export function sumsPerUnit(
-  { cell }: Pick<RecurrenceAttributes, 'cell'>,
-  direction: RecurrenceDirection,
-): number {
-  return direction === 'forward' ? cell.gates.length : 1;
-}
-
-/**
- * Bytes of workgroup memory that a shape takes: what is staged, sums that slices share, and where the cell normalises
- * parts of its rows' sums (`shaders/lib/normalize.wgsl`).
- *
- * @param stagedGates - backward only: gates that are staged together.
- */
-export function workgroupBytes(
-  attributes: Pick<RecurrenceAttributes, 'cell' | 'hiddenSize'>,
-  direction: RecurrenceDirection,
-  { rows, units, lanes, slices, stages, holds }: Omit<RecurrenceShape, 'strategy' | 'unitTile'>,
-  stagedGates = 1,
-): number {
-  const staged = stages ? 16 * rows * stagedGates * Math.ceil(attributes.hiddenSize / 4) : 0;
-  const sums = rows * units * sumsPerUnit(attributes, direction);
-  const threads = lanes * slices;
-  const rowSums = threads + Math.floor(threads / Math.min(rows, threads)) + rows;
-  const sumsMeet = slices > 1 && !holds;
-  return staged + (sumsMeet ? 4 * sums * threads : 0) + (attributes.cell.norms ? 8 * rowSums : 0);
-}
 
 /**
  * What may be measured in place of the built-in shape of a recurrence.
@@ -81,7 +51,7 @@ export function tuneRecurrence(
       return keep([
         ...(requested ? [] : [applyRule(other)]),
         ...(holds ? [applyRule(strategy)] : []),
-        ...(direction === 'forward' ? listHeldShapes(limits, attributes) : []),
+        ...listHeldShapes(limits, attributes, direction),
         { ...builtIn, stages: !stages, spreads: false },
         { ...builtIn, stages: false, spreads: !spreads },
         ...(slices === 1 && lanes >= 16 ? [{ ...builtIn, slices: 4 }] : []),
@@ -122,8 +92,7 @@ function refuse(
   }
   if (typeof holds !== 'boolean') return 'holds is true or false';
   if (holds) {
-    const obstacle =
-      direction === 'forward' ? findHoldObstacle(limits, attributes, shape) : 'it is for forward';
+    const obstacle = findHoldObstacle(limits, attributes, direction, shape);
     if (obstacle !== undefined) return `holds: ${obstacle}`;
   }
   const bytes = workgroupBytes(attributes, direction, shape);

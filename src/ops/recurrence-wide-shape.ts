@@ -1,7 +1,7 @@
 import type { PlanLimits, Walk } from '../graph/operator.ts';
 import { powerOfTwo, splitEvenly } from './grid.ts';
+import { type RecurrenceDirection, workgroupBytes } from './recurrence-memory.ts';
 import type { RecurrenceAttributes, RecurrenceShape } from './recurrence-shape.ts';
-import { type RecurrenceDirection, workgroupBytes } from './recurrence-tunable.ts';
 
 /** What a GPU was seen to want (docs/adr/0023-hardware-gpus.md). */
 const WIDE = {
@@ -17,6 +17,11 @@ const WIDE = {
   quads: 4,
 };
 
+/** Batch rows of a persistent workgroup: as few as there may be processors for. */
+export function spreadRows(batch: number): number {
+  return splitEvenly(batch, Math.min(WIDE.rows, Math.ceil(batch / WIDE.rowGroups)));
+}
+
 /**
  * A GPU waits for each load, some hundred clocks: many threads with little to do each, in as many workgroups as
  * there may be processors.
@@ -31,10 +36,7 @@ export function applyWideRule(
   const width = Math.max(4, limits.laneWidth);
   const most = Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX);
   const persists = strategy === 'persistent';
-  const rows = splitEvenly(
-    batch,
-    persists ? Math.min(WIDE.rows, Math.ceil(batch / WIDE.rowGroups)) : WIDE.rows,
-  );
+  const rows = persists ? spreadRows(batch) : splitEvenly(batch, WIDE.rows);
   const groups = Math.ceil(batch / rows);
   const tiles = [64, 32, 16].map((lanes) => Math.min(lanes, most));
   const fills = (lanes: number) => groups * Math.ceil(hiddenSize / lanes) >= WIDE.workgroups;

@@ -4,7 +4,7 @@ import { kernels } from '../../src/kernels/generated/index.ts';
 import { packStruct, unpackStruct } from '../../src/kernels/pack.ts';
 import { recurrenceExtras } from '../../src/ops/recurrence-extras.ts';
 import type { BufferView, Launch, Plan, PlanBuffer } from '../../src/schedule/plan.ts';
-import { assertTrue, casesOf, type DeviceCase, forEachOf } from './case.ts';
+import { assertEqual, assertTrue, casesOf, type DeviceCase, forEachOf } from './case.ts';
 import { compareCore } from './core-rig.ts';
 import {
   type CellVariant,
@@ -69,6 +69,10 @@ const fullUnlessOneOf = (few: readonly CellVariant[], variant: CellVariant) =>
 /** More units than quads, and a last unit of a quad, a last quad of k and a last turn of the slices that are not full. */
 const heldForm: Form = { ...smallForm, steps: 17, batch: 1, hiddenSize: 22, weights: false };
 
+const canHold = ({ cell }: CellVariant) => cell.multiplies && !cell.norms;
+const extrasOf = ({ cell }: CellVariant) =>
+  recurrenceExtras.filter((name) => name !== 'zoneout' || cell.allowsZoneout);
+
 /** As on an adapter whose subgroups are quads, where weights are held if it has subgroups at all. */
 async function checkHeld(device: Device, variant: CellVariant, form: Form): Promise<void> {
   await check(device, variant, form, 'persistent', {
@@ -76,9 +80,27 @@ async function checkHeld(device: Device, variant: CellVariant, form: Form): Prom
     editPlan(plan) {
       const forward = plan.launches.filter(({ kernel }) => kernel === 'recurrence-forward');
       const holds = forward.every(({ constants }) => constants.holds === true);
-      const canHold = device.info.software && device.features.has('subgroups');
-      assertTrue(holds === canHold, `weights are ${holds ? '' : 'not '}held`);
+      const expected = device.info.software && device.features.has('subgroups');
+      assertTrue(holds === expected, `weights are ${holds ? '' : 'not '}held`);
       return plan;
+    },
+  });
+}
+
+/** More rows than workgroups, and as above units, quads and rows that do not come out even. */
+const wideHeldForm: Form = { ...smallForm, steps: 7, batch: 17, hiddenSize: 22, weights: false };
+
+/** As on a GPU whose registers are known, in two dispatches. */
+async function checkWideHeld(device: Device, variant: CellVariant, form: Form): Promise<void> {
+  await check(device, variant, form, 'persistent', {
+    laneWidth: 32,
+    registers: 65_536,
+    editPlan(plan) {
+      const recurrences = plan.launches.filter(({ kernel }) => kernel.startsWith('recurrence-'));
+      const held = recurrences.filter(({ constants }) => constants.holds === true);
+      const expected = device.features.has('subgroups') ? recurrences.length : 0;
+      assertEqual(held.length, expected, 'recurrences that hold their weights');
+      return cutRecurrences(plan);
     },
   });
 }
@@ -144,7 +166,7 @@ export const cases: readonly DeviceCase[] = [
       async run(device) {
         const wide: Form = { ...smallForm, hiddenSize: 70, weights: false };
         for (const strategy of strategies) {
-          await check(device, variant, wide, strategy, { laneWidth: 32 });
+          await check(device, variant, wide, strategy, { laneWidth: 32, registers: 0 });
         }
         await check(device, variant, smallForm, 'resident', { laneWidth: 32 });
       },
@@ -159,17 +181,20 @@ export const cases: readonly DeviceCase[] = [
   ),
   ...casesOf(
     'threads keep the weights of one row from step to step',
-    {
-      quick: fewShaders.filter(({ cell }) => cell.multiplies && !cell.norms),
-      full: otherShaders.filter(({ cell }) => cell.multiplies && !cell.norms),
-    },
+    { quick: fewShaders.filter(canHold), full: otherShaders.filter(canHold) },
     async (device, variant) => {
       await checkHeld(device, variant, heldForm);
-      await checkHeld(device, variant, {
-        ...heldForm,
-        reverse: false,
-        extras: recurrenceExtras.filter((name) => name !== 'zoneout' || variant.cell.allowsZoneout),
-      });
+      const extras = extrasOf(variant);
+      await checkHeld(device, variant, { ...heldForm, reverse: false, extras });
+    },
+  ),
+  ...casesOf(
+    'threads keep the weights from step to step in registers of a GPU',
+    { quick: fewShaders.filter(canHold), full: otherShaders.filter(canHold) },
+    async (device, variant) => {
+      await checkWideHeld(device, variant, wideHeldForm);
+      const extras = extrasOf(variant);
+      await checkWideHeld(device, variant, { ...wideHeldForm, batch: 3, reverse: false, extras });
     },
   ),
   ...casesOf(

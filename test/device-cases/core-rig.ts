@@ -27,6 +27,8 @@ export interface CoreRun {
   readonly precision?: Precision;
   /** Plans for an adapter of another lane width. */
   readonly laneWidth?: number;
+  /** … and of so many registers, none being known. */
+  readonly registers?: number;
   /** Changes the plan before it is compiled. */
   readonly editPlan?: (plan: Plan) => Plan;
 }
@@ -55,7 +57,8 @@ export async function runCore(
   outputs: Tensors,
   run: CoreRun = {},
 ): Promise<CoreResult> {
-  const { gradients = new Map<string, SymbolicTensor>(), laneWidth, strategy, precision } = run;
+  const { gradients = new Map<string, SymbolicTensor>(), strategy, precision } = run;
+  const { laneWidth, registers } = run;
   const roots = [...Object.values(outputs), ...gradients.values()];
   const drawn = drawParameters(roots);
   const scheduled = schedule(
@@ -66,7 +69,11 @@ export async function runCore(
       gradients,
     },
     {
-      limits: { ...planLimits(device), ...(laneWidth && { laneWidth }) },
+      limits: {
+        ...planLimits(device),
+        ...(laneWidth && { laneWidth }),
+        ...(registers !== undefined && { registers }),
+      },
       strategy: strategy ?? new Map(),
       ...(precision && { precision }),
     },

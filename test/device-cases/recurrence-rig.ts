@@ -108,7 +108,7 @@ export async function check(
   { cell, name }: CellVariant,
   form: Form,
   strategy: PlanStrategy,
-  choices: Pick<CoreRun, 'laneWidth' | 'editPlan'> = {},
+  choices: Pick<CoreRun, 'laneWidth' | 'registers' | 'editPlan'> = {},
 ): Promise<void> {
   const { outputs, inputs } = buildRecurrence(cell, form);
   const parameters = drawWeights(cell, form.hiddenSize);

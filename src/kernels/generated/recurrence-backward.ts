@@ -169,8 +169,33 @@ const items: u32 = rows * units;
 const staged_gates: u32 = 1u; // specialize: gates that are staged at a time
 const staged_quads: u32 = staged_gates * hidden_quads;
 
+// Whether the sums of slices meet in workgroup memory.
+const sums_meet: bool = slices > 1u && !holds;
+// A thread that has one cell step at most reads what that needs before it multiplies, and waits for it less.
+const reads_early: bool = carries && items <= slices && unit_tile <= tile_units && phases == 1u;
+
 var<workgroup> staged: array<vec4f, rows * staged_quads>;
 var<workgroup> sliced: array<f32, slices * items * lanes>;
+// The gates' gradients of the step before, of each row.
+var<workgroup> carried: array<f32, rows * gates * padded_size>;
+
+// A thread's quads of k for each of its sums.
+var<private> held: array<vec4f, gates * held_quads * units>;
+var<private> is_held: bool;
+
+fn hold_weights(tile: u32, lane: u32, slice: u32) {
+  var at = 0u;
+  for (var g = 0u; g < gates; g++) {
+    for (var q = 0u; q < held_quads; q++) {
+      let k4 = min(q * slices + slice, hidden_quads - 1u);
+      let is_inside = q * slices + slice < hidden_quads;
+      for (var n = 0u; n < units; n++) {
+        held[at] = select(vec4f(), vec4f(weight[tile][g][k4][n][lane]), is_inside);
+        at++;
+      }
+    }
+  }
+}
 
 // A gate's gradient in a unit; zero behind the last unit, where weights are padded.
 fn gradient_at(begin: u32, k: u32) -> f32 {
@@ -184,7 +209,10 @@ fn gradient_at(begin: u32, k: u32) -> f32 {
 @compute @workgroup_size(threads)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
   // Compilers leave out checks of indices whose bounds they see: a lane's, and those of loops between constants.
-  if (slices > 1u) { // splice
+  if (holds) { // splice
+    let lane = local / slices;
+    let slice = local % slices;
+  } else if (slices > 1u) { // splice
     let lane = local % lanes;
     let slice = local / lanes;
   } else {
@@ -215,6 +243,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
       longest = max(longest, bitcast<u32>(given[place.w + min(first_row + r, batch - 1u)]));
     }
   }
+  if (holds) { // static
+    if (!is_held) {
+      hold_weights(place.z, lane, slice);
+      is_held = true;
+    }
+  }
 
   if (walk.z == 1u) {
     for (var unit = unit_begin + lane; unit < unit_end; unit += lanes) {
@@ -237,6 +271,19 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
       return;
     }
   }
+  if (carries) { // static
+    // What an earlier dispatch has handed on; nothing comes before the last step.
+    let next = steps - min(walk.x, steps);
+    if (next < steps) {
+      let begin = place.x + time_of(next, runs_reverse) * batch * gate_size;
+      for (var i = local; i < rows * gates * hidden_size; i += threads) {
+        let row = min(first_row + i / (gates * hidden_size), batch - 1u);
+        let column = i % (gates * hidden_size);
+        carried[i / hidden_size * padded_size + i % hidden_size] = f32(d_recurrent[begin + row * gate_size + column]);
+      }
+    }
+    workgroupBarrier();
+  }
   var index = 0u;
   loop {
     let back = walk.x + index;
@@ -256,202 +303,248 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
               norm_gains[phases - down], norm_shifts[phases - down], norm_values[phases - down]);
           }
         }
-        var base = unit_begin;
-        loop {
-          let tile = place.z + base / tile_units;
-          var acc: array<f32, rows * units>; // registers
-          var row_begin: array<u32, rows>; // registers
-          for (var r = 0u; r < rows; r++) { // unroll
-            row_begin[r] = source_begin + min(first_row + r, batch - 1u) * gate_size;
-          }
-          if (multiplies && phase_gates[(phases - down) % phases] < phase_gates[(phases - down) % phases + 1u]) { // static
-            if (has_source && (!has_lengths || time_of(source_position, runs_reverse) < longest)) {
-              let end_gate = phase_gates[(phases - down) % phases + 1u];
-              for (var first_gate = phase_gates[(phases - down) % phases]; first_gate < end_gate; first_gate += staged_gates) {
-                if (stages) { // static
-                  workgroupBarrier();
-                  for (var i = local; i < rows * staged_quads; i += threads) {
-                    let g = min(first_gate + i % staged_quads / hidden_quads, gates - 1u);
-                    let begin = source_begin + min(first_row + i / staged_quads, batch - 1u) * gate_size + g * hidden_size;
-                    let k = i % hidden_quads * 4u;
-                    staged[i] = vec4f(gradient_at(begin, k), gradient_at(begin, k + 1u), gradient_at(begin, k + 2u), gradient_at(begin, k + 3u));
-                  }
-                  workgroupBarrier();
-                }
-                for (var g = first_gate; g < min(first_gate + staged_gates, end_gate); g++) {
-                  for (var k4 = slice; k4 < hidden_quads; k4 += slices) {
-                    var v: array<vec4f, rows>; // registers
-                    for (var r = 0u; r < rows; r++) { // unroll
-                      let begin = row_begin[r] + g * hidden_size;
-                      if (stages) { // static
-                        v[r] = staged[r * staged_quads + (g - first_gate) * hidden_quads + k4];
-                      } else if (spreads) { // static
-                        v[r] = gather_quad(gradient_at(begin, 4u * k4 + own_lane));
-                      } else {
-                        v[r] = vec4f(gradient_at(begin, 4u * k4), gradient_at(begin, 4u * k4 + 1u),
-                          gradient_at(begin, 4u * k4 + 2u), gradient_at(begin, 4u * k4 + 3u));
-                      }
-                    }
-                    for (var n = 0u; n < units; n++) { // unroll
-                      let w = vec4f(weight[tile][g][k4][n][lane]);
-                      for (var r = 0u; r < rows; r++) { // unroll
-                        acc[r * units + n] += dot(v[r], w);
-                      }
-                    }
-                  }
-                }
-              }
-            }
-          }
-          // One copy of the cell for all sums of the tile: its code is long, and pipelines are built faster.
-          var sums: array<f32, items>;
-          if (slices > 1u) { // static
-            if (unit_tile > tile_units) { // static: sums of the tile before may still be read
-              workgroupBarrier();
-            }
-            for (var i = 0u; i < items; i++) { // unroll
-              sliced[(slice * items + i) * lanes + lane] = acc[i];
-            }
-            workgroupBarrier();
-          } else {
-            for (var i = 0u; i < items; i++) { // unroll
-              sums[i] = acc[i];
-            }
-          }
-          var i = slice;
+        if (reads_early) { // splice
+          var gradient: CellGradient;
+        }
+        for (var turn = select(1u, 0u, reads_early); turn < 2u; turn++) { // unroll
+          var base = unit_begin;
           loop {
-            let row = first_row + i / units;
-            let unit = base + i % units * lanes + lane;
-            if (row < batch && unit < unit_end && (slices <= items || i < items)) {
-              let at = row * hidden_size + unit;
-              var through = 0.0; // the gradient through the weights
-              if (slices > 1u) { // static
-                for (var part = 0u; part < slices; part++) { // unroll
-                  through += sliced[(part * items + i) * lanes + lane];
+            if (turn == 1u) { // splice
+              let tile = place.z + base / tile_units;
+              var acc: array<f32, rows * units>; // registers
+              var row_begin: array<u32, rows>; // registers
+              for (var r = 0u; r < rows; r++) { // unroll
+                row_begin[r] = source_begin + min(first_row + r, batch - 1u) * gate_size;
+              }
+              if (multiplies && phase_gates[(phases - down) % phases] < phase_gates[(phases - down) % phases + 1u]) { // static
+                if (has_source && (!has_lengths || time_of(source_position, runs_reverse) < longest)) {
+                  let end_gate = phase_gates[(phases - down) % phases + 1u];
+                  for (var first_gate = phase_gates[(phases - down) % phases]; first_gate < end_gate; first_gate += staged_gates) {
+                    if (stages) { // static
+                      if (!carries || unit_tile > tile_units || staged_gates < gates) { // static: what is staged may still be read
+                        workgroupBarrier();
+                      }
+                      for (var i = local; i < rows * staged_quads; i += threads) {
+                        let g = min(first_gate + i % staged_quads / hidden_quads, gates - 1u);
+                        let k = i % hidden_quads * 4u;
+                        if (carries) { // static
+                          let begin = (i / staged_quads * gates + g) * padded_size + k;
+                          staged[i] = vec4f(carried[begin], carried[begin + 1u], carried[begin + 2u], carried[begin + 3u]);
+                        } else {
+                          let begin = source_begin + min(first_row + i / staged_quads, batch - 1u) * gate_size + g * hidden_size;
+                          staged[i] = vec4f(gradient_at(begin, k), gradient_at(begin, k + 1u), gradient_at(begin, k + 2u), gradient_at(begin, k + 3u));
+                        }
+                      }
+                      workgroupBarrier();
+                    }
+                    if (holds) { // static: all gates of the phase are staged
+                      for (var g = phase_gates[(phases - down) % phases]; g < phase_gates[(phases - down) % phases + 1u]; g++) { // unroll
+                        for (var q = 0u; q < held_quads; q++) { // unroll
+                          for (var r = 0u; r < rows; r++) { // unroll
+                            let v = staged[r * staged_quads + (g - phase_gates[(phases - down) % phases]) * hidden_quads + min(q * slices + slice, hidden_quads - 1u)];
+                            for (var n = 0u; n < units; n++) { // unroll
+                              acc[r * units + n] += dot(v, held[(g * held_quads + q) * units + n]);
+                            }
+                          }
+                        }
+                      }
+                    } else {
+                      for (var g = first_gate; g < min(first_gate + staged_gates, end_gate); g++) {
+                        for (var k4 = slice; k4 < hidden_quads; k4 += slices) {
+                          var v: array<vec4f, rows>; // registers
+                          for (var r = 0u; r < rows; r++) { // unroll
+                            let begin = row_begin[r] + g * hidden_size;
+                            if (stages) { // static
+                              v[r] = staged[r * staged_quads + (g - first_gate) * hidden_quads + k4];
+                            } else if (spreads) { // static
+                              v[r] = gather_quad(gradient_at(begin, 4u * k4 + own_lane));
+                            } else {
+                              v[r] = vec4f(gradient_at(begin, 4u * k4), gradient_at(begin, 4u * k4 + 1u),
+                                gradient_at(begin, 4u * k4 + 2u), gradient_at(begin, 4u * k4 + 3u));
+                            }
+                          }
+                          for (var n = 0u; n < units; n++) { // unroll
+                            let w = vec4f(weight[tile][g][k4][n][lane]);
+                            for (var r = 0u; r < rows; r++) { // unroll
+                              acc[r * units + n] += dot(v[r], w);
+                            }
+                          }
+                        }
+                      }
+                    }
+                  }
+                }
+              }
+              // One copy of the cell for all sums of the tile: its code is long, and pipelines are built faster.
+              var sums: array<f32, items>;
+              if (sums_meet) { // static
+                if (unit_tile > tile_units) { // static: sums of the tile before may still be read
+                  workgroupBarrier();
+                }
+                for (var i = 0u; i < items; i++) { // unroll
+                  sliced[(slice * items + i) * lanes + lane] = acc[i];
+                }
+                workgroupBarrier();
+              } else if (holds) { // static
+                for (var i = 0u; i < items; i++) { // unroll
+                  sums[i] = sum_quad(acc[i]);
                 }
               } else {
-                through = sums[i];
+                for (var i = 0u; i < items; i++) { // unroll
+                  sums[i] = acc[i];
+                }
               }
-              if (has_mask && (masks_vector || down == 0u)) { // static
-                through *= given[place.w + mask_begin + at];
-              }
-              if (!is_step) {
-                carry[place.y + at] += through;
-              } else {
+            }
+            var i = slice;
+            loop {
+              let row = first_row + i / units;
+              let unit = base + i % units * lanes + lane;
+              if (row < batch && unit < unit_end && (slices <= items || i < items)) {
+                let at = row * hidden_size + unit;
                 let gate_at = place.x + (t * batch + row) * gate_size + unit;
-                let projected_at = projected_begin + (t * batch + row) * input_gates * hidden_size + unit;
                 let saved_at = source.w + (t * batch + row) * saved_values * hidden_size + unit;
-                if (norm_parameters > 0u && phase_gates[phases - 1u - down] < phase_gates[phases - down]) { // static: products, no cell step
-                  for (var v = 0u; v < norm_values[phases - down]; v++) { // unroll
-                    let d_shift = f32(d_recurrent[gate_at + (gates + norm_shifts[phases - down] + v) * hidden_size]);
-                    let gain = given[place.w + parameters_begin + (norm_gains[phases - down] + v) * hidden_size + unit];
-                    let d_product = unit_gradient(saved_at, norm_saved[phases - down] + v, norm_statistics[phases - down],
-                      d_shift * gain, row_statistics[i / units]);
-                    d_recurrent[gate_at + (phase_gates[phases - 1u - down] + v) * hidden_size] = to_number(d_product);
-                  }
-                } else {
-                  var gradient: CellGradient;
-                  for (var v = 0u; v < saved_values; v++) { // unroll
-                    gradient.saved[v] = f32(saved[saved_at + v * hidden_size]);
-                  }
-                  for (var s = 0u; s < states; s++) { // unroll
-                    if (backward_reads_state[s]) { // static
-                      gradient.state[s] = state_of(source.z, s, slot(position, runs_reverse) + at);
-                    }
-                    if (backward_reads_next[s]) { // static
-                      gradient.next[s] = state_of(source.z, s, slot(position + 1u, runs_reverse) + at);
-                    }
-                    if (down == 0u) { // static
-                      gradient.d_next[s] = carry[place.y + s * row_size + at];
-                    } else {
-                      gradient.d_state[s] = carry[place.y + s * row_size + at];
-                    }
-                  }
-                  if (down == 0u) { // static
-                    gradient.d_next[0] += through;
-                    if (has_output_gradient) {
-                      gradient.d_next[0] += f32(d_output[source.x + t * row_size + at]);
+                var through = 0.0; // the gradient through the weights
+                if (turn == 1u) { // static
+                  if (sums_meet) { // static
+                    for (var part = 0u; part < slices; part++) { // unroll
+                      through += sliced[(part * items + i) * lanes + lane];
                     }
                   } else {
-                    gradient.d_vector = through;
+                    through = sums[select(i, 0u, items == 1u)];
                   }
-                  for (var p = norm_parameters; p < parameters; p++) { // unroll
-                    gradient.parameters[p] = given[place.w + parameters_begin + p * hidden_size + unit];
-                  }
-                  if (norm_parameters > 0u) { // static
-                    if (norm_values[phases - down] > 0u) { // static
-                      let d_shift = f32(d_recurrent[gate_at + (gates + norm_shifts[phases - down]) * hidden_size]);
-                      let gain = given[place.w + parameters_begin + norm_gains[phases - down] * hidden_size + unit];
-                      gradient.d_vector = unit_gradient(saved_at, norm_saved[phases - down], norm_statistics[phases - down],
-                        d_shift * gain, row_statistics[i / units]);
-                    }
-                  }
-                  var complete: CellGradient;
-                  if (needs_states) { // static
-                    complete = gradient;
-                  }
-                  if (has_zoneout && down == 0u) { // static
-                    for (var s = 0u; s < states; s++) { // unroll
-                      gradient.d_next[s] *= given[place.w + zoneout_begin + (s * steps + t) * row_size + at];
-                    }
-                  }
-                  gradient = cell_backward(phases - 1u - down, gradient);
-                  if (has_zoneout && down == 0u) { // static
-                    for (var s = 0u; s < states; s++) { // unroll
-                      gradient.d_state[s] += complete.d_next[s] - gradient.d_next[s];
-                    }
-                  }
-                  if (has_lengths) { // static
-                    if (t >= bitcast<u32>(given[place.w + row])) {
-                      gradient = hold_gradient(complete, down == 0u);
-                    }
-                  }
-                  for (var g = 0u; g < gates; g++) { // unroll
-                    if (gradient_phase[g] == phases - 1u - down) { // static
-                      d_recurrent[gate_at + g * hidden_size] = to_number(gradient.du[g]);
-                      if (gradients_apart && norm_parameters == 0u && g < input_gates) { // static
-                        d_projected[projected_at + g * hidden_size] = to_number(gradient.dx[g]);
-                      }
-                    }
-                  }
-                  if (norm_parameters > 0u) { // static
-                    for (var g = 0u; g < gates; g++) { // unroll
-                      if (input_gradient_phase[g] == phases - 1u - down) { // static
-                        let at_norm = g - phase_gates[gate_norm[g] - 1u];
-                        let normal = normal_at(saved_at, norm_saved[gate_norm[g]] + at_norm, norm_statistics[gate_norm[g]]);
-                        d_projected[projected_at + g * hidden_size] = to_number(gradient.dx[g]);
-                        d_recurrent[gate_at + (gates + norm_gains[gate_norm[g]] + at_norm) * hidden_size] = to_number(gradient.du[g] * normal);
-                        d_recurrent[gate_at + (gates + norm_shifts[gate_norm[g]] + at_norm) * hidden_size] = to_number(gradient.du[g]);
-                      }
-                    }
-                    if (norm_values[phases - 1u - down] > 0u && phase_gates[max(phases - 1u - down, 1u) - 1u] == phase_gates[phases - 1u - down]) { // static
-                      let normal = normal_at(saved_at, norm_saved[phases - 1u - down], norm_statistics[phases - 1u - down]);
-                      d_recurrent[gate_at + (gates + norm_gains[phases - 1u - down]) * hidden_size] = to_number(gradient.d_vector * normal);
-                      d_recurrent[gate_at + (gates + norm_shifts[phases - 1u - down]) * hidden_size] = to_number(gradient.d_vector);
-                    }
-                  }
-                  for (var p = norm_parameters; p < parameters; p++) { // unroll
-                    if (down + 1u == phases) { // static
-                      d_recurrent[gate_at + (gates + p) * hidden_size] = to_number(gradient.d_parameters[p]);
-                    }
-                  }
-                  for (var s = 0u; s < states; s++) { // unroll
-                    carry[place.y + s * row_size + at] = gradient.d_state[s];
+                  if (has_mask && (masks_vector || down == 0u)) { // static
+                    through *= given[place.w + mask_begin + at];
                   }
                 }
+                if (!is_step) {
+                  if (turn == 1u) { // static
+                    carry[place.y + at] += through;
+                  }
+                } else {
+                  let projected_at = projected_begin + (t * batch + row) * input_gates * hidden_size + unit;
+                  if (norm_parameters > 0u && phase_gates[phases - 1u - down] < phase_gates[phases - down]) { // static: products, no cell step
+                    for (var v = 0u; v < norm_values[phases - down]; v++) { // unroll
+                      let d_shift = f32(d_recurrent[gate_at + (gates + norm_shifts[phases - down] + v) * hidden_size]);
+                      let gain = given[place.w + parameters_begin + (norm_gains[phases - down] + v) * hidden_size + unit];
+                      let d_product = unit_gradient(saved_at, norm_saved[phases - down] + v, norm_statistics[phases - down],
+                        d_shift * gain, row_statistics[i / units]);
+                      d_recurrent[gate_at + (phase_gates[phases - 1u - down] + v) * hidden_size] = to_number(d_product);
+                    }
+                  } else {
+                    if (!reads_early) { // splice
+                      var gradient: CellGradient;
+                    }
+                    if (turn == 0u || !reads_early) { // static
+                      for (var v = 0u; v < saved_values; v++) { // unroll
+                        gradient.saved[v] = f32(saved[saved_at + v * hidden_size]);
+                      }
+                      for (var s = 0u; s < states; s++) { // unroll
+                        if (backward_reads_state[s]) { // static
+                          gradient.state[s] = state_of(source.z, s, slot(position, runs_reverse) + at);
+                        }
+                        if (backward_reads_next[s]) { // static
+                          gradient.next[s] = state_of(source.z, s, slot(position + 1u, runs_reverse) + at);
+                        }
+                        if (down == 0u) { // static
+                          gradient.d_next[s] = carry[place.y + s * row_size + at];
+                        } else {
+                          gradient.d_state[s] = carry[place.y + s * row_size + at];
+                        }
+                      }
+                      if (has_output_gradient && down == 0u) { // static
+                        gradient.d_next[0] += f32(d_output[source.x + t * row_size + at]);
+                      }
+                      for (var p = norm_parameters; p < parameters; p++) { // unroll
+                        gradient.parameters[p] = given[place.w + parameters_begin + p * hidden_size + unit];
+                      }
+                    }
+                    if (turn == 1u) { // static
+                      if (down == 0u) { // static
+                        gradient.d_next[0] += through;
+                      } else {
+                        gradient.d_vector = through;
+                      }
+                      if (norm_parameters > 0u) { // static
+                        if (norm_values[phases - down] > 0u) { // static
+                          let d_shift = f32(d_recurrent[gate_at + (gates + norm_shifts[phases - down]) * hidden_size]);
+                          let gain = given[place.w + parameters_begin + norm_gains[phases - down] * hidden_size + unit];
+                          gradient.d_vector = unit_gradient(saved_at, norm_saved[phases - down], norm_statistics[phases - down],
+                            d_shift * gain, row_statistics[i / units]);
+                        }
+                      }
+                      var complete: CellGradient;
+                      if (needs_states) { // static
+                        complete = gradient;
+                      }
+                      if (has_zoneout && down == 0u) { // static
+                        for (var s = 0u; s < states; s++) { // unroll
+                          gradient.d_next[s] *= given[place.w + zoneout_begin + (s * steps + t) * row_size + at];
+                        }
+                      }
+                      gradient = cell_backward(phases - 1u - down, gradient);
+                      if (has_zoneout && down == 0u) { // static
+                        for (var s = 0u; s < states; s++) { // unroll
+                          gradient.d_state[s] += complete.d_next[s] - gradient.d_next[s];
+                        }
+                      }
+                      if (has_lengths) { // static
+                        if (t >= bitcast<u32>(given[place.w + row])) {
+                          gradient = hold_gradient(complete, down == 0u);
+                        }
+                      }
+                      for (var g = 0u; g < gates; g++) { // unroll
+                        if (gradient_phase[g] == phases - 1u - down) { // static
+                          d_recurrent[gate_at + g * hidden_size] = to_number(gradient.du[g]);
+                          if (carries) { // static
+                            carried[(i / units * gates + g) * padded_size + unit] = f32(to_number(gradient.du[g]));
+                          }
+                          if (gradients_apart && norm_parameters == 0u && g < input_gates) { // static
+                            d_projected[projected_at + g * hidden_size] = to_number(gradient.dx[g]);
+                          }
+                        }
+                      }
+                      if (norm_parameters > 0u) { // static
+                        for (var g = 0u; g < gates; g++) { // unroll
+                          if (input_gradient_phase[g] == phases - 1u - down) { // static
+                            let at_norm = g - phase_gates[gate_norm[g] - 1u];
+                            let normal = normal_at(saved_at, norm_saved[gate_norm[g]] + at_norm, norm_statistics[gate_norm[g]]);
+                            d_projected[projected_at + g * hidden_size] = to_number(gradient.dx[g]);
+                            d_recurrent[gate_at + (gates + norm_gains[gate_norm[g]] + at_norm) * hidden_size] = to_number(gradient.du[g] * normal);
+                            d_recurrent[gate_at + (gates + norm_shifts[gate_norm[g]] + at_norm) * hidden_size] = to_number(gradient.du[g]);
+                          }
+                        }
+                        if (norm_values[phases - 1u - down] > 0u && phase_gates[max(phases - 1u - down, 1u) - 1u] == phase_gates[phases - 1u - down]) { // static
+                          let normal = normal_at(saved_at, norm_saved[phases - 1u - down], norm_statistics[phases - 1u - down]);
+                          d_recurrent[gate_at + (gates + norm_gains[phases - 1u - down]) * hidden_size] = to_number(gradient.d_vector * normal);
+                          d_recurrent[gate_at + (gates + norm_shifts[phases - 1u - down]) * hidden_size] = to_number(gradient.d_vector);
+                        }
+                      }
+                      for (var p = norm_parameters; p < parameters; p++) { // unroll
+                        if (down + 1u == phases) { // static
+                          d_recurrent[gate_at + (gates + p) * hidden_size] = to_number(gradient.d_parameters[p]);
+                        }
+                      }
+                      for (var s = 0u; s < states; s++) { // unroll
+                        carry[place.y + s * row_size + at] = gradient.d_state[s];
+                      }
+                    }
+                  }
+                }
+              }
+              continuing {
+                i += slices;
+                break if i >= items;
               }
             }
             continuing {
-              i += slices;
-              break if i >= items;
+              base += tile_units;
+              break if base >= unit_end;
             }
           }
-          continuing {
-            base += tile_units;
-            break if base >= unit_end;
-          }
         }
-        if (hands_on) { // static
+        if (carries) { // static
+          workgroupBarrier();
+        } else if (hands_on) { // static
           storageBarrier();
         }
       }

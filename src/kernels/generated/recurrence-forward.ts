@@ -126,8 +126,8 @@ export const recurrenceForward = {
 // the recurrent matmul. Per k it loads rows + gates·units values for rows·gates·units multiply-adds.
 // \`slices\` threads share a unit: each sums every so manieth quad of k, the sums meet in workgroup memory, and each
 // thread then does the cell for its share of the rows.
-// \`holds\`, with one row: the slices are the lanes of a quad, and each keeps its part of the weights from step to step,
-// and as a part of a fused kernel from repetition to repetition. A step then loads nothing but the state.
+// \`holds\`: the slices are the lanes of a quad, and each keeps its part of the weights from step to step, and as a part
+// of a fused kernel from repetition to repetition. A step then loads nothing but the state.
 //
 // Layouts: projected [T, B, input_gates, H], or a table [table_rows, input_gates, H] with a row for each token
 //   (one-hot inputs: no projected input is ever built) where \`gathers\` and the span has table_rows, with tokens
@@ -185,10 +185,14 @@ const saved_size: u32 = batch * saved_values * hidden_size;
 const item_sums: u32 = rows * units * gates;
 // Whether the sums of slices meet in workgroup memory.
 const sums_meet: bool = slices > 1u && !holds;
-const held_quads: u32 = (hidden_quads + slices - 1u) / slices;
+
+// A thread that has one cell step at most reads what that needs before it multiplies, and waits for it less.
+const reads_early: bool = carries && rows * units <= slices && unit_tile <= tile_units && phases == 1u;
 
 var<workgroup> staged: array<vec4f, rows * hidden_quads>;
 var<workgroup> sliced: array<f32, slices * item_sums * lanes>;
+// What is multiplied next: of each row h, masked h or a phase's vector.
+var<workgroup> carried: array<f32, rows * padded_size>;
 
 // A thread's quads of k for each of its sums, and what its sums begin with.
 var<private> held: array<vec4f, held_quads * units * gates>;
@@ -312,6 +316,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
       storageBarrier();
     }
   }
+  if (carries) { // static
+    let begin = place.x + select(0u, vector_begin_of(masked_phase), has_mask) + slot(walk.x, runs_reverse);
+    for (var i = local; i < rows * hidden_size; i += threads) {
+      let row = min(first_row + i / hidden_size, batch - 1u);
+      carried[i / hidden_size * padded_size + i % hidden_size] = f32(history[begin + row * hidden_size + i % hidden_size]);
+    }
+    workgroupBarrier();
+  }
 
   if (tracks > 1u) { // static: of tracks that share a dispatch, one may have nothing to do
     if (walk.y == 0u) {
@@ -333,239 +345,274 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
           old_begin = place.x + vector_begin_of(masked_phase) + before;
         }
         let vector_begin = select(place.x + vector_begin_of(phase) - section_size + after, old_begin, phase == 0u);
-        if (stages && phase_gates[phase] < phase_gates[phase + 1u]) { // static
-          var i = local;
-          loop {
-            if (threads <= rows * hidden_quads || i < rows * hidden_quads) {
-              let begin = vector_begin + min(first_row + i / hidden_quads, batch - 1u) * hidden_size;
-              let k = i % hidden_quads * 4u;
-              staged[i] = vec4f(state_at(phase, begin, k), state_at(phase, begin, k + 1u), state_at(phase, begin, k + 2u), state_at(phase, begin, k + 3u));
-            }
-            continuing {
-              i += threads;
-              break if i >= rows * hidden_quads;
-            }
-          }
-          workgroupBarrier();
+        if (reads_early) { // splice
+          var step: CellStep;
         }
-        if (norm_parameters > 0u) { // static
-          if (norm_values[phase] > 0u) { // static
-            describe_rows(local, first_row, saved_begin, norm_saved[phase], norm_values[phase]);
-          }
-        }
-        var base = unit_begin;
-        loop {
-          let tile = place.z + base / tile_units;
-          var acc: array<f32, rows * units * gates>; // registers
-          var column: array<u32, units>; // registers
-          var row_begin: array<u32, rows>; // registers
-          for (var r = 0u; r < rows; r++) { // unroll
-            row_begin[r] = vector_begin + min(first_row + r, batch - 1u) * hidden_size;
-          }
-          for (var n = 0u; n < units; n++) { // unroll
-            column[n] = min(base + n * lanes + lane, hidden_size - 1u);
-            for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
-              var b = 0.0;
-              if (holds) { // static
-                b = held_bias[n * gates + g];
-              } else {
-                b = bias_of(source, g, column[n]);
-                if (slices > 1u) { // static
-                  b = select(0.0, b, slice == 0u);
+        for (var turn = select(1u, 0u, reads_early); turn < 2u; turn++) { // unroll
+          if (turn == 1u && stages && phase_gates[phase] < phase_gates[phase + 1u]) { // static
+            var i = local;
+            loop {
+              if (threads <= rows * hidden_quads || i < rows * hidden_quads) {
+                if (carries) { // static
+                  staged[i] = vec4f(carried[4u * i], carried[4u * i + 1u], carried[4u * i + 2u], carried[4u * i + 3u]);
+                } else {
+                  let begin = vector_begin + min(first_row + i / hidden_quads, batch - 1u) * hidden_size;
+                  let k = i % hidden_quads * 4u;
+                  staged[i] = vec4f(state_at(phase, begin, k), state_at(phase, begin, k + 1u), state_at(phase, begin, k + 2u), state_at(phase, begin, k + 3u));
                 }
               }
-              for (var r = 0u; r < rows; r++) { // unroll
-                acc[(r * units + n) * gates + g] = b;
+              continuing {
+                i += threads;
+                break if i >= rows * hidden_quads;
               }
-            }
-          }
-          if (multiplies && phase_gates[phase] < phase_gates[phase + 1u]) { // static
-            if (!has_lengths || t < longest) {
-              if (holds) { // static
-                for (var q = 0u; q < held_quads; q++) { // unroll
-                  let v = staged[min(q * slices + slice, hidden_quads - 1u)];
-                  for (var n = 0u; n < units; n++) { // unroll
-                    for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
-                      acc[n * gates + g] += dot(v, held[(q * units + n) * gates + g]);
-                    }
-                  }
-                }
-              } else {
-                for (var k4 = slice; k4 < select(hidden_quads, state_quads, phase == 0u); k4 += slices) {
-                  var v: array<vec4f, rows>; // registers
-                  for (var r = 0u; r < rows; r++) { // unroll
-                    if (stages) { // static
-                      v[r] = staged[r * hidden_quads + k4];
-                    } else if (spreads) { // static
-                      v[r] = gather_quad(state_at(phase, row_begin[r], 4u * k4 + own_lane));
-                    } else {
-                      v[r] = vec4f(state_at(phase, row_begin[r], 4u * k4), state_at(phase, row_begin[r], 4u * k4 + 1u),
-                        state_at(phase, row_begin[r], 4u * k4 + 2u), state_at(phase, row_begin[r], 4u * k4 + 3u));
-                    }
-                  }
-                  for (var n = 0u; n < units; n++) { // unroll
-                    for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
-                      let w = vec4f(weight[tile][k4][g][n][lane]);
-                      for (var r = 0u; r < rows; r++) { // unroll
-                        acc[(r * units + n) * gates + g] += dot(v[r], w);
-                      }
-                    }
-                  }
-                }
-              }
-            }
-          }
-          // One copy of the cell for all sums of the tile: its code is long, and pipelines are built faster.
-          var sums: array<f32, item_sums>;
-          if (sums_meet) { // static
-            if (unit_tile > tile_units) { // static: sums of the tile before may still be read
-              workgroupBarrier();
-            }
-            for (var i = 0u; i < item_sums; i++) { // unroll
-              sliced[(slice * item_sums + i) * lanes + lane] = acc[i];
             }
             workgroupBarrier();
-          } else if (holds) { // static
-            for (var i = 0u; i < item_sums; i++) { // unroll
-              sums[i] = sum_quad(acc[i]);
-            }
-          } else {
-            for (var i = 0u; i < item_sums; i++) { // unroll
-              sums[i] = acc[i];
+          }
+          if (norm_parameters > 0u) { // static
+            if (norm_values[phase] > 0u) { // static
+              describe_rows(local, first_row, saved_begin, norm_saved[phase], norm_values[phase]);
             }
           }
-          var i = slice;
+          var base = unit_begin;
           loop {
-            let row = first_row + i / units;
-            let unit = base + i % units * lanes + lane;
-            if (row < batch && unit < unit_end && (slices <= rows * units || i < rows * units)) {
-              let at = row * hidden_size + unit;
-              var source_row = t * batch + row;
-              var is_void = false; // a token outside the table: its row becomes NaN, and training stops
-              if (gathers) { // static
-                let token = u32(tokens[source_row]);
-                is_void = span.table_rows > 0u && token >= span.table_rows;
-                source_row = select(source_row, min(token, span.table_rows - 1u), span.table_rows > 0u);
+            if (turn == 1u) { // splice
+              let tile = place.z + base / tile_units;
+              var acc: array<f32, rows * units * gates>; // registers
+              var column: array<u32, units>; // registers
+              var row_begin: array<u32, rows>; // registers
+              for (var r = 0u; r < rows; r++) { // unroll
+                row_begin[r] = vector_begin + min(first_row + r, batch - 1u) * hidden_size;
               }
-              let projected_at = source.x + source_row * input_gates * hidden_size + unit;
-              let saved_at = saved_begin + row * saved_values * hidden_size + unit;
-              if (norm_parameters > 0u && phase_gates[phase] < phase_gates[phase + 1u]) { // static: products that the next phase normalises
+              for (var n = 0u; n < units; n++) { // unroll
+                column[n] = min(base + n * lanes + lane, hidden_size - 1u);
                 for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
-                  var product = 0.0;
-                  if (sums_meet) { // static
-                    for (var part = 0u; part < slices; part++) { // unroll
-                      product += sliced[(part * item_sums + i * gates + g) * lanes + lane];
+                  var b = 0.0;
+                  if (holds) { // static
+                    b = held_bias[n * gates + g];
+                  } else {
+                    b = bias_of(source, g, column[n]);
+                    if (slices > 1u) { // static
+                      b = select(0.0, b, slice == 0u);
+                    }
+                  }
+                  for (var r = 0u; r < rows; r++) { // unroll
+                    acc[(r * units + n) * gates + g] = b;
+                  }
+                }
+              }
+              if (multiplies && phase_gates[phase] < phase_gates[phase + 1u]) { // static
+                if (!has_lengths || t < longest) {
+                  if (holds) { // static
+                    for (var q = 0u; q < held_quads; q++) { // unroll
+                      var v: array<vec4f, rows>; // registers
+                      for (var r = 0u; r < rows; r++) { // unroll
+                        v[r] = staged[r * hidden_quads + min(q * slices + slice, hidden_quads - 1u)];
+                      }
+                      for (var n = 0u; n < units; n++) { // unroll
+                        for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
+                          for (var r = 0u; r < rows; r++) { // unroll
+                            acc[(r * units + n) * gates + g] += dot(v[r], held[(q * units + n) * gates + g]);
+                          }
+                        }
+                      }
                     }
                   } else {
-                    product = sums[i * gates + g];
-                  }
-                  if (has_lengths) { // static
-                    product = select(0.0, product, t < bitcast<u32>(given[place.w + row]));
-                  }
-                  saved[saved_at + (norm_saved[phase + 1u] + g - phase_gates[phase]) * hidden_size] = to_number(product);
-                }
-              } else {
-                var step: CellStep;
-                for (var g = phase_gates[max(phase, input_lag) - input_lag]; g < phase_gates[phase + 1u - min(phase + 1u, input_lag)]; g++) { // unroll
-                  if (g < input_gates) { // static
-                    step.x[g] = f32(projected[projected_at + g * hidden_size]);
-                    if (gathers && gradients_apart) { // static
-                      step.x[g] += input_bias[source.w + g * hidden_size + unit];
-                    }
-                    if (gathers) { // static
-                      step.x[g] = bitcast<f32>(select(bitcast<u32>(step.x[g]), 0x7fc00000u, is_void));
-                    }
-                  }
-                  if (sums_meet) { // static
-                    var sum = 0.0;
-                    for (var part = 0u; part < slices; part++) { // unroll
-                      sum += sliced[(part * item_sums + i * gates + g) * lanes + lane];
-                    }
-                    step.u[g] = sum;
-                  } else {
-                    step.u[g] = sums[i * gates + g];
-                  }
-                }
-                for (var p = norm_parameters; p < parameters; p++) { // unroll
-                  step.parameters[p] = bias[source.z + (gates + p) * hidden_size + unit];
-                }
-                for (var s = 0u; s < states; s++) { // unroll
-                  if (forward_reads_state[s] || needs_states) { // static
-                    if (starts_alone) { // static
-                      step.state[s] = given[source.y + s * row_size + at];
-                    } else {
-                      step.state[s] = state_of(place.x, s, before + at);
-                    }
-                  }
-                }
-                for (var v = 0u; v < saved_values; v++) { // unroll
-                  if (saved_phase[v] < phase) { // static
-                    step.saved[v] = f32(saved[saved_at + v * hidden_size]);
-                  }
-                }
-                if (norm_parameters > 0u) { // static
-                  if (norm_values[phase] > 0u) { // static
-                    let own = row_statistics[i / units];
-                    step.saved[norm_statistics[phase]] = own.x;
-                    step.saved[norm_statistics[phase] + 1u] = own.y;
-                    for (var v = 0u; v < norm_values[phase]; v++) { // unroll
-                      let normal = (step.saved[norm_saved[phase] + v] - own.x) * own.y;
-                      let gain = bias[source.z + (gates + norm_gains[phase] + v) * hidden_size + unit];
-                      let value = gain * normal + bias[source.z + (gates + norm_shifts[phase] + v) * hidden_size + unit];
-                      if (phase_gates[phase - 1u] < phase_gates[phase]) { // static
-                        step.u[phase_gates[phase - 1u] + v] = value;
-                      } else {
-                        step.vector = value;
+                    for (var k4 = slice; k4 < select(hidden_quads, state_quads, phase == 0u); k4 += slices) {
+                      var v: array<vec4f, rows>; // registers
+                      for (var r = 0u; r < rows; r++) { // unroll
+                        if (stages) { // static
+                          v[r] = staged[r * hidden_quads + k4];
+                        } else if (spreads) { // static
+                          v[r] = gather_quad(state_at(phase, row_begin[r], 4u * k4 + own_lane));
+                        } else {
+                          v[r] = vec4f(state_at(phase, row_begin[r], 4u * k4), state_at(phase, row_begin[r], 4u * k4 + 1u),
+                            state_at(phase, row_begin[r], 4u * k4 + 2u), state_at(phase, row_begin[r], 4u * k4 + 3u));
+                        }
+                      }
+                      for (var n = 0u; n < units; n++) { // unroll
+                        for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
+                          let w = vec4f(weight[tile][k4][g][n][lane]);
+                          for (var r = 0u; r < rows; r++) { // unroll
+                            acc[(r * units + n) * gates + g] += dot(v[r], w);
+                          }
+                        }
                       }
                     }
                   }
                 }
-                step = cell_forward(phase, step);
-                if (has_zoneout) { // static
-                  for (var s = 0u; s < states; s++) { // unroll
-                    let share = given[place.w + zoneout_begin + (s * steps + t) * row_size + at];
-                    step.next[s] = select(mix(step.state[s], step.next[s], share), step.state[s], share == 0.0);
-                  }
+              }
+              // One copy of the cell for all sums of the tile: its code is long, and pipelines are built faster.
+              var sums: array<f32, item_sums>;
+              if (sums_meet) { // static
+                if (unit_tile > tile_units) { // static: sums of the tile before may still be read
+                  workgroupBarrier();
                 }
-                if (has_lengths) { // static
-                  if (t >= bitcast<u32>(given[place.w + row])) {
-                    step = hold_state(step);
-                  }
+                for (var i = 0u; i < item_sums; i++) { // unroll
+                  sliced[(slice * item_sums + i) * lanes + lane] = acc[i];
                 }
-                for (var v = 0u; v < saved_values; v++) { // unroll
-                  if (saved_phase[v] == phase && (keeps_saved || phase + 1u < phases)) { // static
-                    saved[saved_at + v * hidden_size] = to_number(step.saved[v]);
-                  }
+                workgroupBarrier();
+              } else if (holds) { // static
+                for (var i = 0u; i < item_sums; i++) { // unroll
+                  sums[i] = sum_quad(acc[i]);
                 }
-                for (var s = 0u; s < states; s++) { // unroll
-                  if (state_phase[s] == phase) { // static
-                    keep_state(place.x, s, after + at, step.next[s]);
-                  }
-                }
-                if (has_mask) { // static
-                  let factor = given[place.w + mask_begin + at];
-                  if (phase + 1u == phases) { // static
-                    keep_masked(place.x, after + at, step.next[0] * factor);
-                  } else if (masks_vector) {
-                    step.vector *= factor;
-                  }
-                }
-                if (phase >= first_vector && phase + 1u < phases) { // static
-                  history[place.x + vector_begin_of(phase) + after + at] = to_number(step.vector);
+              } else {
+                for (var i = 0u; i < item_sums; i++) { // unroll
+                  sums[i] = acc[i];
                 }
               }
             }
+            var i = slice;
+            loop {
+              let row = first_row + i / units;
+              let unit = base + i % units * lanes + lane;
+              if (row < batch && unit < unit_end && (slices <= rows * units || i < rows * units)) {
+                let at = row * hidden_size + unit;
+                let saved_at = saved_begin + row * saved_values * hidden_size + unit;
+                if (norm_parameters > 0u && phase_gates[phase] < phase_gates[phase + 1u]) { // static: products that the next phase normalises
+                  for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
+                    var product = 0.0;
+                    if (sums_meet) { // static
+                      for (var part = 0u; part < slices; part++) { // unroll
+                        product += sliced[(part * item_sums + i * gates + g) * lanes + lane];
+                      }
+                    } else {
+                      product = sums[i * gates + g];
+                    }
+                    if (has_lengths) { // static
+                      product = select(0.0, product, t < bitcast<u32>(given[place.w + row]));
+                    }
+                    saved[saved_at + (norm_saved[phase + 1u] + g - phase_gates[phase]) * hidden_size] = to_number(product);
+                  }
+                } else {
+                  if (!reads_early) { // splice
+                    var step: CellStep;
+                  }
+                  if (turn == 0u || !reads_early) { // static
+                    var source_row = t * batch + row;
+                    var is_void = false; // a token outside the table: its row becomes NaN, and training stops
+                    if (gathers) { // static
+                      let token = u32(tokens[source_row]);
+                      is_void = span.table_rows > 0u && token >= span.table_rows;
+                      source_row = select(source_row, min(token, span.table_rows - 1u), span.table_rows > 0u);
+                    }
+                    let projected_at = source.x + source_row * input_gates * hidden_size + unit;
+                    for (var g = phase_gates[max(phase, input_lag) - input_lag]; g < phase_gates[phase + 1u - min(phase + 1u, input_lag)]; g++) { // unroll
+                      if (g < input_gates) { // static
+                        step.x[g] = f32(projected[projected_at + g * hidden_size]);
+                        if (gathers && gradients_apart) { // static
+                          step.x[g] += input_bias[source.w + g * hidden_size + unit];
+                        }
+                        if (gathers) { // static
+                          step.x[g] = bitcast<f32>(select(bitcast<u32>(step.x[g]), 0x7fc00000u, is_void));
+                        }
+                      }
+                    }
+                    for (var p = norm_parameters; p < parameters; p++) { // unroll
+                      step.parameters[p] = bias[source.z + (gates + p) * hidden_size + unit];
+                    }
+                    for (var s = 0u; s < states; s++) { // unroll
+                      if (forward_reads_state[s] || needs_states) { // static
+                        if (starts_alone) { // static
+                          step.state[s] = given[source.y + s * row_size + at];
+                        } else {
+                          step.state[s] = state_of(place.x, s, before + at);
+                        }
+                      }
+                    }
+                    for (var v = 0u; v < saved_values; v++) { // unroll
+                      if (saved_phase[v] < phase) { // static
+                        step.saved[v] = f32(saved[saved_at + v * hidden_size]);
+                      }
+                    }
+                  }
+                  if (turn == 1u) { // static
+                    for (var g = phase_gates[max(phase, input_lag) - input_lag]; g < phase_gates[phase + 1u - min(phase + 1u, input_lag)]; g++) { // unroll
+                      if (sums_meet) { // static
+                        var sum = 0.0;
+                        for (var part = 0u; part < slices; part++) { // unroll
+                          sum += sliced[(part * item_sums + i * gates + g) * lanes + lane];
+                        }
+                        step.u[g] = sum;
+                      } else {
+                        step.u[g] = sums[select(i, 0u, rows * units == 1u) * gates + g];
+                      }
+                    }
+                    if (norm_parameters > 0u) { // static
+                      if (norm_values[phase] > 0u) { // static
+                        let own = row_statistics[i / units];
+                        step.saved[norm_statistics[phase]] = own.x;
+                        step.saved[norm_statistics[phase] + 1u] = own.y;
+                        for (var v = 0u; v < norm_values[phase]; v++) { // unroll
+                          let normal = (step.saved[norm_saved[phase] + v] - own.x) * own.y;
+                          let gain = bias[source.z + (gates + norm_gains[phase] + v) * hidden_size + unit];
+                          let value = gain * normal + bias[source.z + (gates + norm_shifts[phase] + v) * hidden_size + unit];
+                          if (phase_gates[phase - 1u] < phase_gates[phase]) { // static
+                            step.u[phase_gates[phase - 1u] + v] = value;
+                          } else {
+                            step.vector = value;
+                          }
+                        }
+                      }
+                    }
+                    step = cell_forward(phase, step);
+                    if (has_zoneout) { // static
+                      for (var s = 0u; s < states; s++) { // unroll
+                        let share = given[place.w + zoneout_begin + (s * steps + t) * row_size + at];
+                        step.next[s] = select(mix(step.state[s], step.next[s], share), step.state[s], share == 0.0);
+                      }
+                    }
+                    if (has_lengths) { // static
+                      if (t >= bitcast<u32>(given[place.w + row])) {
+                        step = hold_state(step);
+                      }
+                    }
+                    for (var v = 0u; v < saved_values; v++) { // unroll
+                      if (saved_phase[v] == phase && (keeps_saved || phase + 1u < phases)) { // static
+                        saved[saved_at + v * hidden_size] = to_number(step.saved[v]);
+                      }
+                    }
+                    for (var s = 0u; s < states; s++) { // unroll
+                      if (state_phase[s] == phase) { // static
+                        keep_state(place.x, s, after + at, step.next[s]);
+                      }
+                    }
+                    var multiplied = step.next[0];
+                    if (has_mask) { // static
+                      let factor = given[place.w + mask_begin + at];
+                      if (phase + 1u == phases) { // static
+                        multiplied *= factor;
+                        keep_masked(place.x, after + at, multiplied);
+                      } else if (masks_vector) {
+                        step.vector *= factor;
+                      }
+                    }
+                    if (phase >= first_vector && phase + 1u < phases) { // static
+                      history[place.x + vector_begin_of(phase) + after + at] = to_number(step.vector);
+                    }
+                    if (carries) { // static
+                      if (phase + 1u == phases) { // static
+                        carried[i / units * padded_size + unit] = f32(to_number(multiplied));
+                      } else if (phase >= first_vector) { // static
+                        carried[i / units * padded_size + unit] = f32(to_number(step.vector));
+                      }
+                    }
+                  }
+                }
+              }
+              continuing {
+                i += slices;
+                break if i >= rows * units;
+              }
+            }
             continuing {
-              i += slices;
-              break if i >= rows * units;
+              base += tile_units;
+              break if base >= unit_end;
             }
           }
-          continuing {
-            base += tile_units;
-            break if base >= unit_end;
-          }
         }
-        if (hands_on) { // static
+        if (carries) { // static
+          workgroupBarrier();
+        } else if (hands_on) { // static
           storageBarrier();
         }
       }

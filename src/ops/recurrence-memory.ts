@@ -1,0 +1,37 @@
+import type { RecurrenceAttributes, RecurrenceShape } from './recurrence-shape.ts';
+
+/** Which way a recurrence kernel walks. */
+export type RecurrenceDirection = 'forward' | 'backward';
+
+/** Sums that a thread holds for each unit and row: one per gate forward, one backward. */
+export function sumsPerUnit(
+  { cell }: Pick<RecurrenceAttributes, 'cell'>,
+  direction: RecurrenceDirection,
+): number {
+  return direction === 'forward' ? cell.gates.length : 1;
+}
+
+/**
+ * Bytes of workgroup memory that a shape takes: what is staged and handed from step to step, sums that slices share,
+ * and where the cell normalises parts of its rows' sums (`shaders/lib/normalize.wgsl`).
+ *
+ * @param stagedGates - backward only: gates that are staged together.
+ */
+export function workgroupBytes(
+  attributes: Pick<RecurrenceAttributes, 'cell' | 'hiddenSize'>,
+  direction: RecurrenceDirection,
+  { strategy, rows, units, lanes, slices, stages, holds }: Omit<RecurrenceShape, 'unitTile'>,
+  stagedGates = 1,
+): number {
+  const gates = attributes.cell.gates.length;
+  const vectors =
+    direction === 'forward' ? { staged: 1, carried: 1 } : { staged: stagedGates, carried: gates };
+  const carried = strategy === 'persistent' ? vectors.carried : 0;
+  const row = stages ? 16 * Math.ceil(attributes.hiddenSize / 4) : 0;
+  const handed = rows * row * (vectors.staged + carried);
+  const sums = rows * units * sumsPerUnit(attributes, direction);
+  const threads = lanes * slices;
+  const rowSums = threads + Math.floor(threads / Math.min(rows, threads)) + rows;
+  const sumsMeet = slices > 1 && !holds;
+  return handed + (sumsMeet ? 4 * sums * threads : 0) + (attributes.cell.norms ? 8 * rowSums : 0);
+}
