@@ -5,12 +5,14 @@
 // threads for it, `segments` of them share a value, each with its part of the positions.
 // Layouts: indices [row_count]; starts [table_rows + 1]; order [row_count].
 // Two barriers, four with segments. Loads 2·row_count·ceil(table_rows / threads) per thread: made for vocabularies
-// up to some tens of thousands. A GPU waits for every position it looks at: segments shorten that.
+// up to some tens of thousands. A GPU waits for every position it looks at: segments shorten that, and `ahead`
+// of them are on the way at once.
 
 const row_count: u32 = 4u; // specialize
 const table_rows: u32 = 4u; // specialize
 const threads: u32 = 256u; // specialize
 const segments: u32 = 1u; // specialize: above 1 only if segments·table_rows <= threads
+const ahead: u32 = 1u; // specialize
 
 const segment_rows: u32 = (row_count + segments - 1u) / segments;
 
@@ -22,6 +24,14 @@ const segment_rows: u32 = (row_count + segments - 1u) / segments;
 const shared_counts: u32 = min(segments - 1u, 1u) * (threads - 1u) + 1u;
 var<workgroup> counts: array<u32, shared_counts>; // [segments, table_rows]
 var<workgroup> totals: array<u32, shared_counts>;
+
+fn is_token(row: u32, end: u32, token: u32) -> bool {
+  if (ahead > 1u) { // static
+    return indices[min(row, row_count - 1u)] == i32(token) && row < end;
+  } else {
+    return indices[row] == i32(token);
+  }
+}
 
 @compute @workgroup_size(threads)
 fn main(@builtin(local_invocation_index) lane: u32) {
@@ -36,8 +46,10 @@ fn main(@builtin(local_invocation_index) lane: u32) {
   let end = min(begin + segment_rows, row_count);
   for (var token = own; token < table_rows; token += threads) {
     var count = 0u;
-    for (var row = begin; row < end; row++) {
-      count += select(0u, 1u, indices[row] == i32(token));
+    for (var row = begin; row < end; row += ahead) {
+      for (var i = 0u; i < ahead; i++) { // unroll
+        count += select(0u, 1u, is_token(row + i, end, token));
+      }
     }
     if (segments > 1u) { // static
       counts[lane] = count;
@@ -78,10 +90,16 @@ fn main(@builtin(local_invocation_index) lane: u32) {
         next += counts[other * table_rows + token];
       }
     }
-    for (var row = begin; row < end; row++) {
-      if (indices[row] == i32(token)) {
-        order[next] = row;
-        next += 1u;
+    for (var row = begin; row < end; row += ahead) {
+      var found: array<bool, ahead>; // registers
+      for (var i = 0u; i < ahead; i++) { // unroll
+        found[i] = is_token(row + i, end, token);
+      }
+      for (var i = 0u; i < ahead; i++) { // unroll
+        if (found[i]) {
+          order[next] = row + i;
+          next += 1u;
+        }
       }
     }
   }

@@ -22,7 +22,8 @@ const unit_tile: u32 = 8u; // specialize
 const spreads: bool = false; // specialize
 const stages: bool = false; // specialize
 const slices: u32 = 1u; // specialize: threads that share the sums of a unit, each with its part of k
-const holds: bool = false; // specialize: weights stay with the threads from step to step
+const held_quads: u32 = 0u; // specialize: of each sum's quads of k, those whose weights stay with the thread
+const carries: bool = false; // specialize: what a step hands to the next one goes through workgroup memory
 const y_origin: u32 = 64u; // specialize
 const section_size: u32 = 576u; // specialize
 const tracks: u32 = 1u; // specialize
@@ -58,9 +59,9 @@ const hidden_quads: u32 = (hidden_size + 3u) / 4u;
 const state_quads: u32 = (state_size + 3u) / 4u;
 const has_tail: bool = hidden_size % 4u != 0u;
 const padded_size: u32 = 4u * hidden_quads;
-const held_quads: u32 = (hidden_quads + slices - 1u) / slices;
-// Whether numbers that a step hands to the next one go through workgroup memory, where they need not be waited for.
-const carries: bool = stages && hands_on && steps > 1u && norm_parameters == 0u;
+// Quads of k of a thread, for each of its sums.
+const slice_quads: u32 = (hidden_quads + slices - 1u) / slices;
+const holds: bool = held_quads > 0u;
 
 // What a track has of four; chosen without an index, for which a compiler would copy the uniform.
 fn of_track(track: u32, first: vec4u, second: vec4u, third: vec4u, fourth: vec4u) -> vec4u {

@@ -11,13 +11,14 @@ import { splitGrid, threadsFor } from './grid.ts';
 import { isNarrow } from './matmul-shape.ts';
 import { columnSum } from './reduce.ts';
 
-/** Threads, and how many of them share a token's positions: one where threads take turns anyway. */
+/** Threads, how many of them share a token's positions, and positions at a time: one each where threads take turns anyway. */
 function shareTokens({ limits }: Lowering, tableRows: number) {
   if (isNarrow(limits) || limits.residentLanes !== undefined) {
-    return { threads: threadsFor(limits, 256), segments: 1 };
+    return { threads: threadsFor(limits, 256), segments: 1, ahead: 1 };
   }
   const threads = Math.min(1024, limits.maxComputeInvocationsPerWorkgroup);
-  return { threads, segments: Math.max(1, Math.min(32, Math.floor(threads / tableRows))) };
+  const segments = Math.max(1, Math.min(32, Math.floor(threads / tableRows)));
+  return { threads, segments, ahead: 8 };
 }
 
 function requireTokens(tokens: TensorType | undefined, label: string): TensorType {

@@ -26,7 +26,14 @@ export function threadsFor({ residentLanes }: PlanLimits, wanted: number): numbe
  * makes the kernel longer to build, and barriers dearer.
  */
 export function threadsToSum(limits: PlanLimits): number {
-  return threadsFor(limits, isNarrow(limits) ? 4 * limits.laneWidth : 64);
+  const most = Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX);
+  const wanted = isNarrow(limits) ? 4 * limits.laneWidth : Math.min(256, powerOfTwo(most));
+  return threadsFor(limits, wanted);
+}
+
+/** Whether threads add up in pairs, with a barrier for each halving: on a GPU, but not for one workgroup with all to do. */
+export function addsAsTree(limits: PlanLimits): boolean {
+  return !isNarrow(limits) && limits.residentLanes === undefined;
 }
 
 /** How kernels that walk along rows lay 64 threads over them. */

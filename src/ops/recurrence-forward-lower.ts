@@ -92,7 +92,7 @@ export function lowerForward(tracks: Tracks<RecurrenceAttributes>, lowering: Low
   const units = batch * hiddenSize;
   const bytes = unitBytes(attributes, lowering);
   // Weights that stay from repetition to repetition are read once a dispatch.
-  const stays = shape.holds && lowering.limits.residentHolds;
+  const stays = shape.heldQuads > 0 && lowering.limits.residentHolds;
   const weightBytes = stays ? 0 : bytes.number * (weights[0]?.size ?? 0);
   const bytesRead = numberBytes(projected.view) * cell.inputGates + bytes.states;
   let count = 0;
@@ -134,7 +134,7 @@ export function lowerForward(tracks: Tracks<RecurrenceAttributes>, lowering: Low
           tokens: gathered?.tokens ?? unusedInput(lowering),
           input_bias: inputBias.view,
         },
-        ...((shape.spreads || shape.holds) && !gathered && { accepts: { gathers: true } }),
+        ...((shape.spreads || shape.heldQuads > 0) && !gathered && { accepts: { gathers: true } }),
         workgroups: gridOf(shape, attributes, span.tracks.length),
         cost: {
           flops: flopsOf(attributes, span),

@@ -2,7 +2,6 @@ import type { PlanLimits } from '../graph/operator.ts';
 import { isNarrow } from './matmul-shape.ts';
 import { type RecurrenceDirection, workgroupBytes } from './recurrence-memory.ts';
 import type { RecurrenceAttributes, RecurrenceShape } from './recurrence-shape.ts';
-import { spreadRows } from './recurrence-wide-shape.ts';
 
 /** Threads that share a unit's sums where weights are held: the lanes of a quad. */
 const HOLD_SLICES = 4;
@@ -15,6 +14,9 @@ const UNITS = 8;
  * GPU are to stay in registers.
  */
 const MOST_NUMBERS = { narrow: 2048, wide: 128 };
+
+/** Registers that a thread needs beside the weights it keeps. */
+const OTHER_REGISTERS = 32;
 
 /**
  * Fewest steps of a dispatch that earn back what it costs to load the weights into the threads: about as much as six
@@ -32,12 +34,9 @@ export function countHoldThreads(hiddenSize: number): number {
   return HOLD_SLICES * Math.ceil(hiddenSize / UNITS);
 }
 
-/** Numbers of weights that a thread of such a shape keeps. */
-function heldNumbers(
-  { cell, hiddenSize }: Pick<RecurrenceAttributes, 'cell' | 'hiddenSize'>,
-  { units, slices }: Pick<RecurrenceShape, 'units' | 'slices'>,
-): number {
-  return 4 * Math.ceil(Math.ceil(hiddenSize / 4) / slices) * units * cell.gates.length;
+/** Quads of k that a thread sums up. */
+function sliceQuads(hiddenSize: number): number {
+  return Math.ceil(Math.ceil(hiddenSize / 4) / HOLD_SLICES);
 }
 
 /** Why a recurrence's kernels cannot hold their weights; undefined if they can. */
@@ -48,7 +47,8 @@ export function findHoldObstacle(
   shape: RecurrenceShape,
 ): string | undefined {
   const { cell, hiddenSize, stateSize = hiddenSize } = attributes;
-  const { units, lanes, slices, stages, spreads, strategy } = shape;
+  const { units, lanes, slices, stages, spreads, strategy, heldQuads } = shape;
+  const { length: gates } = cell.gates;
   if (!limits.hasSubgroups) return 'the feature subgroups is missing';
   if (!cell.multiplies || cell.norms || stateSize < hiddenSize) {
     return 'the cell multiplies nothing, normalises its products or projects its state';
@@ -57,11 +57,13 @@ export function findHoldObstacle(
   if (slices !== HOLD_SLICES || !stages || spreads) {
     return `slices are ${HOLD_SLICES}, with stages and without spreads`;
   }
+  const quads = sliceQuads(hiddenSize);
+  if (heldQuads > quads) return `a thread sums up ${quads} quads`;
   const most = MOST_NUMBERS[isNarrow(limits) ? 'narrow' : 'wide'];
-  const numbers = heldNumbers(attributes, shape);
+  const numbers = 4 * heldQuads * units * gates;
   if (numbers > most) return `a thread would keep ${numbers} numbers, at most ${most}`;
   // The gradients of all gates are staged together.
-  const bytes = workgroupBytes(attributes, direction, shape, cell.gates.length);
+  const bytes = workgroupBytes(attributes, direction, shape, gates);
   const mostBytes = limits.maxComputeWorkgroupStorageSize;
   return bytes > mostBytes
     ? `${bytes} bytes of workgroup memory would be needed, there are ${mostBytes}`
@@ -102,22 +104,30 @@ function applyNarrowRule(
   return shapeOf(hiddenSize, { units: Math.ceil(hiddenSize / lanes), lanes });
 }
 
-/** A GPU keeps them in registers, where one processor has enough for all (docs/adr/0032-weights-in-registers.md). */
+/**
+ * A GPU keeps in registers what fits into those of one processor, and loads the rest. One row for a workgroup: with
+ * all weights at hand a second row would take as long as the first (docs/adr/0032-weights-in-registers.md).
+ */
 function applyWideRule(
   limits: PlanLimits,
-  { cell, batch, steps, hiddenSize }: RecurrenceAttributes,
+  { cell, steps, hiddenSize }: RecurrenceAttributes,
 ): RecurrenceShape | undefined {
-  const { registers = 0, residentLanes } = limits;
-  if (residentLanes !== undefined || steps < LEAST_STEPS.wide) return undefined;
-  if (cell.gates.length * hiddenSize * hiddenSize > registers) return undefined;
+  const { registers, residentLanes } = limits;
+  if (registers === undefined || residentLanes !== undefined || steps < LEAST_STEPS.wide) {
+    return undefined;
+  }
   const lanes = wideLanes(limits, hiddenSize);
-  return { ...shapeOf(hiddenSize, { units: 1, lanes }), rows: spreadRows(batch) };
+  const room = Math.min(MOST_NUMBERS.wide, registers / (lanes * HOLD_SLICES) - OTHER_REGISTERS);
+  const quads = sliceQuads(hiddenSize);
+  const heldQuads = Math.min(quads, Math.floor(room / (4 * cell.gates.length)));
+  if (heldQuads < quads / 2) return undefined;
+  return { ...shapeOf(hiddenSize, { units: 1, lanes }), heldQuads };
 }
 
 /** Shapes that hold weights, to be measured. */
 export function listHeldShapes(
   limits: PlanLimits,
-  { batch, hiddenSize }: RecurrenceAttributes,
+  { cell, hiddenSize }: RecurrenceAttributes,
   direction: RecurrenceDirection,
 ): RecurrenceShape[] {
   if (isNarrow(limits)) {
@@ -126,13 +136,11 @@ export function listHeldShapes(
       shapeOf(hiddenSize, { units, lanes: Math.ceil(hiddenSize / units) }),
     );
   }
-  const rows = new Set([1, spreadRows(batch)]);
-  return [1, 2, 4].flatMap((units) => {
-    const shape = shapeOf(hiddenSize, {
-      units,
-      lanes: wideLanes(limits, Math.ceil(hiddenSize / units)),
-    });
-    return [...rows].map((count) => ({ ...shape, rows: count }));
+  return [1, 2, 4].map((units) => {
+    const lanes = wideLanes(limits, Math.ceil(hiddenSize / units));
+    const shape = shapeOf(hiddenSize, { units, lanes });
+    const most = Math.floor(MOST_NUMBERS.wide / (4 * units * cell.gates.length));
+    return { ...shape, heldQuads: Math.max(1, Math.min(shape.heldQuads, most)) };
   });
 }
 
@@ -142,10 +150,17 @@ function wideLanes({ laneWidth }: PlanLimits, units: number): number {
   return Math.ceil(units / width) * width;
 }
 
+/** A shape that holds all weights. */
 function shapeOf(
   unitTile: number,
   tile: Pick<RecurrenceShape, 'units' | 'lanes'>,
 ): RecurrenceShape {
-  const flags = { rows: 1, spreads: false, stages: true, slices: HOLD_SLICES, holds: true };
-  return { strategy: 'persistent', ...tile, unitTile, ...flags };
+  const flags = { rows: 1, spreads: false, stages: true, slices: HOLD_SLICES };
+  return {
+    strategy: 'persistent',
+    ...tile,
+    unitTile,
+    ...flags,
+    heldQuads: sliceQuads(unitTile),
+  };
 }

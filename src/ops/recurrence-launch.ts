@@ -12,10 +12,11 @@ import { type Joined, MOST_TRACKS, type Tracks } from './recurrence-tracks.ts';
 
 /** A shape in words, for `explain()` and checkpoints. */
 export function describeShape(shape: RecurrenceShape): string {
-  const { strategy, rows, units, lanes, slices, holds } = shape;
+  const { strategy, rows, units, lanes, slices, heldQuads } = shape;
   const form = `${strategy}, ${rows} rows × ${units} units per lane, ${lanes} lanes`;
   if (slices === 1) return form;
-  return `${form} × ${slices} slices of the sum${holds ? ', which hold their weights' : ''}`;
+  const held = heldQuads > 0 ? `, which hold the weights of ${heldQuads} quads` : '';
+  return `${form} × ${slices} slices of the sum${held}`;
 }
 
 /** What has been chosen for a recurrence, and why, in words. */
@@ -29,6 +30,17 @@ export function describeChoice(
     ? `wavefront of ${nodes.length} layers, ${wavefront.chunk} steps apart, ${form}`
     : `${form}, ${nodes.length} tracks per dispatch`;
   return { choice: together, reason: `${reason}; ${shape.reason}` };
+}
+
+/**
+ * Whether what a step hands to the next one goes through workgroup memory: where one workgroup walks all steps, and
+ * nothing but the cell's phases stands between them.
+ */
+export function carriesOver(
+  { cell, steps }: Pick<RecurrenceAttributes, 'cell' | 'steps'>,
+  { strategy, stages }: Pick<RecurrenceShape, 'strategy' | 'stages'>,
+): boolean {
+  return strategy === 'persistent' && stages && steps > 1 && !cell.norms;
 }
 
 /** Constants of `shaders/lib/recurrence.wgsl`. */
@@ -56,7 +68,8 @@ export function recurrenceConstants(
     spreads: shape.spreads,
     stages: shape.stages,
     slices: shape.slices,
-    holds: shape.holds,
+    held_quads: shape.heldQuads,
+    carries: carriesOver(attributes, shape),
     y_origin: layout.yOrigin,
     section_size: layout.sectionSize,
     tracks,

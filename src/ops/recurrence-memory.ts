@@ -20,7 +20,7 @@ export function sumsPerUnit(
 export function workgroupBytes(
   attributes: Pick<RecurrenceAttributes, 'cell' | 'hiddenSize'>,
   direction: RecurrenceDirection,
-  { strategy, rows, units, lanes, slices, stages, holds }: Omit<RecurrenceShape, 'unitTile'>,
+  { strategy, rows, units, lanes, slices, stages, heldQuads }: Omit<RecurrenceShape, 'unitTile'>,
   stagedGates = 1,
 ): number {
   const gates = attributes.cell.gates.length;
@@ -32,6 +32,6 @@ export function workgroupBytes(
   const sums = rows * units * sumsPerUnit(attributes, direction);
   const threads = lanes * slices;
   const rowSums = threads + Math.floor(threads / Math.min(rows, threads)) + rows;
-  const sumsMeet = slices > 1 && !holds;
+  const sumsMeet = slices > 1 && heldQuads === 0;
   return handed + (sumsMeet ? 4 * sums * threads : 0) + (attributes.cell.norms ? 8 * rowSums : 0);
 }

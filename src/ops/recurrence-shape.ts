@@ -106,8 +106,11 @@ export interface RecurrenceShape {
   readonly stages: boolean;
   /** Threads that share the sums of a unit. */
   readonly slices: number;
-  /** Each thread keeps its weights from step to step, in one tile. The slices are a quad's lanes. */
-  readonly holds: boolean;
+  /**
+   * Of the quads of k that a thread sums up, those whose weights it keeps from step to step. The slices are a quad's
+   * lanes then, and there is one tile. 0: none.
+   */
+  readonly heldQuads: number;
 }
 
 /**
@@ -158,7 +161,7 @@ export function chooseRecurrenceShape(
 }
 
 /** Every thread sums up by itself what it loads by itself. */
-const plainShape = { spreads: false, stages: false, slices: 1, holds: false } as const;
+const plainShape = { spreads: false, stages: false, slices: 1, heldQuads: 0 } as const;
 
 /** The register tile of a recurrence from its sizes and the adapter's limits. */
 function applyShapeRule(

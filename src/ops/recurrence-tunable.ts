@@ -46,11 +46,11 @@ export function tuneRecurrence(
     builtIn,
     refuse: (shape) => refuse(limits, subject, shape),
     seeds() {
-      const { stages, spreads, strategy, slices, lanes, holds } = builtIn;
+      const { stages, spreads, strategy, slices, lanes, heldQuads } = builtIn;
       const other = strategy === 'persistent' ? 'stepwise' : 'persistent';
       return keep([
         ...(requested ? [] : [applyRule(other)]),
-        ...(holds ? [applyRule(strategy)] : []),
+        ...(heldQuads > 0 ? [applyRule(strategy)] : []),
         ...listHeldShapes(limits, attributes, direction),
         { ...builtIn, stages: !stages, spreads: false },
         { ...builtIn, stages: false, spreads: !spreads },
@@ -70,7 +70,7 @@ function refuse(
   { attributes, direction, requested }: RecurrenceSubject,
   shape: RecurrenceShape,
 ): string | undefined {
-  const { strategy, rows, units, lanes, unitTile, spreads, stages, slices, holds } = shape;
+  const { strategy, rows, units, lanes, unitTile, spreads, stages, slices, heldQuads } = shape;
   const { hiddenSize, batch } = attributes;
   if (strategy !== 'persistent' && strategy !== 'stepwise') {
     return "strategy is 'persistent' or 'stepwise'";
@@ -90,10 +90,10 @@ function refuse(
   if (spreads && (!limits.hasSubgroups || lanes % 4 !== 0 || stages)) {
     return 'spreads needs the feature subgroups and lanes in fours, and goes without stages';
   }
-  if (typeof holds !== 'boolean') return 'holds is true or false';
-  if (holds) {
+  if (heldQuads !== 0 && !isCount(heldQuads)) return 'heldQuads is 0 or a positive integer';
+  if (heldQuads > 0) {
     const obstacle = findHoldObstacle(limits, attributes, direction, shape);
-    if (obstacle !== undefined) return `holds: ${obstacle}`;
+    if (obstacle !== undefined) return `heldQuads: ${obstacle}`;
   }
   const bytes = workgroupBytes(attributes, direction, shape);
   if (bytes > limits.maxComputeWorkgroupStorageSize) {
@@ -117,7 +117,7 @@ function isSensible(
 }
 
 function listNeighbours(shape: RecurrenceShape): RecurrenceShape[] {
-  const { strategy, rows, units, lanes, unitTile, slices } = shape;
+  const { strategy, rows, units, lanes, unitTile, slices, heldQuads } = shape;
   const moved = (change: Partial<RecurrenceShape>): RecurrenceShape => {
     const next = { ...shape, ...change };
     return { ...next, unitTile: strategy === 'persistent' ? unitTile : next.lanes * next.units };
@@ -130,5 +130,8 @@ function listNeighbours(shape: RecurrenceShape): RecurrenceShape[] {
     moved({ lanes: lanes * 2 }),
     moved({ lanes: lanes / 2 }),
     ...(slices > 1 ? [moved({ slices: slices * 2 }), moved({ slices: slices / 2 })] : []),
+    ...(heldQuads > 0
+      ? [moved({ heldQuads: heldQuads - 1 }), moved({ heldQuads: heldQuads + 1 })]
+      : []),
   ];
 }

@@ -70,7 +70,7 @@ function isRecurrence({ kernel }: Launch): boolean {
 
 /** Whether threads keep a launch's weights: they have memory for those of one workgroup. */
 function isHeld({ kernel, constants, workgroups: [x, y, z] }: Launch): boolean {
-  const holds = kernel === linearRow.name || constants.holds === true;
+  const holds = kernel === linearRow.name || Number(constants.held_quads ?? 0) > 0;
   return holds && x * y * z === 1;
 }
 

@@ -7,7 +7,7 @@ import { gatherBatch } from '../kernels/generated/gather-batch.ts';
 import { gradientNorm } from '../kernels/generated/gradient-norm.ts';
 import { defineLaunch } from '../kernels/launch.ts';
 import { packStruct } from '../kernels/pack.ts';
-import { threadsToSum } from '../ops/grid.ts';
+import { addsAsTree, threadsToSum } from '../ops/grid.ts';
 import { unusedOutput } from '../ops/unused.ts';
 import type { Clipping } from './clipping.ts';
 import type { DataField } from './data.ts';
@@ -143,7 +143,8 @@ const mostNormWorkgroups = 256;
 const vectorsPerPart = 8;
 
 /**
- * Emits the launch that reduces the flat gradients to one partial sum of squares per thread.
+ * Emits the launch that reduces the flat gradients to one partial sum of squares per thread, or per workgroup where
+ * barriers are cheap.
  *
  * @returns the parts, for {@link lowerFinishStep}.
  */
@@ -151,11 +152,13 @@ export function lowerGradientNorm(lowering: Lowering, gradients: View, label: st
   const vectors = gradients.bytes / 16;
   const { threads, workgroups } = spread(lowering, vectors / vectorsPerPart, mostNormWorkgroups);
   const partBytes = gradientNorm.bindings.parts.element.sizeBytes;
-  const parts = lowering.scratch(`${label}/parts`, workgroups[0] * threads * partBytes);
+  const sumsAsTree = addsAsTree(lowering.limits);
+  const partCount = workgroups[0] * (sumsAsTree ? 1 : threads);
+  const parts = lowering.scratch(`${label}/parts`, partCount * partBytes);
   lowering.launch(
     defineLaunch(gradientNorm, {
       label,
-      constants: { vector_count: vectors, threads },
+      constants: { vector_count: vectors, threads, sums_as_tree: sumsAsTree },
       bindings: { gradients, parts },
       workgroups,
       cost: { flops: 8 * vectors, readBytes: gradients.bytes, writtenBytes: parts.bytes },
@@ -205,6 +208,7 @@ export function lowerFinishStep(lowering: Lowering, request: FinishRequest): voi
         capacity: Math.floor(history.bytes / stepRecordBytes),
         is_cosine: curve.kind === 'cosine',
         threads: threadsToSum(lowering.limits),
+        sums_as_tree: addsAsTree(lowering.limits),
         scales_loss: lossScale !== undefined,
         growth_steps: lossScale?.growthSteps ?? 0,
       },

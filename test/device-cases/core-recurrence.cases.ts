@@ -10,6 +10,7 @@ import {
   type CellVariant,
   cellVariants,
   fullUnlessQuick,
+  quickVariants,
   shaderVariants,
 } from './core-variants.ts';
 import { buildRecurrence, check, drawWeights, type Form } from './recurrence-rig.ts';
@@ -60,6 +61,8 @@ const moreForms: readonly Form[] = [
 ];
 const strategies = ['persistent', 'stepwise'] as const;
 
+const twoPhases = quickVariants.find(({ cell }) => cell.phases.length === 2);
+
 /** What the kernels around the cells need: they build for seconds, and a cell's own code is tested elsewhere. */
 const fewShaders = shaderVariants.slice(0, 2);
 const otherShaders = shaderVariants.slice(2);
@@ -77,9 +80,10 @@ const extrasOf = ({ cell }: CellVariant) =>
 async function checkHeld(device: Device, variant: CellVariant, form: Form): Promise<void> {
   await check(device, variant, form, 'persistent', {
     laneWidth: 4,
+    registers: 0,
     editPlan(plan) {
       const forward = plan.launches.filter(({ kernel }) => kernel === 'recurrence-forward');
-      const holds = forward.every(({ constants }) => constants.holds === true);
+      const holds = forward.every(({ constants }) => Number(constants.held_quads) > 0);
       const expected = device.info.software && device.features.has('subgroups');
       assertTrue(holds === expected, `weights are ${holds ? '' : 'not '}held`);
       return plan;
@@ -97,7 +101,7 @@ async function checkWideHeld(device: Device, variant: CellVariant, form: Form): 
     registers: 65_536,
     editPlan(plan) {
       const recurrences = plan.launches.filter(({ kernel }) => kernel.startsWith('recurrence-'));
-      const held = recurrences.filter(({ constants }) => constants.holds === true);
+      const held = recurrences.filter(({ constants }) => Number(constants.held_quads) > 0);
       const expected = device.features.has('subgroups') ? recurrences.length : 0;
       assertEqual(held.length, expected, 'recurrences that hold their weights');
       return cutRecurrences(plan);
@@ -161,12 +165,15 @@ export const cases: readonly DeviceCase[] = [
     },
     {
       name: `${variant.name}: the shapes that an adapter with 32 lanes gets`,
-      // One cell does for the kernels.
-      ...(variant !== shaderVariants[0] && { full: true }),
+      // One cell of one phase does for the kernels, and one of two.
+      ...(variant !== shaderVariants[0] && variant !== twoPhases && { full: true }),
       async run(device) {
-        const wide: Form = { ...smallForm, hiddenSize: 70, weights: false };
+        const wide: Form = { ...smallForm, weights: false };
         for (const strategy of strategies) {
-          await check(device, variant, wide, strategy, { laneWidth: 32, registers: 0 });
+          for (const hiddenSize of [5, 70]) {
+            const form = { ...wide, hiddenSize };
+            await check(device, variant, form, strategy, { laneWidth: 32, registers: 0 });
+          }
         }
         await check(device, variant, smallForm, 'resident', { laneWidth: 32 });
       },

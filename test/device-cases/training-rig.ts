@@ -16,11 +16,20 @@ export interface Rig {
   dispose(): void;
 }
 
-/** Compiles launches that belong to no graph, with a zeroed buffer for every shared key. */
-export async function makeRig(device: Device, stage: (lowering: Lowering) => void): Promise<Rig> {
+/**
+ * Compiles launches that belong to no graph, with a zeroed buffer for every shared key.
+ *
+ * @param laneWidth - Plans for an adapter of another lane width.
+ */
+export async function makeRig(
+  device: Device,
+  stage: (lowering: Lowering) => void,
+  laneWidth?: number,
+): Promise<Rig> {
+  const limits = { ...planLimits(device), ...(laneWidth && { laneWidth }) };
   const plan = schedule(
     { name: 'case', parameters: layOutParameters([]), outputs: new Map(), after: stage },
-    { limits: planLimits(device), strategy: new Map() },
+    { limits, strategy: new Map() },
   );
   const shared = new Map<string, GPUBuffer>();
   for (const { key, label, bytes } of plan.buffers) {

@@ -1,4 +1,5 @@
 import type { Device } from '../../src/device/device.ts';
+import type { Lowering } from '../../src/graph/operator.ts';
 import { globalNorm } from '../../src/training/clipping.ts';
 import { batches, type DataSource, gatherField, residentArrays } from '../../src/training/data.ts';
 import {
@@ -28,6 +29,8 @@ import { assertEqual, assertTrue, type DeviceCase } from './case.ts';
 import { assertClose, makeNoise, makeRig } from './training-rig.ts';
 
 const epsilon = 2 ** -23;
+/** A software adapter's, where a thread adds up by itself, and a GPU's, where threads do so as a tree. */
+const laneWidths = [4, 32];
 
 /** A rig that ends steps: loss and gradients are shared buffers that the case writes. */
 function makeFinishRig(
@@ -38,11 +41,12 @@ function makeFinishRig(
     schedule?: LearningRateSchedule;
     learningRate?: number;
     clipNorm?: number;
+    laneWidth?: number;
   },
 ) {
   const { floats, capacity = 4, schedule = constantRate(), learningRate = 0.1 } = options;
   const clipping = options.clipNorm === undefined ? {} : { clipNorm: options.clipNorm };
-  return makeRig(device, (lowering) => {
+  const stage = (lowering: Lowering) => {
     const gradients = floats && lowering.shared('gradients', 4 * floats);
     lowerFinishStep(lowering, {
       loss: lowering.shared('loss', 4),
@@ -54,7 +58,8 @@ function makeFinishRig(
       state: trainingState(lowering),
       label: 'finish',
     });
-  });
+  };
+  return makeRig(device, stage, options.laneWidth);
 }
 
 async function checkGather(device: Device, source: DataSource): Promise<void> {
@@ -85,8 +90,13 @@ async function checkGather(device: Device, source: DataSource): Promise<void> {
   rig.dispose();
 }
 
-async function checkNorm(device: Device, floats: number, scale: number): Promise<void> {
-  const rig = await makeFinishRig(device, { floats, clipNorm: 1 });
+async function checkNorm(
+  device: Device,
+  laneWidth: number,
+  floats: number,
+  scale: number,
+): Promise<void> {
+  const rig = await makeFinishRig(device, { floats, clipNorm: 1, laneWidth });
   const gradients = makeNoise(floats, floats, scale);
   rig.write('gradients', gradients);
   const states: string[] = [];
@@ -135,9 +145,14 @@ async function checkSchedule(device: Device, schedule: LearningRateSchedule): Pr
   rig.dispose();
 }
 
-async function checkHalt(device: Device, loss: number, gradient: number): Promise<void> {
+async function checkHalt(
+  device: Device,
+  laneWidth: number,
+  loss: number,
+  gradient: number,
+): Promise<void> {
   const floats = 4 * 300;
-  const rig = await makeFinishRig(device, { floats, capacity: 8 });
+  const rig = await makeFinishRig(device, { floats, capacity: 8, laneWidth });
   const gradients = makeNoise(floats, 1);
   rig.write('gradients', gradients);
   rig.write('loss', Float32Array.of(2));
@@ -191,12 +206,14 @@ export const cases: readonly DeviceCase[] = [
   {
     name: 'the gradient norm is exact to a few units, for any size and scale',
     async run(device) {
-      await checkNorm(device, 4, 1);
-      await checkNorm(device, 64, 1e-12);
-      await checkNorm(device, 4 * 257, 10);
-      await checkNorm(device, 4 * 256 * 1030 + 4, 1);
-      await checkNorm(device, 1024, 1e30);
-      await checkNorm(device, 1024, 3e38 / 64);
+      for (const laneWidth of laneWidths) {
+        await checkNorm(device, laneWidth, 4, 1);
+        await checkNorm(device, laneWidth, 64, 1e-12);
+        await checkNorm(device, laneWidth, 4 * 257, 10);
+        await checkNorm(device, laneWidth, 4 * 256 * 1030 + 4, 1);
+        await checkNorm(device, laneWidth, 1024, 1e30);
+        await checkNorm(device, laneWidth, 1024, 3e38 / 64);
+      }
     },
   },
   {
@@ -215,10 +232,13 @@ export const cases: readonly DeviceCase[] = [
   {
     name: 'a loss or gradient that is not finite halts the training',
     async run(device) {
-      await checkHalt(device, Number.NaN, 1);
-      await checkHalt(device, Number.NEGATIVE_INFINITY, 1);
-      await checkHalt(device, 1, Number.NaN);
-      await checkHalt(device, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+      const infinity = Number.POSITIVE_INFINITY;
+      for (const laneWidth of laneWidths) {
+        await checkHalt(device, laneWidth, Number.NaN, 1);
+        await checkHalt(device, laneWidth, -infinity, 1);
+        await checkHalt(device, laneWidth, 1, Number.NaN);
+        await checkHalt(device, laneWidth, infinity, infinity);
+      }
     },
   },
   {

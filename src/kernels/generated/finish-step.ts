@@ -4,12 +4,13 @@ import type { KernelDescription } from '../description.ts';
 export const finishStep = {
   name: 'finish-step',
   entryPoint: 'main',
-  joins: ['lib/training-state'],
+  joins: ['lib/training-state', 'lib/norm-parts'],
   cell: false,
   constants: {
+    threads: 'u32',
+    sums_as_tree: 'bool',
     part_count: 'u32',
     capacity: 'u32',
-    threads: 'u32',
     is_cosine: 'bool',
     scales_loss: 'bool',
     growth_steps: 'u32',
@@ -124,9 +125,9 @@ export const finishStep = {
 //
 // Dispatch: one workgroup. Layouts: loss [1], the bits of a float; parts [part_count], unread
 // where part_count is 0 (evaluation); history [capacity]; decay [32], element i is gamma^(2^i), so that
-// gamma^n is a product of few exact factors. One barrier, then one thread adds up and decides: a tree
-// would have six, each dear on a software adapter. FLOPs 2·part_count.
-//! join lib/training-state
+// gamma^n is a product of few exact factors. One barrier, then one thread adds up and decides; on a GPU the
+// threads add up as a tree. FLOPs 2·part_count.
+//! join lib/norm-parts
 
 struct LearningRate {
   base: f32,
@@ -139,7 +140,6 @@ struct LearningRate {
 
 const part_count: u32 = 1u; // specialize
 const capacity: u32 = 1u; // specialize
-const threads: u32 = 64u; // specialize
 const is_cosine: bool = false; // specialize
 const scales_loss: bool = false; // specialize
 const growth_steps: u32 = 2000u; // specialize
@@ -155,27 +155,27 @@ const largest_factor = 0x1p24;
 @group(0) @binding(5) var<uniform> rule: LearningRate;
 @group(0) @binding(6) var<storage, read_write> loss_scale: LossScale;
 
-var<workgroup> sums: array<NormPart, threads>;
-
 @compute @workgroup_size(threads)
 fn main(@builtin(local_invocation_index) lane: u32) {
   var part = NormPart();
   for (var index = lane; index < part_count; index += threads) {
     part = join_parts(part, parts[index]);
   }
-  sums[lane] = part;
-  workgroupBarrier();
+  var total = NormPart();
+  if (sums_as_tree) { // static
+    total = sum_over_threads(lane, part);
+  } else {
+    sums[lane] = part;
+    workgroupBarrier();
+  }
   if (lane == 0u && state.halted != training_halted) {
-    var total = NormPart();
-    for (var index = 0u; index < threads; index++) {
-      total = join_parts(total, sums[index]);
+    if (!sums_as_tree) { // static
+      for (var index = 0u; index < threads; index++) {
+        total = join_parts(total, sums[index]);
+      }
     }
     finish(total);
   }
-}
-
-fn join_parts(a: NormPart, b: NormPart) -> NormPart {
-  return NormPart(a.sum + b.sum, a.large + b.large, a.not_finite | b.not_finite, 0u);
 }
 
 fn finish(total: NormPart) {

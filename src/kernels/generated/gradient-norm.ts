@@ -4,11 +4,12 @@ import type { KernelDescription } from '../description.ts';
 export const gradientNorm = {
   name: 'gradient-norm',
   entryPoint: 'main',
-  joins: ['lib/training-state'],
+  joins: ['lib/training-state', 'lib/norm-parts'],
   cell: false,
   constants: {
-    vector_count: 'u32',
     threads: 'u32',
+    sums_as_tree: 'bool',
+    vector_count: 'u32',
   },
   bindings: {
     gradients: {
@@ -35,23 +36,22 @@ export const gradientNorm = {
       },
     },
   },
-  source: `// First half of the global gradient norm: one partial sum of squares per thread, in a fixed order, so that
-// equal gradients give equal bits. finish-step adds the parts.
+  source: `// First half of the global gradient norm: one partial sum of squares per thread, on a GPU per workgroup, in a fixed
+// order, so that equal gradients give equal bits. finish-step adds the parts.
 //
 // Dispatch: a loop over the grid, four floats per thread and turn.
-// Layouts: gradients [4·vector_count], flat; parts [threads·workgroups].
-// No barriers: a tree within the workgroup would save finish-step some loads and cost a software adapter
-// a millisecond per workgroup. FLOPs 8 and bytes 16 per vector.
-//! join lib/training-state
+// Layouts: gradients [4·vector_count], flat; parts [threads·workgroups], or [workgroups] where sums_as_tree.
+// FLOPs 8 and bytes 16 per vector.
+//! join lib/norm-parts
 
 const vector_count: u32 = 16u; // specialize
-const threads: u32 = 64u; // specialize
 
 @group(0) @binding(0) var<storage, read> gradients: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> parts: array<NormPart>;
 
 @compute @workgroup_size(threads)
-fn main(@builtin(global_invocation_id) thread: vec3u, @builtin(num_workgroups) groups: vec3u) {
+fn main(@builtin(global_invocation_id) thread: vec3u, @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) lane: u32) {
   var sum = vec4f();
   var large = vec4f();
   var not_finite = false;
@@ -65,12 +65,20 @@ fn main(@builtin(global_invocation_id) thread: vec3u, @builtin(num_workgroups) g
     sum += ordinary * ordinary;
     large += scaled * scaled;
   }
-  parts[thread.x] = NormPart(
+  let own = NormPart(
     (sum.x + sum.y) + (sum.z + sum.w),
     (large.x + large.y) + (large.z + large.w),
     select(0u, 1u, not_finite),
     0u,
   );
+  if (sums_as_tree) { // static
+    let total = sum_over_threads(lane, own);
+    if (lane == 0u) {
+      parts[thread.x / threads] = total;
+    }
+  } else {
+    parts[thread.x] = own;
+  }
 }
 `,
 } as const satisfies KernelDescription;

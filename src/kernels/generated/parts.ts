@@ -505,6 +505,38 @@ fn lstm_backward(given: CellGradient, d_vector: f32, d_cell: f32) -> CellGradien
       input_forget: 'bool',
     },
   },
+  'lib/norm-parts': {
+    name: 'lib/norm-parts',
+    source: `// Sums of the parts of the gradient norm. On a GPU the threads of a workgroup add theirs up as a tree, a barrier for each
+// halving; \`threads\` is a power of two then. A software adapter pays a millisecond for that in every workgroup.
+//! join lib/training-state
+
+const threads: u32 = 64u; // specialize
+const sums_as_tree: bool = false; // specialize
+
+var<workgroup> sums: array<NormPart, threads>;
+
+fn join_parts(a: NormPart, b: NormPart) -> NormPart {
+  return NormPart(a.sum + b.sum, a.large + b.large, a.not_finite | b.not_finite, 0u);
+}
+
+// The sum of all threads' parts, in thread 0; the others get some part of it. All threads call it together.
+fn sum_over_threads(lane: u32, own: NormPart) -> NormPart {
+  sums[lane] = own;
+  for (var half = threads / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (lane < half) {
+      sums[lane] = join_parts(sums[lane], sums[lane + half]);
+    }
+  }
+  return sums[0];
+}
+`,
+    constants: {
+      threads: 'u32',
+      sums_as_tree: 'bool',
+    },
+  },
   'lib/normalize': {
     name: 'lib/normalize',
     source: `// Layer normalisation inside a step, of cells with norm_parameters: a phase saves values, and the next one has them
@@ -695,7 +727,8 @@ const unit_tile: u32 = 8u; // specialize
 const spreads: bool = false; // specialize
 const stages: bool = false; // specialize
 const slices: u32 = 1u; // specialize: threads that share the sums of a unit, each with its part of k
-const holds: bool = false; // specialize: weights stay with the threads from step to step
+const held_quads: u32 = 0u; // specialize: of each sum's quads of k, those whose weights stay with the thread
+const carries: bool = false; // specialize: what a step hands to the next one goes through workgroup memory
 const y_origin: u32 = 64u; // specialize
 const section_size: u32 = 576u; // specialize
 const tracks: u32 = 1u; // specialize
@@ -731,9 +764,9 @@ const hidden_quads: u32 = (hidden_size + 3u) / 4u;
 const state_quads: u32 = (state_size + 3u) / 4u;
 const has_tail: bool = hidden_size % 4u != 0u;
 const padded_size: u32 = 4u * hidden_quads;
-const held_quads: u32 = (hidden_quads + slices - 1u) / slices;
-// Whether numbers that a step hands to the next one go through workgroup memory, where they need not be waited for.
-const carries: bool = stages && hands_on && steps > 1u && norm_parameters == 0u;
+// Quads of k of a thread, for each of its sums.
+const slice_quads: u32 = (hidden_quads + slices - 1u) / slices;
+const holds: bool = held_quads > 0u;
 
 // What a track has of four; chosen without an index, for which a compiler would copy the uniform.
 fn of_track(track: u32, first: vec4u, second: vec4u, third: vec4u, fourth: vec4u) -> vec4u {
@@ -799,7 +832,8 @@ fn slot(position: u32, runs_reverse: bool) -> u32 {
       spreads: 'bool',
       stages: 'bool',
       slices: 'u32',
-      holds: 'bool',
+      held_quads: 'u32',
+      carries: 'bool',
       y_origin: 'u32',
       section_size: 'u32',
       tracks: 'u32',

@@ -18,7 +18,8 @@ export const recurrenceBackward = {
     spreads: 'bool',
     stages: 'bool',
     slices: 'u32',
-    holds: 'bool',
+    held_quads: 'u32',
+    carries: 'bool',
     y_origin: 'u32',
     section_size: 'u32',
     tracks: 'u32',
@@ -339,11 +340,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
                     }
                     if (holds) { // static: all gates of the phase are staged
                       for (var g = phase_gates[(phases - down) % phases]; g < phase_gates[(phases - down) % phases + 1u]; g++) { // unroll
-                        for (var q = 0u; q < held_quads; q++) { // unroll
-                          for (var r = 0u; r < rows; r++) { // unroll
-                            let v = staged[r * staged_quads + (g - phase_gates[(phases - down) % phases]) * hidden_quads + min(q * slices + slice, hidden_quads - 1u)];
-                            for (var n = 0u; n < units; n++) { // unroll
-                              acc[r * units + n] += dot(v, held[(g * held_quads + q) * units + n]);
+                        for (var q = 0u; q < slice_quads; q++) { // unroll
+                          let k4 = min(q * slices + slice, hidden_quads - 1u);
+                          for (var n = 0u; n < units; n++) { // unroll
+                            if (q < held_quads) { // splice
+                              let w = held[(g * held_quads + q) * units + n];
+                            } else {
+                              let w = select(vec4f(), vec4f(weight[tile][g][k4][n][lane]), q * slices + slice < hidden_quads);
+                            }
+                            for (var r = 0u; r < rows; r++) { // unroll
+                              acc[r * units + n] += dot(staged[r * staged_quads + (g - phase_gates[(phases - down) % phases]) * hidden_quads + k4], w);
                             }
                           }
                         }

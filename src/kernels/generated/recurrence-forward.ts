@@ -18,7 +18,8 @@ export const recurrenceForward = {
     spreads: 'bool',
     stages: 'bool',
     slices: 'u32',
-    holds: 'bool',
+    held_quads: 'u32',
+    carries: 'bool',
     y_origin: 'u32',
     section_size: 'u32',
     tracks: 'u32',
@@ -403,15 +404,21 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
               if (multiplies && phase_gates[phase] < phase_gates[phase + 1u]) { // static
                 if (!has_lengths || t < longest) {
                   if (holds) { // static
-                    for (var q = 0u; q < held_quads; q++) { // unroll
+                    for (var q = 0u; q < slice_quads; q++) { // unroll
+                      let k4 = min(q * slices + slice, hidden_quads - 1u);
                       var v: array<vec4f, rows>; // registers
                       for (var r = 0u; r < rows; r++) { // unroll
-                        v[r] = staged[r * hidden_quads + min(q * slices + slice, hidden_quads - 1u)];
+                        v[r] = staged[r * hidden_quads + k4];
                       }
                       for (var n = 0u; n < units; n++) { // unroll
                         for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
+                          if (q < held_quads) { // splice
+                            let w = held[(q * units + n) * gates + g];
+                          } else {
+                            let w = select(vec4f(), vec4f(weight[tile][k4][g][n][lane]), q * slices + slice < hidden_quads);
+                          }
                           for (var r = 0u; r < rows; r++) { // unroll
-                            acc[(r * units + n) * gates + g] += dot(v[r], held[(q * units + n) * gates + g]);
+                            acc[(r * units + n) * gates + g] += dot(v[r], w);
                           }
                         }
                       }

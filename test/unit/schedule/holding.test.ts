@@ -30,7 +30,7 @@ function planSampling(
 
 /** Threads of the one workgroup, and how many launches of the plan hold weights. */
 function describePlan({ resident, launches }: Plan) {
-  const held = launches.filter(({ constants }) => constants.holds === true).length;
+  const held = launches.filter(({ constants }) => Number(constants.held_quads) > 0).length;
   return { lanes: resident?.lanes, held };
 }
 

@@ -20,7 +20,7 @@ const adapter: DeviceInfo = {
 };
 
 function tuningOf(shapes: Record<string, TunedShape>, changes: Partial<DeviceInfo> = {}): Tuning {
-  return { version: 2, adapter: { ...adapter, ...changes }, shapes };
+  return { version: 3, adapter: { ...adapter, ...changes }, shapes };
 }
 
 const measured = (width: number): TunedShape => ({
