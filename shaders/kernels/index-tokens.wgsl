@@ -27,7 +27,7 @@ var<workgroup> totals: array<u32, shared_counts>;
 
 fn is_token(row: u32, end: u32, token: u32) -> bool {
   if (ahead > 1u) { // static
-    return indices[min(row, row_count - 1u)] == i32(token) && row < end;
+    return (indices[min(row, row_count - 1u)] == i32(token)) & (row < end);
   } else {
     return indices[row] == i32(token);
   }

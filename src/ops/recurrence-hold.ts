@@ -15,8 +15,13 @@ const UNITS = 8;
  */
 const MOST_NUMBERS = { narrow: 2048, wide: 128 };
 
-/** Registers that a thread needs beside the weights it keeps. */
-const OTHER_REGISTERS = 32;
+/**
+ * Workgroups over which a GPU spreads the rows of a batch before a thread takes a second one: registers have room for
+ * one at a time, and those that wait for another cost more than weights that are loaded. More rows than that are not
+ * held.
+ */
+const ROW_GROUPS = 32;
+const MOST_ROWS = 4;
 
 /**
  * Fewest steps of a dispatch that earn back what it costs to load the weights into the threads: about as much as six
@@ -105,23 +110,24 @@ function applyNarrowRule(
 }
 
 /**
- * A GPU keeps in registers what fits into those of one processor, and loads the rest. One row for a workgroup: with
- * all weights at hand a second row would take as long as the first (docs/adr/0032-weights-in-registers.md).
+ * A GPU keeps in registers what fits into those of one processor, and loads the rest, where that is no more than what
+ * it keeps (docs/adr/0032-weights-in-registers.md).
  */
 function applyWideRule(
   limits: PlanLimits,
-  { cell, steps, hiddenSize }: RecurrenceAttributes,
+  { cell, batch, steps, hiddenSize }: RecurrenceAttributes,
 ): RecurrenceShape | undefined {
   const { registers, residentLanes } = limits;
   if (registers === undefined || residentLanes !== undefined || steps < LEAST_STEPS.wide) {
     return undefined;
   }
+  const rows = Math.ceil(batch / ROW_GROUPS);
   const lanes = wideLanes(limits, hiddenSize);
-  const room = Math.min(MOST_NUMBERS.wide, registers / (lanes * HOLD_SLICES) - OTHER_REGISTERS);
+  const room = Math.min(MOST_NUMBERS.wide, registers / (lanes * HOLD_SLICES));
   const quads = sliceQuads(hiddenSize);
   const heldQuads = Math.min(quads, Math.floor(room / (4 * cell.gates.length)));
-  if (heldQuads < quads / 2) return undefined;
-  return { ...shapeOf(hiddenSize, { units: 1, lanes }), heldQuads };
+  if (rows > MOST_ROWS || heldQuads < quads / 2) return undefined;
+  return { ...shapeOf(hiddenSize, { units: 1, lanes }), rows, heldQuads };
 }
 
 /** Shapes that hold weights, to be measured. */

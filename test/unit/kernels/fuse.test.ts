@@ -117,6 +117,7 @@ describe('fusing launches', () => {
       is_cosine: false,
       threads: 64,
       scales_loss: false,
+      sums_as_tree: false,
       growth_steps: 0,
     };
     const kernel = 'finish-step';

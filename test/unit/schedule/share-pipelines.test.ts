@@ -53,9 +53,9 @@ describe('a stacked language model', () => {
   it('has one pipeline for layers that hold the weights of one row', () => {
     const plan = planLanguageModel({ ...size, batch: 1 }, { limits: narrowLimits });
     const forward = plan.launches.filter(({ kernel }) => kernel === 'recurrence-forward');
-    expect(forward.map(({ constants: { holds, gathers } }) => [holds, gathers])).toEqual([
-      [true, true],
-      [true, true],
+    expect(forward.map(({ constants: { held_quads, gathers } }) => [held_quads, gathers])).toEqual([
+      [8, true],
+      [8, true],
     ]);
     expect(pipelinesOf(plan, 'recurrence-forward')).toBe(1);
   });
