@@ -31,11 +31,13 @@ interface Stacked {
   /** Final states that the loss reads beside the output. */
   readonly readsFinal?: boolean;
   readonly laneWidth?: number;
+  /** Registers of an adapter of such lanes. Default: none known. */
+  readonly registers?: number;
 }
 
 /** Output and all gradients of a network on the device, against the reference. */
 async function check(device: Device, stacked: Stacked, strategy?: Strategy): Promise<Plan> {
-  const { steps, batch, hiddenSize, given, readsFinal, laneWidth } = stacked;
+  const { steps, batch, hiddenSize, given, readsFinal, laneWidth, registers = 0 } = stacked;
   const [encode, layer, head] = [
     (stacked.encoder ?? (() => embedding(VOCABULARY, 3)))(),
     stacked.layer(),
@@ -98,7 +100,7 @@ async function check(device: Device, stacked: Stacked, strategy?: Strategy): Pro
       parameters: new Map(parameters.map(([name, data]) => [name, Float32Array.from(data)])),
       gradients: new Map(names.map((name, index) => [name, found[index] as SymbolicTensor])),
       ...(strategy && { strategy }),
-      ...(laneWidth && { laneWidth, registers: 0 }),
+      ...(laneWidth && { laneWidth, registers }),
       steps: 3 * steps,
       fanIn: 4 * (hiddenSize + VOCABULARY),
     },
@@ -275,6 +277,10 @@ export const cases: readonly DeviceCase[] = [
       await check(device, { layer: stacked, encoder, ...size }, 'wavefront');
       const plan = await check(device, { layer: both, encoder, ...size }, 'persistent');
       assertEqual(recurrences(plan).length, 2, 'dispatches of recurrences');
+      // A GPU's threads read each token a step ahead, where they hold weights.
+      const gpu = { laneWidth: 32, registers: 65_536 };
+      await check(device, { layer: stacked, encoder, ...size, ...gpu }, 'wavefront');
+      await check(device, { layer: both, encoder, ...size, ...gpu }, 'persistent');
     },
   ),
   {

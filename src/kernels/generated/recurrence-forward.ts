@@ -331,6 +331,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
       return;
     }
   }
+  var next_token = 0u;
+  if (gathers && reads_early) { // static: a token's row is only known when the token has come
+    next_token = u32(tokens[time_of(walk.x, runs_reverse) * batch + min(first_row + slice / units, batch - 1u)]);
+  }
   var index = 0u;
   loop {
     let position = walk.x + index;
@@ -498,7 +502,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
                     var source_row = t * batch + row;
                     var is_void = false; // a token outside the table: its row becomes NaN, and training stops
                     if (gathers) { // static
-                      let token = u32(tokens[source_row]);
+                      if (reads_early) { // splice
+                        let token = next_token;
+                        next_token = u32(tokens[time_of(min(position + 1u, steps - 1u), runs_reverse) * batch + row]);
+                      } else {
+                        let token = u32(tokens[source_row]);
+                      }
                       is_void = span.table_rows > 0u && token >= span.table_rows;
                       source_row = select(source_row, min(token, span.table_rows - 1u), span.table_rows > 0u);
                     }
