@@ -118,7 +118,7 @@ describe('tune()', () => {
   it('says that the cache is broken, and writes it anew', async () => {
     await tune({ ...tinyModel(), budgetMs: 100 });
     const path = await findCacheFile();
-    await writeFile(path, '{"version": 2, "ada');
+    await writeFile(path, '{"version": 3, "ada');
     await expect(loadTuning(device())).rejects.toThrow(`${path}: no JSON (`);
     const messages: string[] = [];
     const onProgress = ({ message }: TuneProgress) => messages.push(message);
@@ -223,7 +223,7 @@ describe('a plan made with a tuning', () => {
     );
     const wrong = { ...tuning, version: 9 } as unknown as typeof tuning;
     await expect(Trainer.create({ ...tinyModel(), tuning: wrong })).rejects.toThrow(
-      'tuning: version is 9, this Gatefold reads 2. Measure again with tune().',
+      'tuning: version is 9, this Gatefold reads 3. Measure again with tune().',
     );
   });
 });
