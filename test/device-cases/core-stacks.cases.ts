@@ -13,7 +13,7 @@ import { initializeParameters } from '../../src/training/initialize.ts';
 import { layoutOf } from '../../src/training/training-graph.ts';
 import { type DeviceCase, forEachOf } from './case.ts';
 import { registerLeakyCell } from './core-leaky-cell.ts';
-import { compareCore } from './core-rig.ts';
+import { type CoreRun, compareCore } from './core-rig.ts';
 import { variantsOf } from './core-variants.ts';
 
 const [STEPS, BATCH, VOCABULARY] = [4, 3, 6];
@@ -29,6 +29,7 @@ export async function checkModel(
   kind: string,
   strategies: readonly (Strategy | undefined)[],
   precision: Precision = 'f32',
+  adapter: Pick<CoreRun, 'laneWidth' | 'registers'> = {},
 ): Promise<void> {
   const type = { shape: [STEPS, BATCH], dtype: 'i32' } as const;
   const traced = network.trace({ input: type, target: type });
@@ -57,6 +58,7 @@ export async function checkModel(
         parameters: new Map(parameters.map(([name, data]) => [name, Float32Array.from(data)])),
         gradients: new Map(names.map((name, index) => [name, found[index] as SymbolicTensor])),
         ...(strategy && { strategy }),
+        ...adapter,
         precision,
         steps: STEPS,
         fanIn: 4 * VOCABULARY,

@@ -3,7 +3,7 @@ import { input, parameter } from '../../src/graph/sources.ts';
 import { embedding, lastStep, linear as linearLayer, oneHot } from '../../src/layers/basic.ts';
 import { layerNorm } from '../../src/layers/layer-norm.ts';
 import { model, sequential } from '../../src/layers/model.ts';
-import { lstm, recurrent } from '../../src/layers/recurrent.ts';
+import { gru, lstm, recurrent } from '../../src/layers/recurrent.ts';
 import { multiply } from '../../src/ops/binary.ts';
 import { differentiate } from '../../src/ops/differentiate.ts';
 import { linear } from '../../src/ops/linear.ts';
@@ -98,6 +98,17 @@ export const cases: readonly DeviceCase[] = [
       { name: `${name}, of other sizes`, needs, full: true, run: checkSizes(otherSizes) },
     ];
   }),
+  {
+    name: 'the shapes that an adapter with 32 lanes gets',
+    needs,
+    async run(device) {
+      const gpu = { laneWidth: 32, registers: 65_536 };
+      for (const layer of [lstm(9, { layers: 2 }), gru(9, { reset: 'before' })]) {
+        const network = sequential([oneHot(VOCABULARY), layer, linearLayer(VOCABULARY)]);
+        await checkModel(device, network, 'f16 wide', strategies, 'f16', gpu);
+      }
+    },
+  },
   {
     name: 'layer norm and a residual connection between f16 layers',
     needs,

@@ -121,14 +121,15 @@ export const recurrenceForward = {
 // Dispatch: x = ceil(batch / rows) groups of batch rows, y = ceil(hidden_size / unit_tile) tiles of units,
 //   z = the span's tracks (lib/recurrence); what lies below is that of one track, from where the span says.
 //   persistent: unit_tile = hidden_size, so a workgroup owns its rows for as many steps as \`span\` says:
-//     sequences are independent, no workgroup waits for another; one storageBarrier per phase.
+//     sequences are independent, no workgroup waits for another; one barrier per phase, one more where it \`stages\`.
 //   stepwise:   unit_tile < hidden_size, \`span\` holds one phase of one step; the dispatch is the barrier.
 // A thread holds all gates of a unit for \`rows\` batch rows in registers, so the cell is the epilogue of
 // the recurrent matmul. Per k it loads rows + gates·units values for rows·gates·units multiply-adds.
 // \`slices\` threads share a unit: each sums every so manieth quad of k, the sums meet in workgroup memory, and each
 // thread then does the cell for its share of the rows.
+// \`carries\`: what a step hands to the next one goes through workgroup memory, into storage only for the backward pass.
 // \`holds\`: the slices are the lanes of a quad, and each keeps its part of the weights from step to step, and as a part
-// of a fused kernel from repetition to repetition. A step then loads nothing but the state.
+// of a fused kernel from repetition to repetition: held_quads of its quads of k, and the others are loaded.
 //
 // Layouts: projected [T, B, input_gates, H], or a table [table_rows, input_gates, H] with a row for each token
 //   (one-hot inputs: no projected input is ever built) where \`gathers\` and the span has table_rows, with tokens
@@ -141,9 +142,11 @@ export const recurrenceForward = {
 //
 // Right for: lanes along units read weights coalesced on every GPU; rows > 1 reuses each weight from a
 // register. A step waits for its loads one after another: slices put more of them on the way at once, which a GPU
-// needs and a CPU does not. The state is read from storage behind a storageBarrier: cached on real GPUs, and the
-// form whose pipeline a software adapter builds quickly. Held weights are registers of a GPU where they are few; a
-// software adapter has memory for each thread, where a load is one instruction and not a hundred (docs/adr/0029).
+// needs and a CPU does not. Shapes for GPUs stage and carry: workgroup memory answers in a tenth of the time of
+// storage behind a barrier. Those for CPUs read the state from storage, where a load costs the same and the pipeline
+// is built quickly. Held weights are registers of a GPU, which else reads all of them from its second-level cache at
+// each step (docs/adr/0032); a software adapter has memory for each thread, where a load is one instruction and not a
+// hundred (docs/adr/0029).
 //! join lib/cell-step
 //! join lib/normalize
 //! join lib/quads
