@@ -225,6 +225,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
                       for (var g = phase_gates[(phases - down) % phases]; g < phase_gates[(phases - down) % phases + 1u]; g++) { // unroll
                         for (var q = 0u; q < slice_quads; q++) { // unroll
                           let k4 = min(q * slices + slice, hidden_quads - 1u);
+                          var v: array<vec4f, rows>; // registers
+                          for (var r = 0u; r < rows; r++) { // unroll
+                            v[r] = staged[r * staged_quads + (g - phase_gates[(phases - down) % phases]) * hidden_quads + k4];
+                          }
                           for (var n = 0u; n < units; n++) { // unroll
                             if (q < held_quads) { // splice
                               let w = held[(g * held_quads + q) * units + n];
@@ -232,7 +236,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
                               let w = select(vec4f(), vec4f(weight[tile][g][k4][n][lane]), q * slices + slice < hidden_quads);
                             }
                             for (var r = 0u; r < rows; r++) { // unroll
-                              acc[r * units + n] += dot(staged[r * staged_quads + (g - phase_gates[(phases - down) % phases]) * hidden_quads + k4], w);
+                              acc[r * units + n] += dot(v[r], w);
                             }
                           }
                         }
