@@ -52,7 +52,7 @@ export function lowerBackward(
   const { cell, batch, hiddenSize } = attributes;
   const label = labelOf(tracks);
   const requested = requestedWalk(lowering, nodes[0] as GraphNode);
-  const shape = chooseRecurrenceShape(lowering, attributes, 'backward', requested);
+  const shape = chooseRecurrenceShape(lowering, attributes, 'backward', requested, true);
   for (const node of nodes) {
     const { choice, reason } = describeChoice(tracks, shape);
     lowering.decide(node.label, choice, reason);

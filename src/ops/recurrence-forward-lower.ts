@@ -11,6 +11,7 @@ import {
   describeChoice,
   flopsOf,
   gridOf,
+  keepsSaved,
   packedWeights,
   packTracks,
   recurrenceConstants,
@@ -44,7 +45,8 @@ export function lowerForward(tracks: Tracks<RecurrenceAttributes>, lowering: Low
   const { cell, steps, batch, hiddenSize } = attributes;
   const label = labelOf(tracks);
   const requested = requestedWalk(lowering, nodes[0] as GraphNode);
-  const shape = chooseRecurrenceShape(lowering, attributes, 'forward', requested);
+  const trains = keepsSaved(nodes, lowering);
+  const shape = chooseRecurrenceShape(lowering, attributes, 'forward', requested, trains);
   for (const node of nodes) {
     const { choice, reason } = describeChoice(tracks, shape);
     lowering.decide(node.label, choice, reason);
@@ -61,8 +63,7 @@ export function lowerForward(tracks: Tracks<RecurrenceAttributes>, lowering: Low
   }
   const kept = outputsOf(nodes, 3);
   const [{ size: keptFloats }] = kept as [SymbolicTensor];
-  const keepsSaved = kept.some((tensor) => lowering.isUsed(tensor));
-  const saved = keepsSaved
+  const saved = trains
     ? halvesTogether(lowering, kept)
     : scratchTogether(lowering, `${label}.saved`, nodes.length, Math.max(64, keptFloats / steps));
 
@@ -106,7 +107,7 @@ export function lowerForward(tracks: Tracks<RecurrenceAttributes>, lowering: Low
         cellConstants: cell.constants,
         constants: {
           ...recurrenceConstants(attributes, shape, nodes.length, lowering),
-          keeps_saved: keepsSaved,
+          keeps_saved: trains,
           gathers: gathered !== undefined,
           projected_is_half: projected.view.isHalf ?? false,
         },

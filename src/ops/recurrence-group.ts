@@ -2,6 +2,7 @@ import { OptionError } from '../errors.ts';
 import { NodeGroups } from '../graph/node-groups.ts';
 import type { Lowering } from '../graph/operator.ts';
 import type { GraphNode, SymbolicTensor } from '../graph/tensor.ts';
+import { keepsSaved } from './recurrence-launch.ts';
 import { chooseRecurrenceShape } from './recurrence-shape.ts';
 import {
   areAlike,
@@ -173,7 +174,8 @@ function chooseWavefront(
   const [first] = layers as [RecurrenceNode];
   const { attributes } = first;
   const walk = requestedWalk(lowering, first as GraphNode);
-  const shape = chooseRecurrenceShape(lowering, attributes, pass.direction, walk);
+  const trains = pass.direction === 'backward' || keepsSaved(layers, lowering);
+  const shape = chooseRecurrenceShape(lowering, attributes, pass.direction, walk, trains);
   const { chunk, advantage } = planWavefront(lowering.limits, attributes, shape, layers.length);
   const reason = isAsked ? 'asked for' : advantage;
   return reason === undefined ? undefined : { chunk, reason };

@@ -29,7 +29,18 @@ const MOST_ROWS = 4;
  */
 const LEAST_STEPS = { narrow: 16, wide: 4 };
 
-/** Whether weights of one row are held on an adapter, unasked: a CPU whose subgroups are quads. */
+/**
+ * Most rows, and most numbers that a thread keeps, with which a software adapter holds weights unasked: more save less
+ * than it takes to build their pipelines (docs/adr/0033-held-weights-of-a-few-rows.md). Where nothing but the forward
+ * pass is computed, that is most of the work.
+ */
+const NARROW = {
+  forward: { batch: 2, numbers: MOST_NUMBERS.narrow },
+  inference: { batch: 8, numbers: MOST_NUMBERS.narrow },
+  backward: { batch: 2, numbers: 1024 },
+};
+
+/** Whether weights of a few rows are held on an adapter, unasked: a CPU whose subgroups are quads. */
 export function holdsRows(limits: PlanLimits): boolean {
   return isNarrow(limits) && limits.laneWidth <= HOLD_SLICES && limits.hasSubgroups;
 }
@@ -80,9 +91,10 @@ export function applyHoldRule(
   limits: PlanLimits,
   attributes: RecurrenceAttributes,
   direction: RecurrenceDirection,
+  trains: boolean,
 ): RecurrenceShape | undefined {
   const shape = isNarrow(limits)
-    ? applyNarrowRule(limits, attributes, direction)
+    ? applyNarrowRule(limits, attributes, trains ? direction : 'inference')
     : applyWideRule(limits, attributes);
   if (!shape) return undefined;
   const threads = shape.lanes * HOLD_SLICES;
@@ -92,21 +104,29 @@ export function applyHoldRule(
 }
 
 /**
- * A software adapter keeps those of one row in the memory of its threads: there a load of a thread's own memory is one
- * instruction, any other about a hundred.
+ * A software adapter keeps those of a few rows in the memory of its threads: there a load of a thread's own memory is
+ * one instruction, any other about a hundred. Two workgroups or more, where there are rows for them, for two cores.
  */
 function applyNarrowRule(
   limits: PlanLimits,
-  { batch, steps, hiddenSize }: RecurrenceAttributes,
-  direction: RecurrenceDirection,
+  { cell, batch, steps, hiddenSize }: RecurrenceAttributes,
+  purpose: keyof typeof NARROW,
 ): RecurrenceShape | undefined {
-  const { residentLanes, residentHolds = residentLanes === undefined } = limits;
-  if (!holdsRows(limits) || batch > 1 || direction === 'backward' || !residentHolds) {
-    return undefined;
+  const { residentLanes, residentHolds } = limits;
+  if (!holdsRows(limits)) return undefined;
+  if (residentLanes !== undefined) {
+    if (!residentHolds || batch > 1 || purpose === 'backward') return undefined;
+    const lanes = residentLanes / HOLD_SLICES;
+    return shapeOf(hiddenSize, { units: Math.ceil(hiddenSize / lanes), lanes });
   }
-  if (residentLanes === undefined && steps < LEAST_STEPS.narrow) return undefined;
-  const lanes = (residentLanes ?? countHoldThreads(hiddenSize)) / HOLD_SLICES;
-  return shapeOf(hiddenSize, { units: Math.ceil(hiddenSize / lanes), lanes });
+  const most = NARROW[purpose];
+  if (batch > most.batch || steps < LEAST_STEPS.narrow) return undefined;
+  const lanes = countHoldThreads(hiddenSize) / HOLD_SLICES;
+  const shape = shapeOf(hiddenSize, { units: Math.ceil(hiddenSize / lanes), lanes });
+  const numbers = 4 * shape.heldQuads * shape.units * cell.gates.length;
+  return numbers <= most.numbers
+    ? { ...shape, rows: Math.min(2, Math.ceil(batch / 2)) }
+    : undefined;
 }
 
 /**
@@ -134,10 +154,8 @@ function applyWideRule(
 export function listHeldShapes(
   limits: PlanLimits,
   { cell, hiddenSize }: RecurrenceAttributes,
-  direction: RecurrenceDirection,
 ): RecurrenceShape[] {
   if (isNarrow(limits)) {
-    if (direction === 'backward') return [];
     return [1, 2, 4, UNITS].map((units) =>
       shapeOf(hiddenSize, { units, lanes: Math.ceil(hiddenSize / units) }),
     );

@@ -1,6 +1,6 @@
 import type { Cell } from '../cells/cell.ts';
 import type { Lowering, PackedLayout } from '../graph/operator.ts';
-import type { GraphNode } from '../graph/tensor.ts';
+import type { GraphNode, SymbolicTensor } from '../graph/tensor.ts';
 import { hasExtra } from './recurrence-extras.ts';
 import {
   layOutHistory,
@@ -30,6 +30,11 @@ export function describeChoice(
     ? `wavefront of ${nodes.length} layers, ${wavefront.chunk} steps apart, ${form}`
     : `${form}, ${nodes.length} tracks per dispatch`;
   return { choice: together, reason: `${reason}; ${shape.reason}` };
+}
+
+/** Whether forward recurrences keep what their gradients need, for every time step. */
+export function keepsSaved(nodes: readonly GraphNode<RecurrenceAttributes>[], lowering: Lowering) {
+  return nodes.some(({ outputs }) => lowering.isUsed(outputs[3] as SymbolicTensor));
 }
 
 /**

@@ -138,15 +138,21 @@ const SINGLE_ROW_LANES = 16;
 
 const NARROW_ROWS = 16;
 
-/** Picks strategy and register tile of a recurrence: from a tuning where there is one, else by the rule. */
+/**
+ * Picks strategy and register tile of a recurrence: from a tuning where there is one, else by the rule.
+ *
+ * @param trains - whether its gradient is computed, too.
+ */
 export function chooseRecurrenceShape(
   lowering: Lowering,
   attributes: RecurrenceAttributes,
   direction: RecurrenceDirection,
   requested: Walk | undefined,
+  trains: boolean,
 ): RecurrenceShape & { readonly reason: string } {
   const { limits } = lowering;
-  const held = requested === 'stepwise' ? undefined : applyHoldRule(limits, attributes, direction);
+  const held =
+    requested === 'stepwise' ? undefined : applyHoldRule(limits, attributes, direction, trains);
   const [preferred, why] = held
     ? [held.strategy, 'the threads keep the weights from step to step']
     : preferStrategy(limits, attributes);

@@ -51,7 +51,7 @@ export function tuneRecurrence(
       return keep([
         ...(requested ? [] : [applyRule(other)]),
         ...(heldQuads > 0 ? [applyRule(strategy)] : []),
-        ...listHeldShapes(limits, attributes, direction),
+        ...listHeldShapes(limits, attributes),
         { ...builtIn, stages: !stages, spreads: false },
         { ...builtIn, stages: false, spreads: !spreads },
         ...(slices === 1 && lanes >= 16 ? [{ ...builtIn, slices: 4 }] : []),

@@ -21,12 +21,13 @@ function hold(
     steps = 64,
     limits = gpu,
     direction = 'forward' as 'forward' | 'backward',
+    trains = true,
     options = {},
   } = {},
 ) {
   const cell = cells[cellName].create(options);
   const attributes = { cell, steps, batch, hiddenSize, reverse: false };
-  const shape = applyHoldRule(limits, attributes, direction);
+  const shape = applyHoldRule(limits, attributes, direction, trains);
   return shape && [shape.rows, shape.lanes, shape.heldQuads];
 }
 
@@ -57,10 +58,22 @@ describe('weights in registers of a GPU', () => {
 });
 
 describe('weights in memory of a software adapter’s threads', () => {
-  it('are those of one row, forward', () => {
-    const limits = narrowLimits;
-    expect(hold('lstm', 256, { limits, batch: 1 })).toEqual([1, 32, 16]);
-    expect(hold('lstm', 256, { limits, batch: 2 })).toBeUndefined();
-    expect(hold('lstm', 256, { limits, batch: 1, direction: 'backward' })).toBeUndefined();
+  const limits = narrowLimits;
+
+  it('are those of two rows where it trains', () => {
+    expect(hold('lstm', 256, { limits, batch: 2 })).toEqual([1, 32, 16]);
+    expect(hold('lstm', 256, { limits, batch: 3 })).toBeUndefined();
+    expect(hold('lstm', 128, { limits, batch: 2, direction: 'backward' })).toEqual([1, 16, 8]);
+    expect(hold('lstm', 128, { limits, batch: 3, direction: 'backward' })).toBeUndefined();
+    expect(hold('lstm', 129, { limits, batch: 1, direction: 'backward' })).toBeUndefined();
+  });
+
+  it('are those of more rows where only the forward pass is computed', () => {
+    const rowsOf = (batch: number) => hold('lstm', 64, { limits, batch, trains: false })?.[0];
+    expect([1, 2, 3, 8, 9].map(rowsOf)).toEqual([1, 1, 2, 2, undefined]);
+  });
+
+  it('are not held for few steps', () => {
+    expect(hold('lstm', 64, { limits, batch: 1, steps: 15 })).toBeUndefined();
   });
 });
