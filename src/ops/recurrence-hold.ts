@@ -55,6 +55,14 @@ function sliceQuads(hiddenSize: number): number {
   return Math.ceil(Math.ceil(hiddenSize / 4) / HOLD_SLICES);
 }
 
+/** Numbers of weights that a thread keeps. */
+function heldNumbers(
+  { heldQuads, units }: Pick<RecurrenceShape, 'heldQuads' | 'units'>,
+  { gates }: RecurrenceAttributes['cell'],
+): number {
+  return 4 * heldQuads * units * gates.length;
+}
+
 /** Why a recurrence's kernels cannot hold their weights; undefined if they can. */
 export function findHoldObstacle(
   limits: PlanLimits,
@@ -64,7 +72,6 @@ export function findHoldObstacle(
 ): string | undefined {
   const { cell, hiddenSize, stateSize = hiddenSize } = attributes;
   const { units, lanes, slices, stages, spreads, strategy, heldQuads } = shape;
-  const { length: gates } = cell.gates;
   if (!limits.hasSubgroups) return 'the feature subgroups is missing';
   if (!cell.multiplies || cell.norms || stateSize < hiddenSize) {
     return 'the cell multiplies nothing, normalises its products or projects its state';
@@ -76,10 +83,10 @@ export function findHoldObstacle(
   const quads = sliceQuads(hiddenSize);
   if (heldQuads > quads) return `a thread sums up ${quads} quads`;
   const most = MOST_NUMBERS[isNarrow(limits) ? 'narrow' : 'wide'];
-  const numbers = 4 * heldQuads * units * gates;
+  const numbers = heldNumbers(shape, cell);
   if (numbers > most) return `a thread would keep ${numbers} numbers, at most ${most}`;
   // The gradients of all gates are staged together.
-  const bytes = workgroupBytes(attributes, direction, shape, gates);
+  const bytes = workgroupBytes(attributes, direction, shape, cell.gates.length);
   const mostBytes = limits.maxComputeWorkgroupStorageSize;
   return bytes > mostBytes
     ? `${bytes} bytes of workgroup memory would be needed, there are ${mostBytes}`
@@ -123,8 +130,7 @@ function applyNarrowRule(
   if (batch > most.batch || steps < LEAST_STEPS.narrow) return undefined;
   const lanes = countHoldThreads(hiddenSize) / HOLD_SLICES;
   const shape = shapeOf(hiddenSize, { units: Math.ceil(hiddenSize / lanes), lanes });
-  const numbers = 4 * shape.heldQuads * shape.units * cell.gates.length;
-  return numbers <= most.numbers
+  return heldNumbers(shape, cell) <= most.numbers
     ? { ...shape, rows: Math.min(2, Math.ceil(batch / 2)) }
     : undefined;
 }
@@ -179,12 +185,14 @@ function shapeOf(
   unitTile: number,
   tile: Pick<RecurrenceShape, 'units' | 'lanes'>,
 ): RecurrenceShape {
-  const flags = { rows: 1, spreads: false, stages: true, slices: HOLD_SLICES };
   return {
     strategy: 'persistent',
+    rows: 1,
     ...tile,
     unitTile,
-    ...flags,
+    spreads: false,
+    stages: true,
+    slices: HOLD_SLICES,
     heldQuads: sliceQuads(unitTile),
   };
 }

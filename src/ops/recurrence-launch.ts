@@ -2,6 +2,7 @@ import type { Cell } from '../cells/cell.ts';
 import type { Lowering, PackedLayout } from '../graph/operator.ts';
 import type { GraphNode, SymbolicTensor } from '../graph/tensor.ts';
 import { hasExtra } from './recurrence-extras.ts';
+import { carriesOver } from './recurrence-memory.ts';
 import {
   layOutHistory,
   type RecurrenceAttributes,
@@ -35,17 +36,6 @@ export function describeChoice(
 /** Whether forward recurrences keep what their gradients need, for every time step. */
 export function keepsSaved(nodes: readonly GraphNode<RecurrenceAttributes>[], lowering: Lowering) {
   return nodes.some(({ outputs }) => lowering.isUsed(outputs[3] as SymbolicTensor));
-}
-
-/**
- * Whether what a step hands to the next one goes through workgroup memory: where one workgroup walks all steps, and
- * nothing but the cell's phases stands between them.
- */
-export function carriesOver(
-  { cell, steps }: Pick<RecurrenceAttributes, 'cell' | 'steps'>,
-  { strategy, stages }: Pick<RecurrenceShape, 'strategy' | 'stages'>,
-): boolean {
-  return strategy === 'persistent' && stages && steps > 1 && !cell.norms;
 }
 
 /** Constants of `shaders/lib/recurrence.wgsl`. */

@@ -12,21 +12,33 @@ export function sumsPerUnit(
 }
 
 /**
+ * Whether what a step hands to the next one goes through workgroup memory: where one workgroup walks all steps, and
+ * nothing but the cell's phases stands between them.
+ */
+export function carriesOver(
+  { cell, steps }: Pick<RecurrenceAttributes, 'cell' | 'steps'>,
+  { strategy, stages }: Pick<RecurrenceShape, 'strategy' | 'stages'>,
+): boolean {
+  return strategy === 'persistent' && stages && steps > 1 && !cell.norms;
+}
+
+/**
  * Bytes of workgroup memory that a shape takes: what is staged and handed from step to step, sums that slices share,
  * and where the cell normalises parts of its rows' sums (`shaders/lib/normalize.wgsl`).
  *
  * @param stagedGates - backward only: gates that are staged together.
  */
 export function workgroupBytes(
-  attributes: Pick<RecurrenceAttributes, 'cell' | 'hiddenSize'>,
+  attributes: Pick<RecurrenceAttributes, 'cell' | 'hiddenSize' | 'steps'>,
   direction: RecurrenceDirection,
-  { strategy, rows, units, lanes, slices, stages, heldQuads }: Omit<RecurrenceShape, 'unitTile'>,
+  shape: Omit<RecurrenceShape, 'unitTile'>,
   stagedGates = 1,
 ): number {
+  const { rows, units, lanes, slices, stages, heldQuads } = shape;
   const gates = attributes.cell.gates.length;
   const vectors =
     direction === 'forward' ? { staged: 1, carried: 1 } : { staged: stagedGates, carried: gates };
-  const carried = strategy === 'persistent' ? vectors.carried : 0;
+  const carried = carriesOver(attributes, shape) ? vectors.carried : 0;
   const row = stages ? 16 * Math.ceil(attributes.hiddenSize / 4) : 0;
   const handed = rows * row * (vectors.staged + carried);
   const sums = rows * units * sumsPerUnit(attributes, direction);

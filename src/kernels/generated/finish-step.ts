@@ -161,19 +161,8 @@ fn main(@builtin(local_invocation_index) lane: u32) {
   for (var index = lane; index < part_count; index += threads) {
     part = join_parts(part, parts[index]);
   }
-  var total = NormPart();
-  if (sums_as_tree) { // static
-    total = sum_over_threads(lane, part);
-  } else {
-    sums[lane] = part;
-    workgroupBarrier();
-  }
+  let total = sum_over_threads(lane, part);
   if (lane == 0u && state.halted != training_halted) {
-    if (!sums_as_tree) { // static
-      for (var index = 0u; index < threads; index++) {
-        total = join_parts(total, sums[index]);
-      }
-    }
     finish(total);
   }
 }
