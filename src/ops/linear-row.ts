@@ -18,8 +18,8 @@ export interface LinearRow {
 /** Threads that share a sum. */
 const QUAD = 4;
 
-/** Most numbers that a thread keeps for such a layer, beside those of its recurrence. */
-const MOST_NUMBERS = 512;
+/** Most numbers that a thread keeps for such a layer, as many as for a recurrence. */
+const MOST_NUMBERS = 2048;
 
 /** Whether the threads of the plan's one workgroup can keep the weights of a layer from repetition to repetition. */
 export function canHoldRow(

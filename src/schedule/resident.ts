@@ -19,12 +19,15 @@ const RATES = {
 
 /** FLOPs of a second with weights that threads hold, on a narrow adapter (docs/adr/0031-sampling-with-held-weights.md). */
 const HELD_FLOPS = 2.5e9;
-/** Least hidden size whose weights are worth holding for a plan. */
-const LEAST_HELD_SIZE = 64;
 /** Most threads that hold weights: the quads of a CPU take turns, and each goes through all launches. */
 const MOST_HOLDING = 160;
-/** Most time of launches that hold nothing, as a part of what the recurrence would take so: one core runs them. */
-const MOST_BESIDE = 0.2;
+/** Most numbers that such a thread keeps for all layers, and most recurrences: each is code that takes time to build. */
+const MOST_NUMBERS = 4096;
+const MOST_RECURRENCES = 3;
+/** Most time of a plan whose threads hold weights, as a part of what it takes launch by launch. */
+const MOST_OF_LAUNCHED = 0.5;
+/** Cores over which a CPU that acts as a GPU spreads the workgroups of a dispatch. */
+const CORES = 2;
 
 /** Longest dispatch of a resident plan, as estimated. */
 const MOST_SECONDS = 0.05;
@@ -44,24 +47,28 @@ export function residentLimits(limits: PlanLimits, flops: number): PlanLimits {
 
 /**
  * The limits under which a plan that a submit repeats is made for one workgroup whose threads keep the weights of its
- * recurrence; undefined where the adapter holds none, or there is none of such a size.
+ * recurrences; undefined where the adapter holds none, or there is none of such a size.
  */
 export function holdingLimits(plan: Plan, limits: PlanLimits): PlanLimits | undefined {
-  if (!holdsRows(limits)) return undefined;
-  const recurrence = plan.launches.find(isRecurrence);
-  const hiddenSize = Number(recurrence?.constants.hidden_size ?? 0);
-  const residentLanes = countHoldThreads(hiddenSize);
-  if (hiddenSize < LEAST_HELD_SIZE || residentLanes > MOST_HOLDING) return undefined;
-  return { ...limits, residentLanes, residentHolds: true };
+  const recurrences = plan.launches.filter(isRecurrence);
+  if (!holdsRows(limits) || recurrences.length === 0) return undefined;
+  const hiddenSizes = recurrences.map(({ constants }) => Number(constants.hidden_size));
+  const residentLanes = countHoldThreads(Math.max(...hiddenSizes));
+  return residentLanes <= MOST_HOLDING && recurrences.length <= MOST_RECURRENCES
+    ? { ...limits, residentLanes, residentHolds: true }
+    : undefined;
 }
 
-/** Whether a plan made under {@link holdingLimits} holds its only recurrence's weights, and has little beside it. */
-export function holdsWeights({ launches }: Plan, limits: PlanLimits): boolean {
-  const [recurrence, ...more] = launches.filter(isRecurrence);
-  if (!recurrence || more.length > 0 || !isHeld(recurrence)) return false;
-  const beside = launches.filter((launch) => !isHeld(launch));
-  const unheld = recurrence.cost.flops / RATES[kindOf(limits)].flops;
-  return secondsOf(beside, limits) <= MOST_BESIDE * unheld;
+/** Whether a plan made under {@link holdingLimits} holds the weights of all recurrences, and is worth its pipeline. */
+export function holdsWeights(plan: Plan, launched: Plan, limits: PlanLimits): boolean {
+  const { launches } = plan;
+  if (!launches.filter(isRecurrence).every(isHeld)) return false;
+  // One row meets each weight once: a multiplication and an addition.
+  const heldFlops = launches.filter(isHeld).reduce((sum, { cost }) => sum + cost.flops, 0);
+  const numbers = heldFlops / 2 / (limits.residentLanes ?? 1);
+  const overhead = launched.launches.length * RATES.narrow.dispatch;
+  const unheld = overhead + secondsOf(launched.launches, limits) / CORES;
+  return numbers <= MOST_NUMBERS && secondsOf(launches, limits) <= MOST_OF_LAUNCHED * unheld;
 }
 
 function isRecurrence({ kernel }: Launch): boolean {

@@ -63,7 +63,7 @@ function scheduleHolding(
   if (!limits || !hasFixedWeights(program)) return undefined;
   const reason = 'its threads keep the weights from repetition to repetition';
   const plan = makeResident(program, options, limits, reason);
-  return typeof plan !== 'string' && holdsWeights(plan, limits) ? plan : undefined;
+  return typeof plan !== 'string' && holdsWeights(plan, launched, limits) ? plan : undefined;
 }
 
 /** Inputs that threads may hold, by the operators that have them: weights and biases. */

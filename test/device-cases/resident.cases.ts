@@ -59,7 +59,9 @@ const variants: readonly (readonly [string, Partial<TrainerOptions>])[] = [
 
 /** Large enough that one workgroup is worth it; the last quad, and the last unit of the others, are not full. */
 const heldModels: readonly (readonly [string, readonly Layer[]])[] = [
+  ['lstm on a smaller gru', [oneHot(size), gru(34), lstm(70), linear(size)]],
   ['lstm', [oneHot(size), lstm(70), linear(size)]],
+  ['rnn of three layers', [oneHot(size), rnn(50, { layers: 3 }), linear(size)]],
   ['gru, reset before', [oneHot(size), gru(70, { reset: 'before' }), linear(size)]],
   ['gru between layers', [embedding(size, 9), gru(70), linear(32, { bias: false }), linear(size)]],
   ['rnn', [oneHot(size), rnn(200), linear(size)]],

@@ -37,13 +37,22 @@ function describePlan({ resident, launches }: Plan) {
 describe('sampling in one workgroup whose threads keep the weights', () => {
   const launched = { lanes: undefined, held: 0 };
 
-  it('is chosen for one layer on an adapter whose subgroups are quads', () => {
+  it('is chosen on an adapter whose subgroups are quads', () => {
     expect(describePlan(planSampling(lstm(128), narrowLimits))).toEqual({ lanes: 64, held: 1 });
     expect(describePlan(planSampling(lstm(250), narrowLimits))).toEqual({ lanes: 128, held: 1 });
     const bytes = planSampling(lstm(256), narrowLimits, { outputs: 256 });
     expect(describePlan(bytes)).toEqual({ lanes: 128, held: 1 });
     const before = gru(300, { reset: 'before' });
     expect(describePlan(planSampling(before, narrowLimits))).toEqual({ lanes: 152, held: 1 });
+    const head = planSampling(lstm(128), narrowLimits, { outputs: 500 });
+    expect(describePlan(head)).toEqual({ lanes: 64, held: 1 });
+  });
+
+  it('is chosen for small layers and for stacks', () => {
+    expect(describePlan(planSampling(lstm(48), narrowLimits))).toEqual({ lanes: 24, held: 1 });
+    expect(describePlan(planSampling(rnn(64), narrowLimits))).toEqual({ lanes: 32, held: 1 });
+    const stack = lstm(128, { layers: 2 });
+    expect(describePlan(planSampling(stack, narrowLimits))).toEqual({ lanes: 64, held: 2 });
   });
 
   it('says so, and how many tokens it draws in a dispatch', () => {
@@ -60,8 +69,9 @@ describe('sampling in one workgroup whose threads keep the weights', () => {
     ['threads would keep too many', planSampling(lstm(257), narrowLimits)],
     ['there would be too many of them', planSampling(rnn(512), narrowLimits)],
     ['weights are expanded for every token', planSampling(lstm(128, { heads: 4 }), narrowLimits)],
-    ['there are two layers', planSampling(lstm(128, { layers: 2 }), narrowLimits)],
-    ['threads cannot keep a large head', planSampling(lstm(128), narrowLimits, { outputs: 500 })],
+    ['layers are too many', planSampling(lstm(48, { layers: 4 }), narrowLimits)],
+    ['layers have too many weights', planSampling(lstm(128, { layers: 3 }), narrowLimits)],
+    ['threads cannot keep a large head', planSampling(lstm(128), narrowLimits, { outputs: 2000 })],
     [
       'weights are f16',
       planSampling(lstm(128), { ...narrowLimits, hasF16: true }, { precision: 'f16' }),
