@@ -13,7 +13,7 @@ const UNITS = 8;
  * Most numbers that a thread keeps: on a software adapter each of them is code, which takes time to build; those of a
  * GPU are to stay in registers.
  */
-const MOST_NUMBERS = { narrow: 2048, wide: 128 };
+const MOST_NUMBERS = { narrow: 4096, wide: 128 };
 
 /**
  * Workgroups over which a GPU spreads the rows of a batch before a thread takes a second one: registers have room for
@@ -30,14 +30,15 @@ const MOST_ROWS = 4;
 const LEAST_STEPS = { narrow: 16, wide: 4 };
 
 /**
- * Most rows, and most numbers that a thread keeps, with which a software adapter holds weights unasked: more save less
- * than it takes to build their pipelines (docs/adr/0033-held-weights-of-a-few-rows.md). Where nothing but the forward
- * pass is computed, that is most of the work.
+ * Most rows, and most multiply-adds of a thread's rows with the numbers that it keeps, with which a software adapter
+ * holds weights unasked: more save less than it takes to build their pipelines
+ * (docs/adr/0033-held-weights-of-a-few-rows.md). Where nothing but the forward pass is computed, that is most of the
+ * work.
  */
 const NARROW = {
-  forward: { batch: 2, numbers: MOST_NUMBERS.narrow },
-  inference: { batch: 8, numbers: MOST_NUMBERS.narrow },
-  backward: { batch: 2, numbers: 1024 },
+  forward: { batch: 2, products: 2048 },
+  inference: { batch: 8, products: 4096 },
+  backward: { batch: 2, products: 1024 },
 };
 
 /** Whether weights of a few rows are held on an adapter, unasked: a CPU whose subgroups are quads. */
@@ -130,9 +131,8 @@ function applyNarrowRule(
   if (batch > most.batch || steps < LEAST_STEPS.narrow) return undefined;
   const lanes = countHoldThreads(hiddenSize) / HOLD_SLICES;
   const shape = shapeOf(hiddenSize, { units: Math.ceil(hiddenSize / lanes), lanes });
-  return heldNumbers(shape, cell) <= most.numbers
-    ? { ...shape, rows: Math.min(2, Math.ceil(batch / 2)) }
-    : undefined;
+  const rows = Math.min(2, Math.ceil(batch / 2));
+  return rows * heldNumbers(shape, cell) <= most.products ? { ...shape, rows } : undefined;
 }
 
 /**

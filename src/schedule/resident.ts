@@ -20,9 +20,9 @@ const RATES = {
 /** FLOPs of a second with weights that threads hold, on a narrow adapter (docs/adr/0031-sampling-with-held-weights.md). */
 const HELD_FLOPS = 2.5e9;
 /** Most threads that hold weights: the quads of a CPU take turns, and each goes through all launches. */
-const MOST_HOLDING = 160;
+const MOST_HOLDING = 256;
 /** Most numbers that such a thread keeps for all layers, and most recurrences: each is code that takes time to build. */
-const MOST_NUMBERS = 4096;
+const MOST_NUMBERS = 6500;
 const MOST_RECURRENCES = 3;
 /** Most time of a plan whose threads hold weights, as a part of what it takes launch by launch. */
 const MOST_OF_LAUNCHED = 0.5;

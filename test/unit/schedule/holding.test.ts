@@ -42,6 +42,7 @@ describe('sampling in one workgroup whose threads keep the weights', () => {
     expect(describePlan(planSampling(lstm(250), narrowLimits))).toEqual({ lanes: 128, held: 1 });
     const bytes = planSampling(lstm(256), narrowLimits, { outputs: 256 });
     expect(describePlan(bytes)).toEqual({ lanes: 128, held: 1 });
+    expect(describePlan(planSampling(lstm(512), narrowLimits))).toEqual({ lanes: 256, held: 1 });
     const before = gru(300, { reset: 'before' });
     expect(describePlan(planSampling(before, narrowLimits))).toEqual({ lanes: 152, held: 1 });
     const head = planSampling(lstm(128), narrowLimits, { outputs: 500 });
@@ -66,11 +67,10 @@ describe('sampling in one workgroup whose threads keep the weights', () => {
   });
 
   it.each<[string, Plan]>([
-    ['threads would keep too many', planSampling(lstm(257), narrowLimits)],
-    ['there would be too many of them', planSampling(rnn(512), narrowLimits)],
+    ['threads would be too many', planSampling(lstm(513), narrowLimits)],
     ['weights are expanded for every token', planSampling(lstm(128, { heads: 4 }), narrowLimits)],
     ['layers are too many', planSampling(lstm(48, { layers: 4 }), narrowLimits)],
-    ['layers have too many weights', planSampling(lstm(128, { layers: 3 }), narrowLimits)],
+    ['layers have too many weights', planSampling(lstm(200, { layers: 3 }), narrowLimits)],
     ['threads cannot keep a large head', planSampling(lstm(128), narrowLimits, { outputs: 2000 })],
     [
       'weights are f16',
