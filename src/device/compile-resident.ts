@@ -102,7 +102,7 @@ export async function compileResident(request: ResidentRequest) {
       );
     }
     const [plain, first] = [commands.slice(0, counts.length), commands.slice(counts.length)];
-    return new ResidentReplay(core, plan, plain, first);
+    return new ResidentReplay(plan, plain, first);
   };
   return { uniforms, bind };
 }

@@ -110,7 +110,7 @@ async function compileCommands(
     bind: async (buffers) => {
       const commands = await bindLaunches(core, action, resolved, buffers);
       const [first, repeated] = [plan.prologue.length, commands.slice(plan.prologue.length)];
-      return new LaunchReplay(core, plan, commands.slice(0, first), repeated);
+      return new LaunchReplay(plan, commands.slice(0, first), repeated);
     },
   };
 }
@@ -195,7 +195,7 @@ async function bindLaunches(
       });
     }),
   }));
-  encodeCommands(gpu, action, [], commands, 1);
+  encodeUnsubmitted(gpu, action, commands);
   const error = await gpu.popErrorScope();
   if (error) {
     const culprit = await findCulprit(gpu, commands);
@@ -214,10 +214,17 @@ async function findCulprit(
 ): Promise<Command | undefined> {
   for (const command of commands) {
     gpu.pushErrorScope('validation');
-    encodeCommands(gpu, command.launch.label, [command], [], 0);
+    encodeUnsubmitted(gpu, command.launch.label, [command]);
     if (await gpu.popErrorScope()) return command;
   }
   return undefined;
+}
+
+/** Lets the device look for mistakes, which it does when a command buffer is finished. */
+function encodeUnsubmitted(gpu: GPUDevice, label: string, commands: readonly Command[]): void {
+  const encoder = gpu.createCommandEncoder({ label });
+  encodeCommands(encoder, label, commands);
+  encoder.finish();
 }
 
 /** All bits set: a NaN as f32, -1 as i32. */

@@ -128,9 +128,13 @@ export class DeviceCore {
     this.counters.bytesUploaded += data.byteLength;
   }
 
-  submit(commands: GPUCommandBuffer): void {
-    this.gpu.queue.submit([commands]);
+  /** Submits what `encode` encodes. Returns its result. */
+  submit<T>(label: string, encode: (encoder: GPUCommandEncoder) => T): T {
+    const encoder = this.gpu.createCommandEncoder({ label });
+    const result = encode(encoder);
+    this.gpu.queue.submit([encoder.finish()]);
     this.counters.submits += 1;
+    return result;
   }
 
   /** @throws {DeviceLostError} if the device is gone; `action` says what was wanted of it. */

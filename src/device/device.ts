@@ -107,12 +107,14 @@ export class Device {
    *
    * @param offsetBytes - A multiple of 4.
    */
-  download(
+  async download(
     buffer: GPUBuffer,
     offsetBytes: number,
     bytes: number,
   ): Promise<Uint8Array<ArrayBuffer>> {
-    return this.#ring.download(buffer, offsetBytes, bytes);
+    const ranges = [{ buffer, offsetBytes, bytes }];
+    const [copy] = await this.#ring.download(`buffer '${buffer.label}'`, ranges);
+    return copy as Uint8Array<ArrayBuffer>;
   }
 
   /**

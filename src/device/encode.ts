@@ -10,18 +10,16 @@ export interface Command {
 
 /** Encodes `first` once and then `repeated` as often as asked, in one compute pass. */
 export function encodeCommands(
-  gpu: GPUDevice,
+  encoder: GPUCommandEncoder,
   label: string,
   first: readonly Command[],
-  repeated: readonly Command[],
-  repeats: number,
-): GPUCommandBuffer {
-  const encoder = gpu.createCommandEncoder({ label });
+  repeated: readonly Command[] = [],
+  repeats = 1,
+): void {
   const pass = encoder.beginComputePass({ label });
   let bound = dispatchAll(pass, first, undefined);
   for (let repeat = 0; repeat < repeats; repeat += 1) bound = dispatchAll(pass, repeated, bound);
   pass.end();
-  return encoder.finish();
 }
 
 /** Dispatches the commands in order; returns the pipeline that is then set. */

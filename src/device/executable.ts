@@ -20,6 +20,16 @@ export interface ExecutableParts {
 /** Contents of a tensor: `Float32Array` for f32 and f16, `Int32Array` for i32. */
 export type ReadbackArray = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer>;
 
+/** How a plan is run. */
+export interface RunOptions {
+  /** How often the launches are repeated; 1 by default. */
+  readonly repeats?: number;
+  /**
+   * Version of what the prologue reads, the parameters: where it has run for the same version before, it is left out.
+   */
+  readonly version?: number;
+}
+
 /**
  * A compiled plan. It owns the plan's activations, constants and uniforms, not the shared buffers;
  * `dispose()` it before them.
@@ -38,30 +48,37 @@ export class Executable {
 
   /**
    * Submits the prologue once and the launches `repeats` times, in one submit. It waits for nothing
-   * and creates no buffer; mistakes found by the device come with the next call that waits. `version` is that of
-   * what the prologue reads, the parameters: where it has run for the same version before, it is left out.
+   * and creates no buffer; mistakes found by the device come with the next call that waits.
    *
    * @throws {DeviceLostError} if the device is gone.
    */
-  run({
-    repeats = 1,
-    version,
-  }: {
-    readonly repeats?: number;
-    readonly version?: number;
-  } = {}): void {
-    this.#assertUsable('run');
-    if (!Number.isInteger(repeats) || repeats < 1) {
-      throw new OptionError(
-        `plan '${this.plan.name}': repeats is ${repeats}, expected an integer of at least 1.`,
-      );
-    }
-    const { core, replay } = this.#parts;
-    const isCurrent = version !== undefined && version === this.#prologueVersion;
-    this.#prologueVersion = version;
-    const { buffer, dispatches } = replay.encode(repeats, !isCurrent);
-    core.submit(buffer);
-    core.counters.dispatches += dispatches;
+  run(options: RunOptions = {}): void {
+    this.#assertRunnable(options);
+    this.#parts.core.submit(this.plan.name, (encoder) => this.#encode(encoder, options));
+  }
+
+  /**
+   * The same, and reads tensors as they then are, in the same submit.
+   *
+   * @throws what {@link run} does, at once; the promise rejects with what {@link read} throws.
+   */
+  runAndRead(names: readonly string[], options: RunOptions = {}): Promise<ReadbackArray[]> {
+    this.#assertRunnable(options);
+    return this.#read(names, options);
+  }
+
+  /** The same for the first bytes of a buffer that the plan shares. */
+  runAndDownload(
+    buffer: GPUBuffer,
+    bytes: number,
+    options: RunOptions = {},
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    this.#assertRunnable(options);
+    return this.#parts.ring
+      .download(`buffer '${buffer.label}'`, [{ buffer, offsetBytes: 0, bytes }], (encoder) =>
+        this.#encode(encoder, options),
+      )
+      .then(([copy]) => copy as Uint8Array<ArrayBuffer>);
   }
 
   /**
@@ -92,17 +109,14 @@ export class Executable {
    * @throws {DeviceError} or {@link OutOfMemoryError} if the device reported an error meanwhile.
    */
   async read(name: string): Promise<ReadbackArray> {
-    this.#assertUsable(`read '${name}'`);
-    const tensor = this.#tensor(name);
-    const elements = countElements(tensor);
-    const isHalf = tensor.dtype === 'f16';
-    const { buffer } = await this.#parts.ring.download(
-      this.#buffer(tensor),
-      tensor.view.offsetBytes,
-      isHalf ? halfBytes(elements) : 4 * elements,
-    );
-    if (isHalf) return Float32Array.from(new Uint16Array(buffer, 0, elements), widenFloat16);
-    return tensor.dtype === 'f32' ? new Float32Array(buffer) : new Int32Array(buffer);
+    const [array] = await this.readAll([name]);
+    return array as ReadbackArray;
+  }
+
+  /** {@link read} for several, in one submit. */
+  async readAll(names: readonly string[]): Promise<ReadbackArray[]> {
+    this.#assertUsable(`read '${names.join("', '")}'`);
+    return await this.#read(names);
   }
 
   /** Resolves when everything submitted so far is done. Throws what the device reported. */
@@ -126,7 +140,9 @@ export class Executable {
     const { core, ring, replay } = this.#parts;
     const { prologue, commands } = replay;
     if (!core.gpu.features.has('timestamp-query')) return null;
-    if (prologue.length > 0) core.submit(encodeCommands(core.gpu, this.plan.name, prologue, [], 1));
+    const { name } = this.plan;
+    if (prologue.length > 0)
+      core.submit(name, (encoder) => encodeCommands(encoder, name, prologue));
     core.counters.dispatches += prologue.length;
     return timeLaunches(core, ring, commands, repeats);
   }
@@ -146,7 +162,8 @@ export class Executable {
       if (ms > 0) return ms / repeats;
     }
     const begun = performance.now();
-    core.submit(encodeCommands(core.gpu, this.plan.name, [], commands, repeats));
+    const { name } = this.plan;
+    core.submit(name, (encoder) => encodeCommands(encoder, name, [], commands, repeats));
     core.counters.dispatches += repeats * commands.length;
     await this.finished();
     return (performance.now() - begun) / repeats;
@@ -172,6 +189,36 @@ export class Executable {
     );
   }
 
+  #assertRunnable({ repeats = 1 }: RunOptions): void {
+    this.#assertUsable('run');
+    if (Number.isInteger(repeats) && repeats >= 1) return;
+    throw new OptionError(
+      `plan '${this.plan.name}': repeats is ${repeats}, expected an integer of at least 1.`,
+    );
+  }
+
+  #encode(encoder: GPUCommandEncoder, { repeats = 1, version }: RunOptions): void {
+    const { core, replay } = this.#parts;
+    const isCurrent = version !== undefined && version === this.#prologueVersion;
+    this.#prologueVersion = version;
+    core.counters.dispatches += replay.encode(encoder, repeats, !isCurrent);
+  }
+
+  /** Reads tensors, after a run in the same submit where there are options for one. */
+  async #read(names: readonly string[], options?: RunOptions): Promise<ReadbackArray[]> {
+    const tensors = names.map((name) => this.#tensor(name));
+    const copies = await this.#parts.ring.download(
+      `'${names.join("', '")}' of plan '${this.plan.name}'`,
+      tensors.map((tensor) => ({
+        buffer: this.#buffer(tensor),
+        offsetBytes: tensor.view.offsetBytes,
+        bytes: countBytes(tensor),
+      })),
+      options && ((encoder) => this.#encode(encoder, options)),
+    );
+    return copies.map(({ buffer }, index) => decode(tensors[index] as PlanTensor, buffer));
+  }
+
   #tensor(name: string): PlanTensor {
     const tensor = this.plan.tensors.get(name);
     if (tensor) return tensor;
@@ -188,4 +235,16 @@ export class Executable {
 
 function countElements({ shape }: PlanTensor): number {
   return shape.reduce((product, size) => product * size, 1);
+}
+
+function countBytes(tensor: PlanTensor): number {
+  const elements = countElements(tensor);
+  return tensor.dtype === 'f16' ? halfBytes(elements) : 4 * elements;
+}
+
+function decode(tensor: PlanTensor, buffer: ArrayBuffer): ReadbackArray {
+  if (tensor.dtype === 'f16') {
+    return Float32Array.from(new Uint16Array(buffer, 0, countElements(tensor)), widenFloat16);
+  }
+  return tensor.dtype === 'f32' ? new Float32Array(buffer) : new Int32Array(buffer);
 }

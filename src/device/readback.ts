@@ -8,6 +8,13 @@ const keptBuffers = 4;
 /** Larger ones are destroyed after use. */
 const largestKeptBytes = 16 * 1024 * 1024;
 
+/** Bytes of a buffer. `offsetBytes` is a multiple of 4. */
+export interface ReadbackRange {
+  readonly buffer: GPUBuffer;
+  readonly offsetBytes: number;
+  readonly bytes: number;
+}
+
 /**
  * Reads buffers back through mappable staging buffers. The copy is submitted at once, so later work
  * cannot change what is read, and nothing waits; results arrive in the order of the calls.
@@ -22,33 +29,29 @@ export class ReadbackRing {
   }
 
   /**
-   * @param offsetBytes - A multiple of 4.
-   * @returns A copy of `bytes` bytes as they are after the work submitted so far.
-   * @throws {DeviceError} if the range lies outside the buffer, or the device reported an error.
+   * @param label - What is read, for messages.
+   * @param encode - Encodes work of the same submit, ahead of the copies.
+   * @returns Copies of the ranges as they are after the work submitted so far and that of `encode`.
+   * @throws {DeviceError} if a range lies outside its buffer, or the device reported an error.
    */
   async download(
-    buffer: GPUBuffer,
-    offsetBytes: number,
-    bytes: number,
-  ): Promise<Uint8Array<ArrayBuffer>> {
-    const action = `read back buffer '${buffer.label}'`;
+    label: string,
+    ranges: readonly ReadbackRange[],
+    encode?: (encoder: GPUCommandEncoder) => void,
+  ): Promise<Uint8Array<ArrayBuffer>[]> {
+    const action = `read back ${label}`;
     this.#core.assertAlive(action);
-    const size = Math.ceil(bytes / 4) * 4;
-    if (
-      bytes <= 0 ||
-      offsetBytes < 0 ||
-      offsetBytes % 4 !== 0 ||
-      offsetBytes + size > buffer.size
-    ) {
-      throw new DeviceError(
-        `${action}: ${bytes} bytes at offset ${offsetBytes}, expected an offset that is a multiple ` +
-          `of 4 and a range within ${buffer.size} bytes.`,
-      );
-    }
+    for (const range of ranges) assertRange(action, range);
+    const size = ranges.reduce((sum, { bytes }) => sum + roundUp(bytes), 0);
     const staging = this.#takeStaging(size);
-    const encoder = this.#core.gpu.createCommandEncoder({ label: 'readback' });
-    encoder.copyBufferToBuffer(buffer, offsetBytes, staging, 0, size);
-    this.#core.submit(encoder.finish());
+    this.#core.submit(label, (encoder) => {
+      encode?.(encoder);
+      let at = 0;
+      for (const { buffer, offsetBytes, bytes } of ranges) {
+        encoder.copyBufferToBuffer(buffer, offsetBytes, staging, at, roundUp(bytes));
+        at += roundUp(bytes);
+      }
+    });
     const mapped = this.#core.settle(action, staging.mapAsync(mapModeRead, 0, size));
     const turn = Promise.allSettled([this.#last, mapped]).then(() => undefined);
     this.#last = turn;
@@ -59,10 +62,16 @@ export class ReadbackRing {
       staging.destroy();
       throw error;
     }
-    const copy = new Uint8Array(staging.getMappedRange(0, size).slice(0, bytes));
+    const content = staging.getMappedRange(0, size);
+    let at = 0;
+    const copies = ranges.map(({ bytes }) => {
+      const copy = new Uint8Array(content.slice(at, at + bytes));
+      at += roundUp(bytes);
+      return copy;
+    });
     staging.unmap();
     this.#giveBack(staging);
-    return copy;
+    return copies;
   }
 
   dispose(): void {
@@ -91,4 +100,18 @@ export class ReadbackRing {
     this.#idle.sort((a, b) => a.size - b.size);
     if (this.#idle.length > keptBuffers) this.#idle.shift()?.destroy();
   }
+}
+
+function assertRange(action: string, { buffer, offsetBytes, bytes }: ReadbackRange): void {
+  const isAligned = offsetBytes >= 0 && offsetBytes % 4 === 0;
+  if (bytes > 0 && isAligned && offsetBytes + roundUp(bytes) <= buffer.size) return;
+  throw new DeviceError(
+    `${action}: ${bytes} bytes at offset ${offsetBytes}, expected an offset that is a multiple ` +
+      `of 4 and a range within ${buffer.size} bytes.`,
+  );
+}
+
+/** Copies are of whole words. */
+function roundUp(bytes: number): number {
+  return Math.ceil(bytes / 4) * 4;
 }

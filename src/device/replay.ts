@@ -1,36 +1,27 @@
 import type { Plan } from '../schedule/plan.ts';
-import type { DeviceCore } from './core.ts';
 import { type Command, encodeCommands } from './encode.ts';
-
-/** Commands of one submit. */
-export interface EncodedRun {
-  readonly buffer: GPUCommandBuffer;
-  readonly dispatches: number;
-}
 
 /** How a compiled plan is encoded, as often as it is run. */
 export interface Replay {
   /** Prologue and repetition launch by launch, as far as they can be timed apart. */
   readonly prologue: readonly Command[];
   readonly commands: readonly Command[];
-  encode(repeats: number, runsPrologue: boolean): EncodedRun;
+  /** Returns the number of dispatches. */
+  encode(encoder: GPUCommandEncoder, repeats: number, runsPrologue: boolean): number;
 }
 
 /** A plan whose launches are dispatches. */
 export class LaunchReplay implements Replay {
   constructor(
-    private readonly core: DeviceCore,
     private readonly plan: Plan,
     readonly prologue: readonly Command[],
     readonly commands: readonly Command[],
   ) {}
 
-  encode(repeats: number, runsPrologue: boolean): EncodedRun {
+  encode(encoder: GPUCommandEncoder, repeats: number, runsPrologue: boolean): number {
     const first = runsPrologue ? this.prologue : [];
-    return {
-      buffer: encodeCommands(this.core.gpu, this.plan.name, first, this.commands, repeats),
-      dispatches: first.length + repeats * this.commands.length,
-    };
+    encodeCommands(encoder, this.plan.name, first, this.commands, repeats);
+    return first.length + repeats * this.commands.length;
   }
 }
 
@@ -46,7 +37,6 @@ export class ResidentReplay implements Replay {
    * @param firstRuns - the same with the prologue in front; empty where there is none.
    */
   constructor(
-    private readonly core: DeviceCore,
     private readonly plan: Plan,
     private readonly runs: readonly Command[],
     private readonly firstRuns: readonly Command[],
@@ -56,7 +46,7 @@ export class ResidentReplay implements Replay {
     return this.runs.slice(0, 1);
   }
 
-  encode(repeats: number, runsPrologue: boolean): EncodedRun {
+  encode(encoder: GPUCommandEncoder, repeats: number, runsPrologue: boolean): number {
     const chosen: Command[] = [];
     let [left, runs] = [
       repeats,
@@ -68,7 +58,7 @@ export class ResidentReplay implements Replay {
       left -= 2 ** power;
       runs = this.runs;
     }
-    const buffer = encodeCommands(this.core.gpu, this.plan.name, chosen, [], 0);
-    return { buffer, dispatches: chosen.length };
+    encodeCommands(encoder, this.plan.name, chosen);
+    return chosen.length;
   }
 }

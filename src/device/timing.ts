@@ -91,18 +91,18 @@ async function timePasses(
     usage: bufferUsage.queryResolve | bufferUsage.copySource,
   });
   try {
-    const encoder = core.gpu.createCommandEncoder({ label: 'timing' });
-    for (let index = 0; index < passes; index += 1) {
-      encode(encoder, index, {
-        querySet,
-        beginningOfPassWriteIndex: index * 2,
-        endOfPassWriteIndex: index * 2 + 1,
-      });
-    }
-    encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
-    core.submit(encoder.finish());
-    const { buffer } = await ring.download(resolved, 0, count * 8);
-    const stamps = new BigUint64Array(buffer);
+    const stampBytes = { buffer: resolved, offsetBytes: 0, bytes: count * 8 };
+    const [bytes] = await ring.download('timestamps', [stampBytes], (encoder) => {
+      for (let index = 0; index < passes; index += 1) {
+        encode(encoder, index, {
+          querySet,
+          beginningOfPassWriteIndex: index * 2,
+          endOfPassWriteIndex: index * 2 + 1,
+        });
+      }
+      encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
+    });
+    const stamps = new BigUint64Array((bytes as Uint8Array<ArrayBuffer>).buffer);
     return Array.from({ length: passes }, (_, index) => {
       const begin = stamps[index * 2] ?? 0n;
       const end = stamps[index * 2 + 1] ?? 0n;

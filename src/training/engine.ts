@@ -67,10 +67,13 @@ export interface Engine {
   readonly step: number;
   /** Most steps that {@link run} takes at once. */
   readonly maxStepsPerRun: number;
-  /** Starts `count` steps; does not wait. */
-  run(count: number): void;
-  /** Records of steps that have been started, once they are finished. */
-  records(first: number, end: number): Promise<StepRecord[]>;
+  /**
+   * Starts `count` steps at once, whether the result is awaited or not.
+   *
+   * @returns Their records, once they are finished. Fewer where one failed.
+   * @throws {DeviceLostError} if the device is gone.
+   */
+  run(count: number): Promise<StepRecord[]>;
   /** Runs one step and returns its gradients. */
   runDetailed(): Promise<StepDetails>;
   /** Where the step that failed first went wrong; the training state still stands before that step. */

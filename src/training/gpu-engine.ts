@@ -82,21 +82,19 @@ export class GpuEngine implements Engine {
     return this.#step;
   }
 
-  run(count: number): void {
-    this.#executable.run({ repeats: count });
+  run(count: number): Promise<StepRecord[]> {
+    const history = this.store.buffer(trainingKeys.history);
+    const records = this.#executable.runAndDownload(history, history.size, { repeats: count });
+    const first = this.#step;
+    const range = { first, end: first + count, origin: this.#origin };
     this.store.parametersVersion += 1;
     this.#step += count;
-  }
-
-  async records(first: number, end: number): Promise<StepRecord[]> {
-    const bytes = await this.store.read(trainingKeys.history);
-    return decodeHistory(bytes, { first, end, origin: this.#origin });
+    return records.then((bytes) => decodeHistory(bytes, range));
   }
 
   async runDetailed(): Promise<StepDetails> {
     const factor = (await this.#readLossScale())?.factor ?? 1;
-    this.run(1);
-    const [record] = await this.records(this.#step - 1, this.#step);
+    const [record] = await this.run(1);
     const gradients = await this.store.readParameters(
       sharedKeys.gradients,
       this.#spec.graph.layout,

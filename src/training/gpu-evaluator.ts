@@ -42,8 +42,11 @@ export class GpuEvaluator {
     let sum = 0;
     for (let first = 0; first < batches; first += BATCHES_PER_RUN) {
       const end = Math.min(batches, first + BATCHES_PER_RUN);
-      executable.run({ repeats: end - first, version: this.store.parametersVersion });
-      const bytes = await this.store.read(HISTORY);
+      const history = this.store.buffer(HISTORY);
+      const bytes = await executable.runAndDownload(history, history.size, {
+        repeats: end - first,
+        version: this.store.parametersVersion,
+      });
       for (const { loss } of decodeHistory(bytes, { first, end, origin: 0 })) sum += loss;
     }
     return sum / batches;

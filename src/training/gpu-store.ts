@@ -33,17 +33,24 @@ export class GpuStore {
 
   /** Replaces the content of a buffer that exists. */
   write(key: string, data: ArrayBufferView, offsetBytes = 0): void {
-    this.device.upload(this.#require(key), offsetBytes, data);
+    this.device.upload(this.buffer(key), offsetBytes, data);
   }
 
   /** Fills a buffer with zeros. */
   clear(key: string): void {
-    this.write(key, new Uint8Array(this.#require(key).size));
+    this.write(key, new Uint8Array(this.buffer(key).size));
+  }
+
+  /** A buffer that exists. */
+  buffer(key: string): GPUBuffer {
+    const buffer = this.buffers.get(key);
+    if (!buffer) throw new TypeError(`there is no shared buffer '${key}'`);
+    return buffer;
   }
 
   /** The content of a buffer after what was submitted so far. */
   read(key: string, bytes?: number): Promise<Uint8Array<ArrayBuffer>> {
-    const buffer = this.#require(key);
+    const buffer = this.buffer(key);
     return this.device.download(buffer, 0, bytes ?? buffer.size);
   }
 
@@ -67,11 +74,5 @@ export class GpuStore {
   dispose(): void {
     for (const buffer of this.buffers.values()) this.device.destroyBuffer(buffer);
     this.buffers.clear();
-  }
-
-  #require(key: string): GPUBuffer {
-    const buffer = this.buffers.get(key);
-    if (!buffer) throw new TypeError(`there is no shared buffer '${key}'`);
-    return buffer;
   }
 }

@@ -19,7 +19,7 @@ import { checkPrecision } from './precision.ts';
 import { flattenParameters, runGraph, type TensorArray } from './run-graph.ts';
 import { GpuSampler, ReferenceSampler, type Sampler } from './sampler.ts';
 import { parseSampleOptions, type SampleOptions } from './sampling.ts';
-import type { ShapedArray, Stream, StreamOptions } from './stream.ts';
+import { type ShapedArray, type Stream, type StreamOptions, shapeArrays } from './stream.ts';
 import { GpuStream } from './stream-gpu.ts';
 import { ReferenceStream } from './stream-reference.ts';
 import { layoutOf } from './training-graph.ts';
@@ -210,13 +210,10 @@ export class Network {
     for (const [name, { data }] of Object.entries(inputs)) {
       if (executable.plan.tensors.has(name)) executable.write(name, data);
     }
-    executable.run({ version: store.parametersVersion });
-    const results = await Promise.all(
-      [...outputs].map(async ([name, { shape }]): Promise<[string, ShapedArray]> => {
-        return [name, { data: await executable.read(name), shape }];
-      }),
-    );
-    return Object.fromEntries(results);
+    const arrays = await executable.runAndRead([...outputs.keys()], {
+      version: store.parametersVersion,
+    });
+    return shapeArrays(traced.outputs, arrays);
   }
 
   async #forwardOnReference(

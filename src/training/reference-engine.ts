@@ -24,7 +24,6 @@ export class ReferenceEngine implements Engine {
   #parameters: Map<string, Float64Array>;
   #moments: Map<string, Map<string, Float64Array>>;
   #states: Map<string, Float64Array>;
-  #records = new Map<number, StepRecord>();
   #scale = 1;
   #step = 0;
   #skipped = 0;
@@ -51,30 +50,17 @@ export class ReferenceEngine implements Engine {
     return this.#step;
   }
 
-  run(count: number): void {
-    for (let index = 0; index < count && !this.#failure; index++) this.#runStep();
-  }
-
-  async records(first: number, end: number): Promise<StepRecord[]> {
-    // Steps run synchronously: let timers, signals and pages have their turn in between. In Node a timer
-    // that is due again at once would never let signals through.
-    await new Promise<void>((resolve) => {
-      if (typeof setImmediate === 'function') setImmediate(resolve);
-      else setTimeout(resolve);
-    });
-    const records = [];
-    for (let step = first; step < end; step++) {
-      const record = this.#records.get(step);
-      if (record) records.push(record);
-      this.#records.delete(step);
-    }
+  async run(count: number): Promise<StepRecord[]> {
+    const records: StepRecord[] = [];
+    while (records.length < count && !this.#failure) records.push(this.#runStep().record);
+    await giveWay();
     return records;
   }
 
   async runDetailed(): Promise<StepDetails> {
-    const gradients = this.#runStep();
-    const [record] = await this.records(this.#step - 1, this.#step);
-    return { record: record as StepRecord, gradients };
+    const details = this.#runStep();
+    await giveWay();
+    return details;
   }
 
   findNonFinite(): Promise<NonFiniteFinding | undefined> {
@@ -129,11 +115,10 @@ export class ReferenceEngine implements Engine {
   }
 
   dispose(): void {
-    this.#records.clear();
+    // Nothing is held outside of JavaScript's memory.
   }
 
-  /** One step. Returns the gradients before clipping. */
-  #runStep(): NamedArrays {
+  #runStep(): StepDetails {
     const { graph, data, optimizer, schedule, clipping, seed } = this.#spec;
     const step = this.#step;
     const values = evaluateGraph([...rootsOf(graph), ...graph.gradients.values()], {
@@ -155,11 +140,11 @@ export class ReferenceEngine implements Engine {
     const lossIsFinite = Number.isFinite(loss);
     const gradientsAreFinite = Number.isFinite(gradientNorm);
     const numbers = { step, loss, gradientNorm, learningRate };
-    this.#records.set(step, { ...numbers, lossIsFinite, gradientsAreFinite, skipped: false });
+    const record = { ...numbers, lossIsFinite, gradientsAreFinite, skipped: false };
     this.#step += 1;
     if (!lossIsFinite || !gradientsAreFinite) {
       this.#failure = findFirst(values);
-      return unclipped;
+      return { record, gradients: unclipped };
     }
     for (const [name, gradient] of gradients) {
       const parameter = this.#parameters.get(name) as Float64Array;
@@ -173,8 +158,19 @@ export class ReferenceEngine implements Engine {
       });
     }
     this.#states = carryStates(graph, values, data, step);
-    return unclipped;
+    return { record, gradients: unclipped };
   }
+}
+
+/**
+ * Steps run synchronously: lets timers, signals and pages have their turn in between. In Node a timer that is due
+ * again at once would never let signals through.
+ */
+function giveWay(): Promise<void> {
+  return new Promise((resolve) => {
+    if (typeof setImmediate === 'function') setImmediate(resolve);
+    else setTimeout(resolve);
+  });
 }
 
 function rootsOf(graph: LossGraph) {

@@ -122,10 +122,9 @@ async function runOnDevice(
     for (const name of sources.inputs) {
       executable.write(name, requireValue('input', name, request.inputs?.get(name)));
     }
-    executable.run();
-    const results = new Map<string, TensorArray>();
-    for (const name of request.outputs.keys()) results.set(name, await executable.read(name));
-    return results;
+    const names = [...request.outputs.keys()];
+    const arrays = await executable.runAndRead(names);
+    return new Map(names.map((name, index) => [name, arrays[index] as TensorArray]));
   } finally {
     for (const buffer of shared.values()) device.destroyBuffer(buffer);
   }

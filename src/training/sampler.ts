@@ -134,13 +134,16 @@ export class GpuSampler implements Sampler {
     store.write(keys.tokens, prompt);
     store.write(keys.next, prompt.slice(0, 1));
     store.write(keys.state, encodeSampleState(request));
-    for (let runs = countSampleRuns(request); runs > 0; runs -= RUNS_PER_SUBMIT) {
-      this.executable.run({
-        repeats: Math.min(runs, RUNS_PER_SUBMIT),
-        version: store.parametersVersion,
-      });
+    const { parametersVersion: version } = store;
+    let runs = countSampleRuns(request);
+    for (; runs > RUNS_PER_SUBMIT; runs -= RUNS_PER_SUBMIT) {
+      this.executable.run({ repeats: RUNS_PER_SUBMIT, version });
     }
-    const bytes = await store.read(keys.tokens, 4 * (prompt.length + length));
+    const bytes = await this.executable.runAndDownload(
+      store.buffer(keys.tokens),
+      4 * (prompt.length + length),
+      { repeats: runs, version },
+    );
     return new Int32Array(bytes.buffer);
   }
 

@@ -15,6 +15,7 @@ import {
   type StreamInputs,
   type StreamOptions,
   StreamShape,
+  shapeArrays,
   traceStream,
 } from './stream.ts';
 import { finalStates } from './training-graph.ts';
@@ -76,34 +77,24 @@ export class GpuStream implements Stream {
   }
 
   push(inputs: StreamInputs): void {
-    this.#assertUsable('push');
-    this.shape.checkInputs(inputs);
-    const { executable } = this;
-    for (const name of Object.keys(this.shape.traced.inputs)) {
-      if (executable.plan.tensors.has(name)) executable.write(name, inputs[name] as TensorArray);
-    }
-    executable.run({ version: this.store.parametersVersion });
+    this.#feed('push', inputs);
+    this.executable.run({ version: this.store.parametersVersion });
     this.#hasOutputs = true;
   }
 
   async read(): Promise<Record<string, ShapedArray>> {
     this.#assertUsable('read');
     if (!this.#hasOutputs) throw new OptionError('stream: read before the first push().');
-    const results = Object.entries(this.outputs).map(
-      async ([name, { shape }]): Promise<[string, ShapedArray]> => {
-        return [name, { data: await this.executable.read(name), shape }];
-      },
-    );
-    return Object.fromEntries(await Promise.all(results));
+    const arrays = await this.executable.readAll(Object.keys(this.outputs));
+    return shapeArrays(this.outputs, arrays);
   }
 
-  step(inputs: StreamInputs): Promise<Record<string, ShapedArray>> {
-    try {
-      this.push(inputs);
-      return this.read();
-    } catch (error) {
-      return Promise.reject(error);
-    }
+  async step(inputs: StreamInputs): Promise<Record<string, ShapedArray>> {
+    this.#feed('step', inputs);
+    const { parametersVersion: version } = this.store;
+    const arrays = this.executable.runAndRead(Object.keys(this.outputs), { version });
+    this.#hasOutputs = true;
+    return shapeArrays(this.outputs, await arrays);
   }
 
   reset({ rows }: { readonly rows?: readonly number[] } = {}): void {
@@ -148,6 +139,15 @@ export class GpuStream implements Stream {
 
   #key(name: string): string {
     return `${this.prefix}${sharedKeys.state(name)}`;
+  }
+
+  #feed(action: string, inputs: StreamInputs): void {
+    this.#assertUsable(action);
+    this.shape.checkInputs(inputs);
+    const { executable } = this;
+    for (const name of Object.keys(this.shape.traced.inputs)) {
+      if (executable.plan.tensors.has(name)) executable.write(name, inputs[name] as TensorArray);
+    }
   }
 
   #assertUsable(action: string): void {

@@ -11,6 +11,18 @@ export interface ShapedArray {
   readonly shape: readonly number[];
 }
 
+/** Arrays by name, in the order of the names. */
+export function shapeArrays(
+  types: Readonly<Record<string, Pick<TensorType, 'shape'>>>,
+  arrays: readonly TensorArray[],
+): Record<string, ShapedArray> {
+  const entries = Object.entries(types).map(([name, { shape }], index): [string, ShapedArray] => [
+    name,
+    { data: arrays[index] as TensorArray, shape },
+  ]);
+  return Object.fromEntries(entries);
+}
+
 /** Options of `network.stream()`. */
 export interface StreamOptions {
   /**

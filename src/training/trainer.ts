@@ -118,15 +118,13 @@ export class Trainer {
       while (true) {
         if (this.#failure) throw this.#failure.error;
         while (!signal?.aborted && this.step < end && this.#mayRunAhead(pending.length)) {
-          const first = this.step;
-          if (this.#isValidated(first)) {
+          if (this.#isValidated(this.step)) {
             if (pending.length > 0) break;
             pending.push({ count: 1, records: this.#runValidated().then((record) => [record]) });
             break;
           }
           const count = this.#chooseCount(end, options.stepsPerSubmit);
-          this.#engine.run(count);
-          pending.push({ count, records: this.#engine.records(first, first + count) });
+          pending.push({ count, records: this.#engine.run(count) });
           // Before the first measurement a second submit could be far too long.
           if (this.#msPerStep === undefined) break;
         }

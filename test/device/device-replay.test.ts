@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { globals } from 'webgpu';
 import { requestNodeAdapter } from '../../src/device/node.ts';
 import { requestDevice } from '../../src/device/request.ts';
+import { OptionError } from '../../src/errors.ts';
 import {
   accumulateCount,
   compileAccumulate,
@@ -118,6 +119,25 @@ describe('readback', () => {
     const second = executable.read('inner');
     expect((await first)[5]).toBe(1);
     expect((await second)[5]).toBe(2);
+    dispose();
+  });
+
+  it('of a run is in the same submit, and sees that run and none after it', async () => {
+    const device = getDevice();
+    const { executable, dispose } = await compileAccumulate(device);
+    executable.write('values', new Float32Array(accumulateCount).fill(1));
+    const before = device.counters.submits;
+    const first = executable.runAndRead(['inner', 'total'], { repeats: 2 });
+    executable.run();
+    expect(device.counters.submits - before).toBe(2);
+    const [inner, total] = await first;
+    expect([inner?.length, inner?.[5]]).toEqual([accumulateCount, 2]);
+    expect([total?.length, total?.[5]]).toEqual([accumulateCount, 6]);
+    expect((await executable.readAll(['total', 'inner'])).map((array) => array[5])).toEqual([
+      12, 3,
+    ]);
+    expect(() => executable.runAndRead(['inner'], { repeats: 0 })).toThrow(OptionError);
+    await expect(executable.runAndRead(['no'])).rejects.toThrow("no tensor 'no'");
     dispose();
   });
 });

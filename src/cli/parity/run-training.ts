@@ -141,9 +141,8 @@ async function collectResults(
 async function runSteps(engine: Engine, end: number): Promise<StepRecord[]> {
   const records: StepRecord[] = [];
   while (engine.step < end) {
-    const begin = engine.step;
-    engine.run(Math.min(engine.maxStepsPerRun, end - begin));
-    records.push(...(await engine.records(begin, engine.step)));
+    const count = Math.min(engine.maxStepsPerRun, end - engine.step);
+    records.push(...(await engine.run(count)));
   }
   return records;
 }

@@ -33,7 +33,8 @@ export function makeRecordingDevice(limits: PlanLimits): { device: Device; plans
         plan,
         write: refuse,
         run: refuse,
-        read: refuse,
+        runAndRead: refuse,
+        runAndDownload: refuse,
         dispose: () => undefined,
       };
       return Promise.resolve(executable as unknown as Executable);
