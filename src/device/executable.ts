@@ -3,7 +3,7 @@ import { halfBytes, widenFloat16 } from '../float16.ts';
 import type { Plan, PlanTensor } from '../schedule/plan.ts';
 import type { DeviceCore } from './core.ts';
 import { encodeCommands } from './encode.ts';
-import type { ReadbackRing } from './readback.ts';
+import type { ReadbackRange, ReadbackRing } from './readback.ts';
 import type { Replay } from './replay.ts';
 import { type LaunchTime, timeLaunches, timeRun } from './timing.ts';
 
@@ -67,18 +67,14 @@ export class Executable {
     return this.#read(names, options);
   }
 
-  /** The same for the first bytes of a buffer that the plan shares. */
+  /** The same for bytes of buffers, such as the plan shares. */
   runAndDownload(
-    buffer: GPUBuffer,
-    bytes: number,
+    ranges: readonly ReadbackRange[],
     options: RunOptions = {},
-  ): Promise<Uint8Array<ArrayBuffer>> {
+  ): Promise<Uint8Array<ArrayBuffer>[]> {
     this.#assertRunnable(options);
-    return this.#parts.ring
-      .download(`buffer '${buffer.label}'`, [{ buffer, offsetBytes: 0, bytes }], (encoder) =>
-        this.#encode(encoder, options),
-      )
-      .then(([copy]) => copy as Uint8Array<ArrayBuffer>);
+    const label = ranges.map(({ buffer }) => `buffer '${buffer.label}'`).join(', ');
+    return this.#parts.ring.download(label, ranges, (encoder) => this.#encode(encoder, options));
   }
 
   /**

@@ -26,10 +26,11 @@ import { planOptions } from './plan-limits.ts';
 import { ResidentData } from './resident-data.ts';
 import { flattenParameters } from './run-graph.ts';
 import {
-  decodeHistory,
+  decodeRecords,
   decodeTrainingState,
   encodeTrainingState,
   learningRateScaleOffsetBytes,
+  placeRecords,
   type StepRecord,
   trainingKeys,
   trainingStateBytes,
@@ -83,13 +84,14 @@ export class GpuEngine implements Engine {
   }
 
   run(count: number): Promise<StepRecord[]> {
-    const history = this.store.buffer(trainingKeys.history);
-    const records = this.#executable.runAndDownload(history, history.size, { repeats: count });
     const first = this.#step;
+    const buffer = this.store.buffer(trainingKeys.history);
     const range = { first, end: first + count, origin: this.#origin };
+    const places = placeRecords(buffer.size, range).map((place) => ({ buffer, ...place }));
+    const pieces = this.#executable.runAndDownload(places, { repeats: count });
     this.store.parametersVersion += 1;
     this.#step += count;
-    return records.then((bytes) => decodeHistory(bytes, range));
+    return pieces.then((bytes) => decodeRecords(bytes, first));
   }
 
   async runDetailed(): Promise<StepDetails> {

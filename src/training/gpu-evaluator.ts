@@ -8,8 +8,9 @@ import { planOptions } from './plan-limits.ts';
 import type { ResidentData } from './resident-data.ts';
 import { lowerFinishStep } from './step.ts';
 import {
-  decodeHistory,
+  decodeRecords,
   encodeTrainingState,
+  placeRecords,
   stepRecordBytes,
   trainingKeys,
   trainingStateBytes,
@@ -42,12 +43,13 @@ export class GpuEvaluator {
     let sum = 0;
     for (let first = 0; first < batches; first += BATCHES_PER_RUN) {
       const end = Math.min(batches, first + BATCHES_PER_RUN);
-      const history = this.store.buffer(HISTORY);
-      const bytes = await executable.runAndDownload(history, history.size, {
-        repeats: end - first,
-        version: this.store.parametersVersion,
-      });
-      for (const { loss } of decodeHistory(bytes, { first, end, origin: 0 })) sum += loss;
+      const buffer = this.store.buffer(HISTORY);
+      const places = placeRecords(buffer.size, { first, end, origin: 0 });
+      const pieces = await executable.runAndDownload(
+        places.map((place) => ({ buffer, ...place })),
+        { repeats: end - first, version: this.store.parametersVersion },
+      );
+      for (const { loss } of decodeRecords(pieces, first)) sum += loss;
     }
     return sum / batches;
   }

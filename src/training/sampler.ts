@@ -139,12 +139,10 @@ export class GpuSampler implements Sampler {
     for (; runs > RUNS_PER_SUBMIT; runs -= RUNS_PER_SUBMIT) {
       this.executable.run({ repeats: RUNS_PER_SUBMIT, version });
     }
-    const bytes = await this.executable.runAndDownload(
-      store.buffer(keys.tokens),
-      4 * (prompt.length + length),
-      { repeats: runs, version },
-    );
-    return new Int32Array(bytes.buffer);
+    const bytes = 4 * (prompt.length + length);
+    const drawn = { buffer: store.buffer(keys.tokens), offsetBytes: 0, bytes };
+    const [tokens] = await this.executable.runAndDownload([drawn], { repeats: runs, version });
+    return new Int32Array((tokens as Uint8Array<ArrayBuffer>).buffer);
   }
 
   dispose(): void {

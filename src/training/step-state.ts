@@ -98,27 +98,51 @@ const lossNotFinite = 1;
 const gradientNotFinite = 2;
 const stepWasSkipped = 4;
 
+/** Steps from `first` to below `end` in a history; `origin` is the step whose record lies in slot 0. */
+export interface RecordRange {
+  readonly first: number;
+  readonly end: number;
+  readonly origin: number;
+}
+
 /**
- * Records of the history, oldest first.
+ * Where the records of steps lie in the ring of a history: one piece, or two where they go around its end.
  *
- * @param bytes - The whole ring.
- * @param range - Steps from `first` to below `end`, at most as many as the ring has slots; `origin` is
- *   the step whose record lies in slot 0.
+ * @param historyBytes - Size of the ring.
  * @throws {RangeError} if the ring does not hold that many steps.
  */
-export function decodeHistory(
-  bytes: Uint8Array,
-  { first, end, origin }: { readonly first: number; readonly end: number; readonly origin: number },
-): StepRecord[] {
-  const capacity = Math.floor(bytes.byteLength / stepRecordBytes);
+export function placeRecords(
+  historyBytes: number,
+  { first, end, origin }: RecordRange,
+): { readonly offsetBytes: number; readonly bytes: number }[] {
+  const capacity = Math.floor(historyBytes / stepRecordBytes);
   if (end - first > capacity || first < origin) {
     throw new RangeError(
       `steps ${first} to ${end} are not in a history of ${capacity} from ${origin}`,
     );
   }
-  return Array.from({ length: end - first }, (_, index) => {
-    const slot = (first + index - origin) % capacity;
-    const record = unpackStruct(recordLayout, bytes.subarray(slot * stepRecordBytes));
+  const slot = (first - origin) % capacity;
+  const ahead = Math.min(end - first, capacity - slot);
+  const around = end - first - ahead;
+  return [
+    { offsetBytes: slot * stepRecordBytes, bytes: ahead * stepRecordBytes },
+    ...(around > 0 ? [{ offsetBytes: 0, bytes: around * stepRecordBytes }] : []),
+  ];
+}
+
+/**
+ * Records of steps, oldest first.
+ *
+ * @param pieces - Bytes from where {@link placeRecords} says.
+ */
+export function decodeRecords(pieces: readonly Uint8Array[], first: number): StepRecord[] {
+  const slots = pieces.flatMap((bytes) =>
+    Array.from({ length: bytes.byteLength / stepRecordBytes }, (_, slot) =>
+      bytes.subarray(slot * stepRecordBytes),
+    ),
+  );
+  return slots.map((bytes, index) => {
+    const record = unpackStruct(recordLayout, bytes);
     return {
       step: first + index,
       loss: record.loss,

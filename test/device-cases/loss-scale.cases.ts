@@ -15,12 +15,12 @@ import {
   trainingState,
 } from '../../src/training/step.ts';
 import {
-  decodeHistory,
   decodeTrainingState,
   encodeTrainingState,
   stepRecordBytes,
   trainingKeys,
 } from '../../src/training/step-state.ts';
+import { decodeHistory } from '../support/history.ts';
 import { assertEqual, type DeviceCase } from './case.ts';
 import { assertClose, makeNoise, makeRig, type Rig } from './training-rig.ts';
 

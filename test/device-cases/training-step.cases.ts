@@ -18,13 +18,13 @@ import {
   trainingState,
 } from '../../src/training/step.ts';
 import {
-  decodeHistory,
   decodeTrainingState,
   encodeTrainingState,
   stepRecordBytes,
   trainingKeys,
 } from '../../src/training/step-state.ts';
 import { textStream } from '../../src/training/text-stream.ts';
+import { decodeHistory } from '../support/history.ts';
 import { assertEqual, assertTrue, type DeviceCase } from './case.ts';
 import { assertClose, makeNoise, makeRig } from './training-rig.ts';
 

@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { ShapeError } from '../../../src/errors.ts';
 import {
-  decodeHistory,
   decodeTrainingState,
   encodeTrainingState,
   learningRateScaleOffsetBytes,
+  placeRecords,
   stepRecordBytes,
   trainingStateBytes,
 } from '../../../src/training/step-state.ts';
+import { decodeHistory } from '../../support/history.ts';
 
 describe('the training state', () => {
   it('starts fresh', () => {
@@ -54,6 +55,14 @@ describe('the history', () => {
       view.setFloat32(slot * stepRecordBytes + 8, 0.25, true);
       view.setUint32(slot * stepRecordBytes + 12, slot === 2 ? 6 : slot, true);
     }
+    const size = bytes.byteLength;
+    expect(placeRecords(size, { first: 11, end: 14, origin: 10 })).toEqual([
+      { offsetBytes: stepRecordBytes, bytes: 3 * stepRecordBytes },
+    ]);
+    expect(placeRecords(size, { first: 13, end: 16, origin: 10 })).toEqual([
+      { offsetBytes: 3 * stepRecordBytes, bytes: stepRecordBytes },
+      { offsetBytes: 0, bytes: 2 * stepRecordBytes },
+    ]);
     const records = decodeHistory(bytes, { first: 13, end: 16, origin: 10 });
     expect(records.map(({ step, loss }) => [step, loss])).toEqual([
       [13, 3.5],
