@@ -68,20 +68,28 @@ const tile_n = lanes_n * columns;
 var<workgroup> a_stage: array<f32, max(stage_k, 1u) * tile_m>;
 var<workgroup> b_stage: array<f32, max(stage_k, 1u) * tile_n>;
 
-// Numbers at (row, i) of op(A) and (i, column) of op(B); zero behind the last term.
-fn a_at(row: u32, i: u32, end: u32) -> f32 {
-  let at = row * shape.a_row + i * shape.a_term;
+// Where the rows of op(A) and the columns of op(B) begin.
+fn row_at(row: u32) -> u32 {
+  return shape.a_offset + min(row, shape.m - 1u) * shape.a_row;
+}
+
+fn column_at(column: u32) -> u32 {
+  return shape.b_offset + min(column, shape.n - 1u) * shape.b_column;
+}
+
+// A number of op(A); zero where it is none of this part of k.
+fn a_at(at: u32, is_inside: bool) -> f32 {
   if (has_tail) { // static
-    return select(0.0, f32(a[shape.a_offset + at]), i < end);
+    return select(0.0, f32(a[at]), is_inside);
   } else {
-    return f32(a[shape.a_offset + at]);
+    return f32(a[at]);
   }
 }
 
-fn b_at(i: u32, column: u32) -> f32 {
-  // Terms behind the last are multiplied by zero; repeating the last one keeps them finite.
-  let term = select(i, min(i, shape.k - 1u), has_tail);
-  return f32(b[shape.b_offset + term * shape.b_term + column * shape.b_column]);
+// How far terms lie behind the begin of a column of op(B). Those behind the last are multiplied by zero; repeating
+// the last one keeps them finite.
+fn b_terms(i: vec4u) -> vec4u {
+  return shape.b_term * select(i, min(i, vec4u(shape.k - 1u)), has_tail);
 }
 
 @compute @workgroup_size(lanes_n, lanes_m)
@@ -95,10 +103,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
   var row: array<u32, rows>; // registers
   var column: array<u32, columns>; // registers
   for (var r = 0u; r < rows; r++) { // unroll
-    row[r] = min(first_row + r, shape.m - 1u);
+    row[r] = row_at(first_row + r);
   }
   for (var j = 0u; j < columns; j++) { // unroll
-    column[j] = min(first_column + j * lanes_n, shape.n - 1u);
+    column[j] = column_at(first_column + j * lanes_n);
   }
 
   if (stage_k > 0u) { // static
@@ -107,12 +115,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
       for (var at = local; at < stage_k * tile_m; at += lanes_n * lanes_m) {
         let term = select(at % max(stage_k, 1u), at / tile_m, walks_rows);
         let line = select(at / max(stage_k, 1u), at % tile_m, walks_rows);
-        a_stage[term * tile_m + line] = a_at(min(group.y * tile_m + line, shape.m - 1u), i + term, k_end);
+        a_stage[term * tile_m + line] = a_at(row_at(group.y * tile_m + line) + (i + term) * shape.a_term, i + term < k_end);
       }
       for (var at = local; at < stage_k * tile_n; at += lanes_n * lanes_m) {
         let term = select(at / tile_n, at % max(stage_k, 1u), walks_terms);
         let line = select(at % tile_n, at / max(stage_k, 1u), walks_terms);
-        b_stage[term * tile_n + line] = b_at(i + term, min(group.x * tile_n + line, shape.n - 1u));
+        b_stage[term * tile_n + line] = f32(b[column_at(group.x * tile_n + line) + b_terms(vec4u(i + term)).x]);
       }
       workgroupBarrier();
       for (var term = 0u; term < stage_k; term++) {
@@ -137,14 +145,19 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
     if (spreads) { // static
       own_lane = quad_lane();
     }
+    // The order in which a lane adds four terms: its own first, where lanes swap.
+    let order = vec4u(0u, 1u, 2u, 3u) ^ vec4u(own_lane);
     for (var i = k_begin; i < k_end; i += 4u) {
       var left: array<vec4f, rows>; // registers
+      let own = i + order;
+      let is_inside = own < vec4u(k_end);
+      let a_term = own * shape.a_term;
       for (var r = 0u; r < rows; r++) { // unroll
         if (spreads) { // static
-          left[r] = gather_quad(a_at(row[r], i + own_lane, k_end));
+          left[r] = swap_quad(a_at(row[r] + a_term.x, is_inside.x));
         } else {
-          left[r] = vec4f(a_at(row[r], i, k_end), a_at(row[r], i + 1u, k_end),
-            a_at(row[r], i + 2u, k_end), a_at(row[r], i + 3u, k_end));
+          left[r] = vec4f(a_at(row[r] + a_term.x, is_inside.x), a_at(row[r] + a_term.y, is_inside.y),
+            a_at(row[r] + a_term.z, is_inside.z), a_at(row[r] + a_term.w, is_inside.w));
         }
       }
       if (sums_columns) { // static
@@ -152,8 +165,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
           sum[r] += dot(left[r], vec4f(1.0));
         }
       }
+      let b_term = b_terms(own);
       for (var j = 0u; j < columns; j++) { // unroll
-        let right = vec4f(b_at(i, column[j]), b_at(i + 1u, column[j]), b_at(i + 2u, column[j]), b_at(i + 3u, column[j]));
+        let right = vec4f(f32(b[column[j] + b_term.x]), f32(b[column[j] + b_term.y]), f32(b[column[j] + b_term.z]), f32(b[column[j] + b_term.w]));
         for (var r = 0u; r < rows; r++) { // unroll
           acc[r * columns + j] += dot(left[r], right);
         }

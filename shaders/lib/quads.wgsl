@@ -14,6 +14,11 @@ fn gather_quad(own: f32) -> vec4f {
   return vec4f(quadBroadcast(own, 0u), quadBroadcast(own, 1u), quadBroadcast(own, 2u), quadBroadcast(own, 3u));
 }
 
+// The numbers of a quad's lanes, each lane's own first: those of the lanes own_lane ^ (0, 1, 2, 3).
+fn swap_quad(own: f32) -> vec4f {
+  return vec4f(own, quadSwapX(own), quadSwapY(own), quadSwapDiagonal(own));
+}
+
 // The sum of the four lanes' numbers, the same bits in all of them.
 fn sum_quad(own: f32) -> f32 {
   let pair = own + quadSwapX(own);
