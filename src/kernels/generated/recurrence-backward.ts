@@ -173,6 +173,8 @@ const staged_quads: u32 = staged_gates * hidden_quads;
 
 // Whether the sums of slices meet in workgroup memory.
 const sums_meet: bool = slices > 1u && !holds;
+// Whether the lanes of a quad swap the gradients that they load, each with its own in front.
+const swaps: bool = spreads && !stages;
 // A thread that has one cell step at most reads what that needs before it multiplies, and waits for it less.
 const reads_early: bool = carries && items <= slices && unit_tile <= tile_units && phases == 1u;
 
@@ -228,6 +230,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
   if (spreads) { // static
     own_lane = quad_lane();
   }
+  let order = vec4u(0u, 1u, 2u, 3u) ^ vec4u(own_lane);
   var walk = span.walk_0;
   var source = span.source_0;
   var place = span.place_0;
@@ -368,14 +371,19 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
                             if (stages) { // static
                               v[r] = staged[r * staged_quads + (g - first_gate) * hidden_quads + k4];
                             } else if (spreads) { // static
-                              v[r] = gather_quad(gradient_at(begin, 4u * k4 + own_lane));
+                              v[r] = swap_quad(gradient_at(begin, 4u * k4 + own_lane));
                             } else {
                               v[r] = vec4f(gradient_at(begin, 4u * k4), gradient_at(begin, 4u * k4 + 1u),
                                 gradient_at(begin, 4u * k4 + 2u), gradient_at(begin, 4u * k4 + 3u));
                             }
                           }
                           for (var n = 0u; n < units; n++) { // unroll
-                            let w = vec4f(weight[tile][g][k4][n][lane]);
+                            if (swaps) { // splice
+                              let w = vec4f(f32(weight[tile][g][k4][n][lane][order.x]), f32(weight[tile][g][k4][n][lane][order.y]),
+                                f32(weight[tile][g][k4][n][lane][order.z]), f32(weight[tile][g][k4][n][lane][order.w]));
+                            } else {
+                              let w = vec4f(weight[tile][g][k4][n][lane]);
+                            }
                             for (var r = 0u; r < rows; r++) { // unroll
                               acc[r * units + n] += dot(v[r], w);
                             }
