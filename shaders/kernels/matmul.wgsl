@@ -12,7 +12,8 @@
 //
 // How A reaches the lanes, by choice of the scheduler:
 //   plain   every lane loads A's numbers: one address for all lanes of a row, broadcast from cache.
-//   spreads a quad loads four numbers of A and shares them: for adapters that pay per load. lanes_m is 1.
+//   spreads a quad loads four numbers of A and swaps them, so that each lane adds four terms in an order of its
+//           own: for adapters that pay per load. lanes_m is 1.
 //   stages  A and B pass through workgroup memory, `stage_k` terms at a time, two barriers each: GPUs
 //           with 64 and more lanes read each number from memory once per workgroup, coalesced.
 // Neighbouring lanes take neighbouring columns: b and c are coalesced in all of them.
@@ -145,8 +146,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
     if (spreads) { // static
       own_lane = quad_lane();
     }
-    // The order in which a lane adds four terms: its own first, where lanes swap.
-    let order = vec4u(0u, 1u, 2u, 3u) ^ vec4u(own_lane);
+    let order = quad_order(own_lane);
     for (var i = k_begin; i < k_end; i += 4u) {
       var left: array<vec4f, rows>; // registers
       let own = i + order;

@@ -35,7 +35,7 @@ export function isNarrow({ isSoftware, laneWidth }: PlanLimits): boolean {
  * Nanoseconds of a narrow adapter, measured on SwiftShader. Only their ratios
  * decide, and only between tiles.
  */
-const NARROW_NS = { load: 12, share: 3.5, multiplyAdd: 0.8, round: 20, build: 1.2e6 };
+const NARROW_NS = { load: 12, share: 1.5, multiplyAdd: 0.8, round: 20, build: 1.2e6 };
 /** A pipeline may take as long to build as this many runs save. */
 const RUNS_PER_BUILD = 300;
 /** What a smaller tile must save: products with the same tile share a pipeline. */
@@ -46,7 +46,7 @@ function chooseNarrowShape(limits: PlanLimits, { m, n, k }: MatmulSizes): Matmul
   const { load, share, multiplyAdd, round, build } = NARROW_NS;
   const lanesN = 4;
   const spreads = limits.hasSubgroups && m > 1;
-  const perRow = spreads ? load + 4 * share : 4 * load;
+  const perRow = spreads ? load + share : 4 * load;
   let best = { rows: 1, columns: 1, cost: Number.POSITIVE_INFINITY };
   for (const rows of [24, 16, 8, 4, 2, 1]) {
     for (const columns of [8, 4, 2, 1]) {

@@ -646,8 +646,8 @@ fn unit_gradient(saved_at: u32, value: u32, statistics: u32, g: f32, means: vec2
   'lib/quads': {
     name: 'lib/quads',
     source: `// Loads shared by the four lanes of a quad: each lane loads one of four numbers that all of them need.
-// A quarter of the loads, for three register moves each: right where loads are dear (software adapters,
-// mobile GPUs without a scalar unit). Needs the feature \`subgroups\`; every lane must take part.
+// A quarter of the loads, for three swaps each: right where loads are dear (software adapters, mobile GPUs
+// without a scalar unit). Needs the feature \`subgroups\`; every lane must take part.
 enable subgroups;
 
 // Which of its quad's four lanes this is. Counted and not taken from the workgroup: how invocations map
@@ -656,12 +656,13 @@ fn quad_lane() -> u32 {
   return subgroupExclusiveAdd(1u) & 3u;
 }
 
-// The numbers of a quad's lanes, in their order.
-fn gather_quad(own: f32) -> vec4f {
-  return vec4f(quadBroadcast(own, 0u), quadBroadcast(own, 1u), quadBroadcast(own, 2u), quadBroadcast(own, 3u));
+// The order in which a lane sees the quad: itself first.
+fn quad_order(own_lane: u32) -> vec4u {
+  return vec4u(0u, 1u, 2u, 3u) ^ vec4u(own_lane);
 }
 
-// The numbers of a quad's lanes, each lane's own first: those of the lanes own_lane ^ (0, 1, 2, 3).
+// The numbers of the lanes of \`quad_order\`. A sum over four terms takes them in any order, as long as its other
+// factor comes in the same: a swap is one instruction on a CPU, where a broadcast is fifty.
 fn swap_quad(own: f32) -> vec4f {
   return vec4f(own, quadSwapX(own), quadSwapY(own), quadSwapDiagonal(own));
 }

@@ -230,7 +230,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
   if (spreads) { // static
     own_lane = quad_lane();
   }
-  let order = vec4u(0u, 1u, 2u, 3u) ^ vec4u(own_lane);
+  let order = quad_order(own_lane);
   var walk = span.walk_0;
   var source = span.source_0;
   var place = span.place_0;
