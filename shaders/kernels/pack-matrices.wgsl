@@ -7,7 +7,8 @@
 //   transposed    [columns, blocks·units]
 //   column quads  [tiles, ceil(columns / 4), blocks, tile_units, 4]: tiles of units, four columns of each
 //   row quads     [tiles, blocks, ceil(units / 4), tile_units, 4]: tiles of columns, four rows of each
-// What lies outside the source is zero.
+// What lies outside the source is zero. With `swaps` number i of a quad stands at i ^ (place in the tile mod 4): lanes
+// that swap what they multiply have their own number first.
 // Bytes 8 per weight.
 
 const transposed: u32 = 0u;
@@ -23,9 +24,9 @@ struct Matrix {
   units: u32,
   columns: u32,
   tile_units: u32,
+  swaps: u32,
   padding0: u32,
   padding1: u32,
-  padding2: u32,
 }
 
 const matrix_count: u32 = 1u; // specialize
@@ -61,8 +62,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     var column = at / rows;
     var exists = true;
     if (matrix.form != transposed) {
-      let fourth = at % 4u;
       let across = at / 4u % matrix.tile_units;
+      let fourth = (at % 4u) ^ (matrix.swaps * (across % 4u));
       let rest = at / 4u / matrix.tile_units;
       if (matrix.form == column_quads) {
         let quads = (matrix.columns + 3u) / 4u;

@@ -1,17 +1,13 @@
 // Loads shared by the four lanes of a quad: each lane loads one of four numbers that all of them need.
 // A quarter of the loads, for three swaps each: right where loads are dear (software adapters, mobile GPUs
-// without a scalar unit). Needs the feature `subgroups`; every lane must take part.
+// without a scalar unit). Needs the feature `subgroups`; every lane must take part. That four neighbouring invocations
+// are a quad, weights that are held or packed for swaps take for granted, and the device's self-test finds out.
 enable subgroups;
 
-// Which of its quad's four lanes this is. Counted and not taken from the workgroup: how invocations map
-// to subgroups is the driver's affair.
-fn quad_lane() -> u32 {
-  return subgroupExclusiveAdd(1u) & 3u;
-}
-
-// The order in which a lane sees the quad: itself first.
-fn quad_order(own_lane: u32) -> vec4u {
-  return vec4u(0u, 1u, 2u, 3u) ^ vec4u(own_lane);
+// The order in which a lane sees its quad: itself first. Lanes are counted and not taken from the workgroup: how
+// invocations map to subgroups is the driver's affair.
+fn quad_order() -> vec4u {
+  return vec4u(0u, 1u, 2u, 3u) ^ vec4u(subgroupExclusiveAdd(1u) & 3u);
 }
 
 // The numbers of the lanes of `quad_order`. A sum over four terms takes them in any order, as long as its other

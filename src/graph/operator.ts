@@ -99,6 +99,11 @@ export type PackedLayout =
       readonly tile: number;
       /** Neighbours among the units of a tile that are apart in the binding's type. */
       readonly lanes: number;
+      /**
+       * Whether the numbers of a quad come in the order in which a lane has them by swaps: number i of the unit of lane
+       * l stands at i ^ (l mod 4).
+       */
+      readonly swaps: boolean;
     };
 
 /** Rows of a table by token, plus a bias: a tensor [tokens, width] that need not be built to be read. */

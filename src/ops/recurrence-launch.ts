@@ -108,9 +108,9 @@ export function gridOf(
 export function packedWeights(
   kind: 'column-quads' | 'row-quads',
   { gates }: Cell,
-  { lanes, units }: RecurrenceShape,
+  { lanes, units, spreads }: RecurrenceShape,
 ): PackedLayout {
-  return { kind, blocks: gates.length, tile: lanes * units, lanes };
+  return { kind, blocks: gates.length, tile: lanes * units, lanes, swaps: spreads };
 }
 
 /** Tiles of one track's weights. */

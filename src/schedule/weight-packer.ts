@@ -18,6 +18,7 @@ interface PackedMatrix {
   readonly units: number;
   readonly columns: number;
   readonly tile: number;
+  readonly swaps: boolean;
 }
 
 const WORDS_PER_MATRIX = 12;
@@ -30,13 +31,13 @@ function describeMatrix(
 ): Omit<PackedMatrix, 'sourceOffset' | 'targetOffset'> {
   const form = FORMS[layout.kind];
   if (layout.kind === 'transposed') {
-    return { floats: rows * columns, form, blocks: 1, units: rows, columns, tile: 1 };
+    return { floats: rows * columns, form, blocks: 1, units: rows, columns, tile: 1, swaps: false };
   }
-  const { blocks, tile } = layout;
+  const { blocks, tile, swaps } = layout;
   const units = rows / blocks;
   const [tiled, quads] = layout.kind === 'column-quads' ? [units, columns] : [columns, units];
   const floats = Math.ceil(tiled / tile) * tile * Math.ceil(quads / 4) * 4 * blocks;
-  return { floats, form, blocks, units, columns, tile };
+  return { floats, form, blocks, units, columns, tile, swaps };
 }
 
 /**
@@ -100,8 +101,8 @@ export class WeightPacker {
       return parameter && this.lowering.parameters.slots.get(parameter.name);
     });
     const [slot] = slots;
-    const isResident = this.lowering.limits.residentLanes !== undefined;
-    if (slot && isResident && layout.kind !== 'transposed' && matrices.length === 1) {
+    const isStrided = layout.kind !== 'transposed' && !layout.swaps && matrices.length === 1;
+    if (slot && isStrided && this.lowering.limits.residentLanes !== undefined) {
       const { parameters } = this.lowering;
       const flat = this.lowering.shared(sharedKeys.parameters, 4 * parameters.totalFloats);
       const place = { offsetBytes: 4 * slot.offsetFloats, bytes: 4 * slot.size };
@@ -165,11 +166,9 @@ export class WeightPacker {
     let groups = 0;
     let floats = 0;
     for (const [index, matrix] of matrices.entries()) {
-      const { sourceOffset, targetOffset, form, blocks, units, columns, tile } = matrix;
-      table.set(
-        [sourceOffset, targetOffset, matrix.floats, groups, form, blocks, units, columns, tile],
-        index * WORDS_PER_MATRIX,
-      );
+      const { sourceOffset, targetOffset, form, blocks, units, columns, tile, swaps } = matrix;
+      const words = [sourceOffset, targetOffset, matrix.floats, groups, form, blocks, units];
+      table.set([...words, columns, tile, Number(swaps)], index * WORDS_PER_MATRIX);
       groups += Math.ceil(matrix.floats / FLOATS_PER_GROUP);
       floats += matrix.floats;
     }

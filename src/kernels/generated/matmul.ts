@@ -230,11 +230,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
       workgroupBarrier();
     }
   } else {
-    var own_lane = 0u;
-    if (spreads) { // static
-      own_lane = quad_lane();
+    if (spreads) { // splice
+      let order = quad_order();
+    } else {
+      const order = vec4u(0u, 1u, 2u, 3u);
     }
-    let order = quad_order(own_lane);
     for (var i = k_begin; i < k_end; i += 4u) {
       var left: array<vec4f, rows>; // registers
       let own = i + order;

@@ -173,8 +173,6 @@ const staged_quads: u32 = staged_gates * hidden_quads;
 
 // Whether the sums of slices meet in workgroup memory.
 const sums_meet: bool = slices > 1u && !holds;
-// Whether the lanes of a quad swap the gradients that they load, each with its own in front.
-const swaps: bool = spreads && !stages;
 // A thread that has one cell step at most reads what that needs before it multiplies, and waits for it less.
 const reads_early: bool = carries && items <= slices && unit_tile <= tile_units && phases == 1u;
 
@@ -226,11 +224,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
   let first_row = group.x * rows;
   let unit_begin = group.y * unit_tile;
   let unit_end = min(unit_begin + unit_tile, hidden_size);
-  var own_lane = 0u;
-  if (spreads) { // static
-    own_lane = quad_lane();
-  }
-  let order = quad_order(own_lane);
   var walk = span.walk_0;
   var source = span.source_0;
   var place = span.place_0;
@@ -371,19 +364,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
                             if (stages) { // static
                               v[r] = staged[r * staged_quads + (g - first_gate) * hidden_quads + k4];
                             } else if (spreads) { // static
-                              v[r] = swap_quad(gradient_at(begin, 4u * k4 + own_lane));
+                              v[r] = swap_quad(gradient_at(begin, 4u * k4 + lane % 4u));
                             } else {
                               v[r] = vec4f(gradient_at(begin, 4u * k4), gradient_at(begin, 4u * k4 + 1u),
                                 gradient_at(begin, 4u * k4 + 2u), gradient_at(begin, 4u * k4 + 3u));
                             }
                           }
                           for (var n = 0u; n < units; n++) { // unroll
-                            if (swaps) { // splice
-                              let w = vec4f(f32(weight[tile][g][k4][n][lane][order.x]), f32(weight[tile][g][k4][n][lane][order.y]),
-                                f32(weight[tile][g][k4][n][lane][order.z]), f32(weight[tile][g][k4][n][lane][order.w]));
-                            } else {
-                              let w = vec4f(weight[tile][g][k4][n][lane]);
-                            }
+                            let w = vec4f(weight[tile][g][k4][n][lane]);
                             for (var r = 0u; r < rows; r++) { // unroll
                               acc[r * units + n] += dot(v[r], w);
                             }

@@ -189,8 +189,6 @@ const saved_size: u32 = batch * saved_values * hidden_size;
 const item_sums: u32 = rows * units * gates;
 // Whether the sums of slices meet in workgroup memory.
 const sums_meet: bool = slices > 1u && !holds;
-// Whether the lanes of a quad swap the numbers of the state that they load, each with its own in front.
-const swaps: bool = spreads && !stages;
 
 // A thread that has one cell step at most reads what that needs before it multiplies, and waits for it less.
 const reads_early: bool = carries && rows * units <= slices && unit_tile <= tile_units && phases == 1u;
@@ -277,11 +275,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
   let first_row = group.x * rows;
   let unit_begin = group.y * unit_tile;
   let unit_end = min(unit_begin + unit_tile, hidden_size);
-  var own_lane = 0u;
-  if (spreads) { // static
-    own_lane = quad_lane();
-  }
-  let order = quad_order(own_lane);
   var walk = span.walk_0;
   var source = span.source_0;
   var place = span.place_0;
@@ -440,7 +433,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
                         if (stages) { // static
                           v[r] = staged[r * hidden_quads + k4];
                         } else if (spreads) { // static
-                          v[r] = swap_quad(state_at(phase, row_begin[r], 4u * k4 + own_lane));
+                          v[r] = swap_quad(state_at(phase, row_begin[r], 4u * k4 + lane % 4u));
                         } else {
                           v[r] = vec4f(state_at(phase, row_begin[r], 4u * k4), state_at(phase, row_begin[r], 4u * k4 + 1u),
                             state_at(phase, row_begin[r], 4u * k4 + 2u), state_at(phase, row_begin[r], 4u * k4 + 3u));
@@ -448,12 +441,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
                       }
                       for (var n = 0u; n < units; n++) { // unroll
                         for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
-                          if (swaps) { // splice
-                            let w = vec4f(f32(weight[tile][k4][g][n][lane][order.x]), f32(weight[tile][k4][g][n][lane][order.y]),
-                              f32(weight[tile][k4][g][n][lane][order.z]), f32(weight[tile][k4][g][n][lane][order.w]));
-                          } else {
-                            let w = vec4f(weight[tile][k4][g][n][lane]);
-                          }
+                          let w = vec4f(weight[tile][k4][g][n][lane]);
                           for (var r = 0u; r < rows; r++) { // unroll
                             acc[(r * units + n) * gates + g] += dot(v[r], w);
                           }
