@@ -69,17 +69,19 @@ function launchTableGradient(
     }),
   );
   const gradients = lowering.stored(dOutput);
+  const columns = isNarrow(lowering.limits) && table.width % 4 === 0 ? 4 : 1;
   lowering.launch(
     defineLaunch(sumRowsByToken, {
       label,
       constants: {
         table_rows: table.rows,
         width: table.width,
+        columns,
         transposes_table: table.transposed,
         d_output_is_half: gradients.isHalf ?? false,
       },
       bindings: { starts, order, d_output: gradients, d_table: table.view },
-      workgroups: splitGrid(Math.ceil((table.rows * table.width) / 64)),
+      workgroups: splitGrid(Math.ceil((table.rows * table.width) / (64 * columns))),
       cost: {
         flops: 0,
         readBytes: tokens.size * (numberBytes(gradients) * table.width + 4),

@@ -152,7 +152,8 @@ fn main(@builtin(global_invocation_id) thread: vec3u, @builtin(num_workgroups) g
     } else {
       gradient += weight_decay * value;
     }
-    let new_mean = mean[index] + options.mean_gain * (gradient - mean[index]);
+    let old_mean = mean[index];
+    let new_mean = old_mean + options.mean_gain * (gradient - old_mean);
     let new_variance = options.variance_decay * variance[index] + options.variance_gain * gradient * gradient;
     mean[index] = new_mean;
     variance[index] = new_variance;
