@@ -22,8 +22,9 @@ export type {
 export type { CompileOptions } from './device/compile.ts';
 export type { BufferRequest, DeviceCounters } from './device/core.ts';
 export type { Device } from './device/device.ts';
-export type { Executable, ReadbackArray } from './device/executable.ts';
+export type { Executable, ReadbackArray, RunOptions } from './device/executable.ts';
 export type { CellRegistry, KernelRegistry } from './device/plan-checks.ts';
+export type { ReadbackRange } from './device/readback.ts';
 export { type DeviceOptions, requestDevice } from './device/request.ts';
 export type { LaunchTime } from './device/timing.ts';
 export * from './errors.ts';
