@@ -138,6 +138,9 @@ const SINGLE_ROW_LANES = 16;
 
 const NARROW_ROWS = 16;
 
+/** A walk of so many FLOPs earns back in a few steps what twice the rows and sums take to build. */
+const LARGE_FLOPS = 5e8;
+
 /**
  * Picks strategy and register tile of a recurrence: from a tuning where there is one, else by the rule.
  *
@@ -188,10 +191,11 @@ function applyShapeRule(
     256,
   );
   const groups = strategy === 'persistent' ? 2 : 1;
-  const rows = splitEvenly(batch, Math.min(NARROW_ROWS, Math.ceil(batch / groups)));
   const flops = 2 * steps * batch * cell.gates.length * hiddenSize * hiddenSize;
+  const scale = strategy === 'stepwise' && flops >= LARGE_FLOPS ? 2 : 1;
+  const rows = splitEvenly(batch, Math.min(scale * NARROW_ROWS, Math.ceil(batch / groups)));
   const sums = rows * sumsPerUnit({ cell }, direction);
-  const units = powerOfTwo(Math.min(narrowSums(flops, rows) / sums, hiddenSize / width));
+  const units = powerOfTwo(Math.min((scale * narrowSums(flops, rows)) / sums, hiddenSize / width));
   const spans = strategy === 'persistent' || rows === 1;
   const wanted = spans ? Math.ceil(hiddenSize / units) : width;
   const mostLanes = rows === 1 ? SINGLE_ROW_LANES : most;
