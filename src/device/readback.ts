@@ -42,14 +42,17 @@ export class ReadbackRing {
     const action = `read back ${label}`;
     this.#core.assertAlive(action);
     for (const range of ranges) assertRange(action, range);
-    const size = ranges.reduce((sum, { bytes }) => sum + roundUp(bytes), 0);
+    let size = 0;
+    const parts = ranges.map((range) => {
+      const at = size;
+      size += roundUp(range.bytes);
+      return { ...range, at };
+    });
     const staging = this.#takeStaging(size);
     this.#core.submit(label, (encoder) => {
       encode?.(encoder);
-      let at = 0;
-      for (const { buffer, offsetBytes, bytes } of ranges) {
+      for (const { buffer, offsetBytes, bytes, at } of parts) {
         encoder.copyBufferToBuffer(buffer, offsetBytes, staging, at, roundUp(bytes));
-        at += roundUp(bytes);
       }
     });
     const mapped = this.#core.settle(action, staging.mapAsync(mapModeRead, 0, size));
@@ -63,12 +66,7 @@ export class ReadbackRing {
       throw error;
     }
     const content = staging.getMappedRange(0, size);
-    let at = 0;
-    const copies = ranges.map(({ bytes }) => {
-      const copy = new Uint8Array(content.slice(at, at + bytes));
-      at += roundUp(bytes);
-      return copy;
-    });
+    const copies = parts.map(({ at, bytes }) => new Uint8Array(content.slice(at, at + bytes)));
     staging.unmap();
     this.#giveBack(staging);
     return copies;

@@ -25,12 +25,11 @@ import { findNonFinite } from './non-finite.ts';
 import { planOptions } from './plan-limits.ts';
 import { ResidentData } from './resident-data.ts';
 import { flattenParameters } from './run-graph.ts';
+import { runRecorded } from './run-recorded.ts';
 import {
-  decodeRecords,
   decodeTrainingState,
   encodeTrainingState,
   learningRateScaleOffsetBytes,
-  placeRecords,
   type StepRecord,
   trainingKeys,
   trainingStateBytes,
@@ -85,13 +84,12 @@ export class GpuEngine implements Engine {
 
   run(count: number): Promise<StepRecord[]> {
     const first = this.#step;
-    const buffer = this.store.buffer(trainingKeys.history);
     const range = { first, end: first + count, origin: this.#origin };
-    const places = placeRecords(buffer.size, range).map((place) => ({ buffer, ...place }));
-    const pieces = this.#executable.runAndDownload(places, { repeats: count });
+    const history = this.store.buffer(trainingKeys.history);
+    const records = runRecorded(this.#executable, history, range);
     this.store.parametersVersion += 1;
     this.#step += count;
-    return pieces.then((bytes) => decodeRecords(bytes, first));
+    return records;
   }
 
   async runDetailed(): Promise<StepDetails> {

@@ -6,11 +6,10 @@ import type { TrainingSpec } from './engine.ts';
 import type { GpuStore } from './gpu-store.ts';
 import { planOptions } from './plan-limits.ts';
 import type { ResidentData } from './resident-data.ts';
+import { runRecorded } from './run-recorded.ts';
 import { lowerFinishStep } from './step.ts';
 import {
-  decodeRecords,
   encodeTrainingState,
-  placeRecords,
   stepRecordBytes,
   trainingKeys,
   trainingStateBytes,
@@ -43,13 +42,12 @@ export class GpuEvaluator {
     let sum = 0;
     for (let first = 0; first < batches; first += BATCHES_PER_RUN) {
       const end = Math.min(batches, first + BATCHES_PER_RUN);
-      const buffer = this.store.buffer(HISTORY);
-      const places = placeRecords(buffer.size, { first, end, origin: 0 });
-      const pieces = await executable.runAndDownload(
-        places.map((place) => ({ buffer, ...place })),
-        { repeats: end - first, version: this.store.parametersVersion },
-      );
-      for (const { loss } of decodeRecords(pieces, first)) sum += loss;
+      const range = { first, end, origin: 0 };
+      const version = this.store.parametersVersion;
+      const history = this.store.buffer(HISTORY);
+      for (const { loss } of await runRecorded(executable, history, range, { version })) {
+        sum += loss;
+      }
     }
     return sum / batches;
   }

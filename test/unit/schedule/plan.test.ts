@@ -94,6 +94,15 @@ describe('the plan of a one-layer LSTM language model', () => {
       choice: expect.stringMatching(/^stepwise, 8 rows × \d units per lane, \d+ lanes$/),
       reason: 'hidden 65 > 64 with 8 rows: units are spread over workgroups, one dispatch per step',
     });
+    const tilesOf = (steps: number) =>
+      planLanguageModel({ ...size, batch: 32, steps, layer: lstm(256) }).decisions.map(
+        ({ choice }) => choice,
+      );
+    const small = ['stepwise, 16 rows × 2 units per lane', 'stepwise, 16 rows × 8 units per lane'];
+    const large = ['stepwise, 32 rows × 2 units per lane', 'stepwise, 32 rows × 8 units per lane'];
+    // 16.8 MFLOP a step: 500 MFLOP are passed with the 30th.
+    expect(tilesOf(29)).toEqual(small.map((tile) => expect.stringContaining(tile)));
+    expect(tilesOf(30)).toEqual(large.map((tile) => expect.stringContaining(tile)));
     const forced = decisionsOf(300, { strategy: 'persistent' });
     expect(forced.map(({ reason }) => reason)).toEqual(['asked for', 'asked for']);
     expect(forced.every(({ choice }) => choice.startsWith('persistent'))).toBe(true);
