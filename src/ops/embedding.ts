@@ -7,8 +7,7 @@ import { oneHot as oneHotKernel } from '../kernels/generated/one-hot.ts';
 import { sumRowsByToken } from '../kernels/generated/sum-rows-by-token.ts';
 import { defineLaunch } from '../kernels/launch.ts';
 import { launchGather } from './gather-rows.ts';
-import { splitGrid, threadsFor } from './grid.ts';
-import { isNarrow } from './matmul-shape.ts';
+import { isNarrow, splitGrid, threadsFor } from './grid.ts';
 import { columnSum } from './reduce.ts';
 
 /** Threads, how many of them share a token's positions, and positions at a time: one each where threads take turns anyway. */

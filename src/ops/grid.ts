@@ -1,8 +1,15 @@
 import type { PlanLimits } from '../graph/operator.ts';
-import { isNarrow } from './matmul-shape.ts';
 
 /** Most workgroups along one axis that every WebGPU adapter dispatches. */
 const MOST_PER_DIMENSION = 65_535;
+
+/**
+ * Whether an adapter is a narrow one: a CPU that runs a few lanes in step and pays for each load. Real GPUs
+ * report small subgroups too (Intel: 8), so the width alone does not say.
+ */
+export function isNarrow({ isSoftware, laneWidth }: PlanLimits): boolean {
+  return isSoftware && laneWidth <= 8;
+}
 
 /**
  * Spreads workgroups over two axes where one cannot hold them. Kernels number their workgroups

@@ -55,6 +55,7 @@ export function launchMatmul(lowering: Lowering, request: MatmulRequest): void {
         sums_columns: columnSums !== undefined,
         spreads: shape.spreads,
         stage_k: shape.stageK,
+        slices: shape.slices,
         a_is_half: a.view.isHalf ?? false,
         b_is_half: b.view.isHalf ?? false,
         c_is_half: c.view.isHalf ?? false,

@@ -1,4 +1,6 @@
 import type { PlanLimits } from '../graph/operator.ts';
+import { isNarrow } from './grid.ts';
+import { applyWideRule } from './matmul-wide-shape.ts';
 
 /** Sizes of a product C [m, n] = A [m, k]·B [k, n]. */
 export interface MatmulSizes {
@@ -19,16 +21,10 @@ export interface MatmulShape {
   readonly spreads: boolean;
   /** Terms that go through workgroup memory at a time; 0: none. */
   readonly stageK: number;
+  /** Threads that share a sum, each with a part of k. Without stages and spreads. */
+  readonly slices: number;
   /** Terms in one part of the sum; parts beyond the first are added by a launch of their own. */
   readonly splitK: number;
-}
-
-/**
- * Whether an adapter is a narrow one: a CPU that runs a few lanes in step and pays for each load. Real GPUs
- * report small subgroups too (Intel: 8), so the width alone does not say.
- */
-export function isNarrow({ isSoftware, laneWidth }: PlanLimits): boolean {
-  return isSoftware && laneWidth <= 8;
 }
 
 /**
@@ -58,47 +54,7 @@ function chooseNarrowShape(limits: PlanLimits, { m, n, k }: MatmulSizes): Matmul
     }
   }
   const { rows, columns } = best;
-  return { rows, columns, lanesM: 1, lanesN, spreads, stageK: 0, splitK: k };
-}
-
-/** Workgroups that a GPU wants at least: fewer leave processors idle, smaller tiles reuse less. */
-const GPU_WORKGROUPS = 256;
-/** Workgroups up to which a sum is split. */
-const SPLIT_WORKGROUPS = 512;
-/** Least terms in a part of a split sum: below, adding the parts costs more than it gains. */
-const LEAST_SPLIT = 128;
-const STAGE_K = 16;
-const GPU_LANES = 16;
-/** Sums of a thread, rows by columns: the first that makes enough workgroups is taken. */
-const GPU_TILES = [
-  [4, 4],
-  [4, 2],
-  [2, 2],
-  [1, 2],
-] as const;
-
-/** 256 threads, and the largest tile that keeps a GPU busy (docs/adr/0023-hardware-gpus.md). */
-function chooseWideShape({ m, n, k }: MatmulSizes, canSplit: boolean): MatmulShape {
-  const stageK = m > 1 && k >= STAGE_K ? STAGE_K : 0;
-  const lanesM = Math.min(GPU_LANES, nextPowerOfTwo(m));
-  const lanesN = Math.min(Math.max(64 / lanesM, GPU_LANES), Math.max(8, nextPowerOfTwo(n)));
-  const mostParts = canSplit ? Math.max(1, Math.floor(k / LEAST_SPLIT)) : 1;
-  const tiles = GPU_TILES.map(([mostRows, mostColumns]) => {
-    const rows = Math.min(mostRows, Math.ceil(m / lanesM));
-    const columns = Math.min(mostColumns, Math.ceil(n / lanesN));
-    const workgroups = Math.ceil(m / (lanesM * rows)) * Math.ceil(n / (lanesN * columns));
-    return { rows, columns, workgroups };
-  });
-  const enough = tiles.find(({ workgroups }) => workgroups * mostParts >= GPU_WORKGROUPS);
-  const { rows, columns, workgroups } = enough ?? (tiles.at(-1) as (typeof tiles)[number]);
-  const wanted = workgroups < GPU_WORKGROUPS ? Math.ceil(SPLIT_WORKGROUPS / workgroups) : 1;
-  const parts = Math.min(wanted, mostParts);
-  const splitK = parts > 1 ? Math.ceil(k / parts / STAGE_K) * STAGE_K : k;
-  return { rows, columns, lanesM, lanesN, spreads: false, stageK, splitK };
-}
-
-function nextPowerOfTwo(least: number): number {
-  return 2 ** Math.ceil(Math.log2(least));
+  return { rows, columns, lanesM: 1, lanesN, spreads, stageK: 0, slices: 1, splitK: k };
 }
 
 /** Sums of a thread in a resident plan, at most: there are few threads, and each product has little to do. */
@@ -109,7 +65,7 @@ function chooseResidentShape(lanes: number, { m, n, k }: MatmulSizes): MatmulSha
   const sums = Math.max(1, Math.min(RESIDENT_SUMS, Math.floor((m * n) / lanes)));
   const rows = Math.min(m, sums);
   const columns = Math.floor(sums / rows);
-  return { rows, columns, lanesM: 1, lanesN: 1, spreads: false, stageK: 0, splitK: k };
+  return { rows, columns, lanesM: 1, lanesN: 1, spreads: false, stageK: 0, slices: 1, splitK: k };
 }
 
 /**
@@ -128,5 +84,7 @@ export function chooseMatmulShape(
     const lanes = isNarrow(limits) ? Math.min(residentLanes, laneWidth) : residentLanes;
     return chooseResidentShape(lanes, sizes);
   }
-  return isNarrow(limits) ? chooseNarrowShape(limits, sizes) : chooseWideShape(sizes, canSplit);
+  return isNarrow(limits)
+    ? chooseNarrowShape(limits, sizes)
+    : applyWideRule(limits, sizes, canSplit);
 }

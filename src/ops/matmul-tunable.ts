@@ -1,6 +1,8 @@
 import type { PlanLimits } from '../graph/operator.ts';
 import type { Tunable } from '../graph/tunable.ts';
-import { isNarrow, type MatmulShape, type MatmulSizes } from './matmul-shape.ts';
+import { isNarrow } from './grid.ts';
+import type { MatmulShape, MatmulSizes } from './matmul-shape.ts';
+import { bytesOf } from './matmul-wide-shape.ts';
 
 /** A product as far as its shape depends on it. */
 export interface MatmulSubject extends MatmulSizes {
@@ -46,10 +48,11 @@ export function tuneMatmul(
 
 /** A product's shape in words, for `explain()` and checkpoints. */
 export function describeMatmulShape({ k }: MatmulSizes, shape: MatmulShape): string {
-  const { rows, columns, lanesM, lanesN, spreads, stageK, splitK } = shape;
+  const { rows, columns, lanesM, lanesN, spreads, stageK, slices, splitK } = shape;
   return (
     `${rows} × ${columns} sums per lane, ${lanesM} × ${lanesN} lanes` +
     `${spreads ? ', spread' : ''}${stageK > 0 ? `, ${stageK} terms staged` : ''}` +
+    `${slices > 1 ? `, ${slices} slices of the sum` : ''}` +
     `${splitK < k ? `, ${Math.ceil(k / splitK)} parts` : ''}`
   );
 }
@@ -61,18 +64,20 @@ function isCount(value: number): boolean {
 function refuse(
   limits: PlanLimits,
   { m, n, k, canSplit }: MatmulSubject,
-  { rows, columns, lanesM, lanesN, spreads, stageK, splitK }: MatmulShape,
+  shape: MatmulShape,
 ): string | undefined {
-  if (![rows, columns, lanesM, lanesN].every(isCount) || rows * columns > MOST_SUMS) {
-    return `rows, columns, lanesM and lanesN are positive integers, rows · columns at most ${MOST_SUMS}`;
+  const { rows, columns, lanesM, lanesN, spreads, stageK, slices, splitK } = shape;
+  if (![rows, columns, lanesM, lanesN, slices].every(isCount) || rows * columns > MOST_SUMS) {
+    return `rows, columns, lanesM, lanesN and slices are positive integers, rows · columns at most ${MOST_SUMS}`;
   }
-  const lanes = lanesM * lanesN;
+  const lanes = lanesM * lanesN * slices;
   if (
     lanes > limits.maxComputeInvocationsPerWorkgroup ||
     lanesN > limits.maxComputeWorkgroupSizeX ||
-    lanesM > limits.maxComputeWorkgroupSizeY
+    lanesM > limits.maxComputeWorkgroupSizeY ||
+    slices > limits.maxComputeWorkgroupSizeZ
   ) {
-    return `lanesM × lanesN is a workgroup, at most ${limits.maxComputeInvocationsPerWorkgroup} here`;
+    return `lanesM × lanesN × slices is a workgroup, at most ${limits.maxComputeInvocationsPerWorkgroup} here`;
   }
   if (spreads && (!limits.hasSubgroups || lanesM !== 1 || lanesN % 4 !== 0)) {
     return 'spreads needs the feature subgroups, lanesM 1 and lanesN in fours';
@@ -80,10 +85,11 @@ function refuse(
   if (!Number.isSafeInteger(stageK) || stageK < 0 || (stageK > 0 && spreads)) {
     return 'stageK is an integer, 0 where spreads is on';
   }
-  const stageBytes = 4 * stageK * (lanesM * rows + lanesN * columns);
-  if (stageBytes > limits.maxComputeWorkgroupStorageSize) {
+  if (slices > 1 && (stageK > 0 || spreads)) return 'slices are 1 where it stages or spreads';
+  const bytes = bytesOf(shape);
+  if (bytes > limits.maxComputeWorkgroupStorageSize) {
     return (
-      `staging takes ${stageBytes} bytes of workgroup memory, there are ` +
+      `stages and slices take ${bytes} bytes of workgroup memory, there are ` +
       `${limits.maxComputeWorkgroupStorageSize}`
     );
   }
@@ -111,12 +117,14 @@ function isSensible({ m, n }: MatmulSubject, shape: MatmulShape): boolean {
 function listForms(
   limits: PlanLimits,
   { k }: MatmulSubject,
-  { rows, columns, lanesM, lanesN, spreads, stageK, splitK }: MatmulShape,
+  { rows, columns, lanesM, lanesN, spreads, stageK, slices, splitK }: MatmulShape,
 ): MatmulShape[] {
-  const tile = { rows, columns, splitK };
+  const tile = { rows, columns, slices: 1, splitK };
   const flat = { ...tile, lanesM: 1, lanesN: lanesM * lanesN, stageK: 0 };
+  const bare = { ...tile, lanesM, lanesN, spreads: false, stageK: 0 };
   const forms: MatmulShape[] = [];
-  if (stageK > 0) forms.push({ ...tile, lanesM, lanesN, spreads: false, stageK: 0 });
+  if (stageK > 0 || slices > 1) forms.push(bare);
+  if (slices === 1 && !isNarrow(limits)) forms.push({ ...bare, slices: 4 });
   forms.push({ ...flat, spreads: !spreads });
   if (stageK === 0) {
     const square = { lanesM: 4, lanesN: isNarrow(limits) ? 4 : 16 };
@@ -135,7 +143,7 @@ function listNeighbours(
   { k, canSplit }: MatmulSubject,
   shape: MatmulShape,
 ): MatmulShape[] {
-  const { rows, columns, lanesM, lanesN, spreads, stageK, splitK } = shape;
+  const { rows, columns, lanesM, lanesN, spreads, stageK, slices, splitK } = shape;
   const tiles = [
     { ...shape, rows: rows * 2 },
     { ...shape, columns: columns * 2 },
@@ -162,9 +170,16 @@ function listNeighbours(
           { ...shape, stageK: stageK / 2 },
         ]
       : [];
+  const sliced =
+    slices > 1
+      ? [
+          { ...shape, slices: slices * 2 },
+          { ...shape, slices: slices / 2 },
+        ]
+      : [];
   const parts = Math.ceil(k / splitK);
   const splits = [parts * 2, Math.ceil(parts / 2)]
     .filter((count) => canSplit && count !== parts && k / count >= LEAST_SPLIT)
     .map((count) => ({ ...shape, splitK: count === 1 ? k : roundSplit(Math.ceil(k / count)) }));
-  return [...tiles, ...lanes, ...splits, ...stages];
+  return [...tiles, ...lanes, ...splits, ...sliced, ...stages];
 }

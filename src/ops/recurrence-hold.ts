@@ -1,5 +1,5 @@
 import type { PlanLimits } from '../graph/operator.ts';
-import { isNarrow } from './matmul-shape.ts';
+import { isNarrow } from './grid.ts';
 import { type RecurrenceDirection, workgroupBytes } from './recurrence-memory.ts';
 import type { RecurrenceAttributes, RecurrenceShape } from './recurrence-shape.ts';
 

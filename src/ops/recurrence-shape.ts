@@ -1,7 +1,6 @@
 import type { Cell } from '../cells/cell.ts';
 import type { Lowering, PlanLimits, Walk } from '../graph/operator.ts';
-import { powerOfTwo, splitEvenly } from './grid.ts';
-import { isNarrow } from './matmul-shape.ts';
+import { isNarrow, powerOfTwo, splitEvenly } from './grid.ts';
 import type { RecurrenceExtra } from './recurrence-extras.ts';
 import { applyHoldRule } from './recurrence-hold.ts';
 import { type RecurrenceDirection, sumsPerUnit } from './recurrence-memory.ts';

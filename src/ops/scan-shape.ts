@@ -1,6 +1,6 @@
 import type { ScanCell } from '../cells/scan-cell.ts';
 import type { PlanLimits } from '../graph/operator.ts';
-import { isNarrow } from './matmul-shape.ts';
+import { isNarrow } from './grid.ts';
 
 /** What a scan node is: a cell whose steps are linear in the state, over time in one direction. */
 export interface ScanAttributes {

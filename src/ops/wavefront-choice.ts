@@ -1,5 +1,5 @@
 import type { PlanLimits } from '../graph/operator.ts';
-import { isNarrow } from './matmul-shape.ts';
+import { isNarrow } from './grid.ts';
 import { gridOf } from './recurrence-launch.ts';
 import { cutSteps, type RecurrenceAttributes, type RecurrenceShape } from './recurrence-shape.ts';
 

@@ -2,7 +2,7 @@ import type { PlanLimits } from '../graph/operator.ts';
 import { linearRow } from '../kernels/generated/linear-row.ts';
 import { recurrenceForward } from '../kernels/generated/recurrence-forward.ts';
 import { mapBindings } from '../kernels/launch.ts';
-import { isNarrow } from '../ops/matmul-shape.ts';
+import { isNarrow } from '../ops/grid.ts';
 import { countHoldThreads, holdsRows } from '../ops/recurrence-hold.ts';
 import { measurePlan } from './explain.ts';
 import { alignBytes } from './lowering.ts';

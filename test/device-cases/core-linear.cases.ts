@@ -27,14 +27,18 @@ const sizes = {
   quick: [
     { laneWidth: 4, size: [3, 5, 7] },
     { laneWidth: 32, size: [17, 33, 130] },
+    { laneWidth: 32, size: [1, 66, 70] },
     // The gradient's sums over so many rows are cut into parts on a GPU.
-    { laneWidth: 32, size: [530, 12, 20] },
+    { laneWidth: 32, size: [1030, 12, 20] },
   ],
   full: [
     { laneWidth: 4, size: [1, 1, 1] },
     { laneWidth: 4, size: [17, 33, 130] },
     { laneWidth: 4, size: [6, 300, 9] },
     { laneWidth: 32, size: [3, 5, 7] },
+    { laneWidth: 32, size: [260, 40, 130] },
+    // So many tiles are staged on a GPU.
+    { laneWidth: 32, size: [2050, 20, 1030] },
   ],
 } satisfies Record<string, { laneWidth: number; size: [number, number, number] }[]>;
 

@@ -174,7 +174,7 @@ describe('a plan made with a tuning', () => {
       ...{ spreads: false, stages: false, slices: 1, heldQuads: 0 },
     };
     const tuning = {
-      version: 3,
+      version: 4,
       adapter: device().info,
       shapes: {
         'recurrence-forward lstm t=6 b=5 h=12': { shape, ms: 1, ruleMs: 2, candidates: 9 },
@@ -216,14 +216,14 @@ describe('a plan made with a tuning', () => {
 
   it('is by the rule where the tuning is of another adapter, and refuses what is no tuning', async () => {
     const other = { ...device().info, description: 'Acme One' };
-    const tuning = { version: 3, adapter: other, shapes: {} } as const;
+    const tuning = { version: 4, adapter: other, shapes: {} } as const;
     await using trainer = await Trainer.create({ ...tinyModel(), tuning: [tuning] });
     expect(trainer.explain()).toContain(
       `not measured: the tuning is of Acme One, this is ${device().info.description}`,
     );
     const wrong = { ...tuning, version: 9 } as unknown as typeof tuning;
     await expect(Trainer.create({ ...tinyModel(), tuning: wrong })).rejects.toThrow(
-      'tuning: version is 9, this Gatefold reads 3. Measure again with tune().',
+      'tuning: version is 9, this Gatefold reads 4. Measure again with tune().',
     );
   });
 });
@@ -235,7 +235,8 @@ describe('the arena', () => {
   };
   /** Its lanes do not lie as spreading needs them: `refuse` would keep it from ever being tried. */
   const wrong: MatmulShape = {
-    ...{ rows: 2, columns: 1, lanesM: 4, lanesN: 2, spreads: true, stageK: 0, splitK: 24 },
+    ...{ rows: 2, columns: 1, lanesM: 4, lanesN: 2, spreads: true, stageK: 0 },
+    ...{ slices: 1, splitK: 24 },
   };
 
   function arenaOf(change: (tunable: Tunable<MatmulShape>) => Tunable<MatmulShape>) {

@@ -17,6 +17,7 @@ export const matmul = {
     sums_columns: 'bool',
     spreads: 'bool',
     stage_k: 'u32',
+    slices: 'u32',
     a_is_half: 'bool',
     b_is_half: 'bool',
     c_is_half: 'bool',
@@ -105,6 +106,8 @@ export const matmul = {
 //   stages  A and B pass through workgroup memory, \`stage_k\` terms at a time, two barriers each: GPUs
 //           with 64 and more lanes read each number from memory once per workgroup, coalesced.
 // Neighbouring lanes take neighbouring columns: b and c are coalesced in all of them.
+// \`slices\` threads share their sums, without stages: each takes every so manieth four terms of k, and the partial
+// sums meet in workgroup memory. A GPU waits for each load some hundred clocks, and few rows make few threads.
 //! join lib/half
 //! join lib/quads
 
@@ -137,6 +140,7 @@ const has_tail: bool = true; // specialize
 const sums_columns: bool = false; // specialize: where \`has_sums\` may be 1
 const spreads: bool = false; // specialize
 const stage_k: u32 = 0u; // specialize
+const slices: u32 = 1u; // specialize
 const a_is_half: bool = false; // specialize
 const b_is_half: bool = false; // specialize
 const c_is_half: bool = false; // specialize
@@ -146,6 +150,7 @@ alias c_number = f32; // f16: c_is_half
 
 const tile_m = lanes_m * rows;
 const tile_n = lanes_n * columns;
+const lanes = lanes_m * lanes_n;
 
 @group(0) @binding(0) var<uniform> shape: MatmulShape;
 @group(0) @binding(1) var<storage, read> a: array<a_number>;
@@ -156,6 +161,8 @@ const tile_n = lanes_n * columns;
 
 var<workgroup> a_stage: array<f32, max(stage_k, 1u) * tile_m>;
 var<workgroup> b_stage: array<f32, max(stage_k, 1u) * tile_n>;
+var<workgroup> sliced: array<f32, slices * rows * columns * lanes>;
+var<workgroup> sliced_columns: array<f32, slices * lanes_m * rows>;
 
 // Where the rows of op(A) and the columns of op(B) begin.
 fn row_at(row: u32) -> u32 {
@@ -181,8 +188,14 @@ fn b_terms(i: vec4u) -> vec4u {
   return shape.b_term * select(i, min(i, vec4u(shape.k - 1u)), has_tail);
 }
 
-@compute @workgroup_size(lanes_n, lanes_m)
+@compute @workgroup_size(lanes_n, lanes_m, slices)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane: vec3u) {
+  let local = lane.y * lanes_n + lane.x;
+  if (slices > 1u) { // splice
+    let slice = lane.z;
+  } else {
+    const slice = 0u;
+  }
   let first_row = (group.y * lanes_m + lane.y) * rows;
   let first_column = group.x * tile_n + lane.x;
   let k_begin = group.z * shape.split_k;
@@ -199,7 +212,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
   }
 
   if (stage_k > 0u) { // static
-    let local = lane.y * lanes_n + lane.x;
     for (var i = k_begin; i < k_end; i += stage_k) {
       for (var at = local; at < stage_k * tile_m; at += lanes_n * lanes_m) {
         let term = select(at % max(stage_k, 1u), at / tile_m, walks_rows);
@@ -235,7 +247,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
     } else {
       const order = vec4u(0u, 1u, 2u, 3u);
     }
-    for (var i = k_begin; i < k_end; i += 4u) {
+    for (var i = k_begin + 4u * slice; i < k_end; i += 4u * slices) {
       var left: array<vec4f, rows>; // registers
       let own = i + order;
       let is_inside = own < vec4u(k_end);
@@ -266,14 +278,38 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
   // Written in a loop of its own, not unrolled: the guarded stores would be most of the code.
   let part_begin = group.z * shape.split_stride;
   var tile: array<f32, rows * columns>;
-  for (var t = 0u; t < rows * columns; t++) { // unroll
-    tile[t] = acc[t];
+  var sums: array<f32, rows>;
+  if (slices > 1u) { // static
+    for (var t = 0u; t < rows * columns; t++) { // unroll
+      sliced[(slice * rows * columns + t) * lanes + local] = acc[t];
+    }
+    if (sums_columns) { // static: all lanes of a row have its sum
+      if (lane.x == 0u) {
+        for (var r = 0u; r < rows; r++) { // unroll
+          sliced_columns[(slice * lanes_m + lane.y) * rows + r] = sum[r];
+        }
+      }
+    }
+    workgroupBarrier();
+  } else {
+    for (var t = 0u; t < rows * columns; t++) { // unroll
+      tile[t] = acc[t];
+    }
+    for (var r = 0u; r < rows; r++) { // unroll
+      sums[r] = sum[r];
+    }
   }
-  for (var t = 0u; t < rows * columns; t++) {
+  for (var t = slice; t < rows * columns; t += slices) {
     let to_row = first_row + t / columns;
     let to_column = first_column + t % columns * lanes_n;
     if (to_row < shape.m && to_column < shape.n) {
       var value = tile[t];
+      if (slices > 1u) { // static
+        value = 0.0;
+        for (var part = 0u; part < slices; part++) { // unroll
+          value += sliced[(part * rows * columns + t) * lanes + local];
+        }
+      }
       if (shape.has_bias == 1u) {
         value += bias[to_column];
       }
@@ -284,13 +320,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
     }
   }
   if (sums_columns) { // static
-    var sums: array<f32, rows>;
-    for (var r = 0u; r < rows; r++) { // unroll
-      sums[r] = sum[r];
-    }
     if (shape.has_sums == 1u && first_column == 0u) {
-      for (var r = 0u; r < min(rows, shape.m - min(first_row, shape.m)); r++) {
-        column_sums[group.z * shape.m + shape.sums_offset + first_row + r] = sums[r];
+      for (var r = slice; r < min(rows, shape.m - min(first_row, shape.m)); r += slices) {
+        var value = sums[r];
+        if (slices > 1u) { // static
+          value = 0.0;
+          for (var part = 0u; part < slices; part++) { // unroll
+            value += sliced_columns[(part * lanes_m + lane.y) * rows + r];
+          }
+        }
+        column_sums[group.z * shape.m + shape.sums_offset + first_row + r] = value;
       }
     }
   }

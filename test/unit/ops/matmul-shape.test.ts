@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest';
+import { chooseMatmulShape, type MatmulSizes } from '../../../src/ops/matmul-shape.ts';
+import { tuneMatmul } from '../../../src/ops/matmul-tunable.ts';
+import { narrowLimits, wideLimits } from '../schedule/limits.ts';
+
+/** What WebGPU reports of most GPUs, and the least that it promises. */
+const roomy = { ...wideLimits, maxComputeWorkgroupStorageSize: 32_768 };
+const least = wideLimits;
+
+function chosen(limits: typeof roomy, m: number, n: number, k: number, canSplit = false) {
+  const shape = chooseMatmulShape(limits, { m, n, k }, canSplit);
+  const { rows, columns, lanesM, lanesN, slices, stageK, splitK } = shape;
+  const form = stageK > 0 ? 'staged' : `${slices} slices`;
+  const parts = splitK < k ? `, ${Math.ceil(k / splitK)} parts` : '';
+  return `${rows}×${columns} sums, ${lanesM}×${lanesN} lanes, ${form}${parts}`;
+}
+
+describe('the shape of a product on a GPU', () => {
+  it.for([
+    ['a token’s logits', 1, 96, 256, '1×1 sums, 1×16 lanes, 16 slices'],
+    ['… of many', 1, 10_000, 512, '1×2 sums, 1×16 lanes, 16 slices'],
+    ['a few classes', 32, 10, 128, '1×1 sums, 1×16 lanes, 16 slices'],
+    ['one output', 64, 1, 128, '1×1 sums, 1×8 lanes, 16 slices'],
+    ['eight rows', 8, 10_000, 512, '4×4 sums, 1×16 lanes, 16 slices'],
+    ['logits of a batch', 2048, 64, 128, '4×4 sums, 2×16 lanes, 8 slices'],
+    ['a layer’s inputs', 512, 2048, 512, '4×4 sums, 4×16 lanes, 4 slices'],
+    ['so many that none need share a sum', 2048, 1024, 256, '4×4 sums, 16×16 lanes, staged'],
+    ['short sums', 2048, 128, 10, '2×2 sums, 16×16 lanes, 1 slices'],
+  ] as const)('%s', ([, m, n, k, expected]) => {
+    expect(chosen(roomy, m, n, k)).toBe(expected);
+  });
+
+  it.for([
+    [64, 128, 2048, '4×2 sums, 1×16 lanes, 16 slices, 4 parts'],
+    [256, 64, 4096, '4×4 sums, 2×16 lanes, 8 slices, 8 parts'],
+    [512, 128, 512, '4×4 sums, 1×16 lanes, 16 slices'],
+  ] as const)('cuts long sums into parts: %i × %i × %i', ([m, n, k, expected]) => {
+    expect(chosen(roomy, m, n, k, true)).toBe(expected);
+  });
+
+  it('takes smaller tiles where workgroup memory is small', () => {
+    expect(chosen(least, 512, 2048, 512)).toBe('4×2 sums, 1×16 lanes, 16 slices');
+  });
+
+  it('is one that may run, with and without parts', () => {
+    const limits = [
+      roomy,
+      least,
+      { ...least, maxComputeInvocationsPerWorkgroup: 128 },
+      narrowLimits,
+    ];
+    const lengths = [1, 2, 3, 10, 31, 64, 100, 1000];
+    for (const limit of limits) {
+      for (const m of lengths) {
+        for (const n of lengths) {
+          for (const k of [...lengths, 5000]) {
+            for (const canSplit of [false, true]) expectToRun(limit, { m, n, k }, canSplit);
+          }
+        }
+      }
+    }
+  });
+});
+
+function expectToRun(limits: typeof roomy, sizes: MatmulSizes, canSplit: boolean): void {
+  const shape = chooseMatmulShape(limits, sizes, canSplit);
+  const subject = { ...sizes, canSplit, transposesA: false, transposesB: false };
+  const { refuse } = tuneMatmul(limits, subject, shape);
+  const refused = refuse(shape);
+  if (refused) throw new Error(`${JSON.stringify({ ...sizes, shape })}: ${refused}`);
+}
