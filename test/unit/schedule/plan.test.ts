@@ -49,7 +49,7 @@ describe('the plan of a one-layer LSTM language model', () => {
     const labelsOf = ({ launches }: Plan) =>
       new Set(launches.map(({ label }) => label.replace('.parts', '')));
     expect(labelsOf(wide)).toEqual(labelsOf(narrow));
-    expect(ofKernel(wide, 'matmul')[0]?.constants).toMatchObject({ slices: 16, lanes_n: 16 });
+    expect(ofKernel(wide, 'matmul')[0]?.constants).toMatchObject({ slices: 8, lanes_n: 16 });
     expect(ofKernel(narrow, 'matmul')[0]?.constants).toMatchObject({ slices: 1, lanes_n: 4 });
     expect(measurePlan(wide).flops).toBeGreaterThanOrEqual(measurePlan(narrow).flops);
   });
