@@ -288,32 +288,20 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
               }
               if (multiplies && phase_gates[phase] < phase_gates[phase + 1u]) { // static
                 if (!has_lengths || t < longest) {
-                  if (holds) { // static
-                    for (var q = 0u; q < slice_quads; q++) { // unroll
-                      let k4 = min(q * slices + slice, hidden_quads - 1u);
-                      var v: array<vec4f, rows>; // registers
-                      for (var r = 0u; r < rows; r++) { // unroll
-                        v[r] = staged[r * hidden_quads + k4];
+                  for (var first = slice; first < select(hidden_quads, state_quads, phase == 0u); first += round_quads * slices) {
+                    for (var u = 0u; u < round_quads; u++) { // unroll
+                      if (passes_end) { // splice
+                        let k4 = min(first + u * slices, hidden_quads - 1u);
+                      } else {
+                        let k4 = first + u * slices;
                       }
-                      for (var n = 0u; n < units; n++) { // unroll
-                        for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
-                          if (q < held_quads) { // splice
-                            let w = held[(q * units + n) * gates + g];
-                          } else {
-                            let w = select(vec4f(), vec4f(weight[tile][k4][g][n][lane]), q * slices + slice < hidden_quads);
-                          }
-                          for (var r = 0u; r < rows; r++) { // unroll
-                            acc[(r * units + n) * gates + g] += dot(v[r], w);
-                          }
-                        }
-                      }
-                    }
-                  } else {
-                    for (var k4 = slice; k4 < select(hidden_quads, state_quads, phase == 0u); k4 += slices) {
                       var v: array<vec4f, rows>; // registers
                       for (var r = 0u; r < rows; r++) { // unroll
                         if (stages) { // static
                           v[r] = staged[r * hidden_quads + k4];
+                          if (passes_end) { // static
+                            v[r] = select(vec4f(), v[r], first + u * slices < hidden_quads);
+                          }
                         } else if (spreads) { // static
                           v[r] = swap_quad(state_at(phase, row_begin[r], 4u * k4 + lane % 4u));
                         } else {
@@ -323,7 +311,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
                       }
                       for (var n = 0u; n < units; n++) { // unroll
                         for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
-                          let w = vec4f(weight[tile][k4][g][n][lane]);
+                          if (u < held_quads) { // splice
+                            let w = held[(u * units + n) * gates + g];
+                          } else {
+                            let w = vec4f(weight[tile][k4][g][n][lane]);
+                          }
                           for (var r = 0u; r < rows; r++) { // unroll
                             acc[(r * units + n) * gates + g] += dot(v[r], w);
                           }

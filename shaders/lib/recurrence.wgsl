@@ -62,6 +62,12 @@ const padded_size: u32 = 4u * hidden_quads;
 // Quads of k of a thread, for each of its sums.
 const slice_quads: u32 = (hidden_quads + slices - 1u) / slices;
 const holds: bool = held_quads > 0u;
+// Slices walk k in rounds whose loads are all on the way at once; weights that a thread holds are in the only one.
+const most_unrolled: u32 = max(1u, 64u / (gates * units));
+const rounds: u32 = select(slice_quads, select((slice_quads + most_unrolled - 1u) / most_unrolled, 1u, holds), slices > 1u);
+const round_quads: u32 = (slice_quads + rounds - 1u) / rounds;
+// Whether some of those quads lie behind the end of k, and no zeros are held for them.
+const passes_end: bool = rounds * round_quads * slices > hidden_quads && held_quads < slice_quads;
 
 // What a track has of four; chosen without an index, for which a compiler would copy the uniform.
 fn of_track(track: u32, first: vec4u, second: vec4u, third: vec4u, fourth: vec4u) -> vec4u {

@@ -1,3 +1,6 @@
+import { convertConstant } from './constants.ts';
+import type { ConstantType } from './description.ts';
+import { checkInline, readInlineCall } from './inline-call.ts';
 import type { Declaration, ShaderModule } from './module.ts';
 import { type Local, Scope } from './scope.ts';
 import { formatConstant } from './specialize.ts';
@@ -44,6 +47,8 @@ class Expander {
   private readonly declaration: Declaration;
   private readonly tokens: readonly Token[];
   private readonly scope: Scope;
+  /** Variables of the caller that an inlined function writes to through its pointers. */
+  private readonly targets = new Set<string>();
   private output = '';
 
   constructor(module: ShaderModule, declaration: Declaration) {
@@ -62,6 +67,17 @@ class Expander {
       }
     }
     this.walk(start, end);
+    return this.output;
+  }
+
+  /** The body of an inlined function, its parameters bound. */
+  inline(parameters: ReadonlyMap<string, Local>): string {
+    for (const [name, local] of parameters) {
+      this.scope.bind(name, local);
+      if (local.kind === 'registers' || local.kind === 'alias') this.targets.add(local.name);
+    }
+    const { keyword, end } = this.declaration;
+    this.walk(seek(this.tokens, keyword, end, '{') + 1, end - 1);
     return this.output;
   }
 
@@ -139,17 +155,81 @@ class Expander {
       return index + 1;
     }
     if (local.kind === 'registers') return this.register(index, token, local);
-    this.emit(token);
+    this.output += token.before + (local.kind === 'alias' ? local.name : token.text);
     return index + 1;
   }
 
   private plain(index: number, token: Token): number {
     const declaration = this.module.find(token.text);
+    if (declaration?.isInline) return this.call(index, token, declaration);
     const stored = this.module.storedType(declaration);
     if (stored?.isHalf) this.directives.add('enable f16;');
     if (declaration !== undefined && !stored) this.uses.add(token.text);
     this.output += token.before + (stored?.text ?? token.text);
     return index + 1;
+  }
+
+  /** Puts the body of an inlined function in place of its call. */
+  private call(index: number, token: Token, called: Declaration): number {
+    checkInline(called);
+    const { arguments: given, end } = readInlineCall(this.declaration, index, called);
+    const parameters = new Map<string, Local>();
+    this.output += `${token.before}{`;
+    for (const { name, type, start, end: stop } of given) {
+      if (type === 'ptr') {
+        parameters.set(name, this.pointee(name, start, stop));
+        continue;
+      }
+      const { value } = this.scope.evaluated(start, stop);
+      const constant = value && value.type !== 'array' ? convertConstant(value, type) : undefined;
+      if (constant && constant.type !== 'array') {
+        const text = formatConstant(type as ConstantType, constant.value);
+        parameters.set(name, {
+          kind: 'loop',
+          value: constant,
+          text: constant.value < 0 ? `(${text})` : text,
+        });
+        continue;
+      }
+      const mixed = this.tokens
+        .slice(start, stop)
+        .find(({ text }) => text !== name && parameters.has(text));
+      if (mixed) {
+        this.scope.fail(
+          mixed,
+          `'${mixed.text}' is a parameter of '${called.name}', too, whose name its body sees. Rename one.`,
+        );
+      }
+      parameters.set(name, runtime);
+      if (stop === start + 1 && this.at(start).text === name) continue;
+      this.output += `\nlet ${name} =${this.at(start).before === '' ? ' ' : ''}`;
+      this.walk(start, stop);
+      this.output += ';';
+    }
+    const body = new Expander(this.module, called);
+    this.output += `${body.inline(parameters)}\n}`;
+    for (const use of body.uses) this.uses.add(use);
+    for (const directive of body.directives) this.directives.add(directive);
+    return end;
+  }
+
+  /** What `&name` of a call points to. */
+  private pointee(parameter: string, start: number, end: number): Local {
+    const name = this.at(end - 1);
+    const local = this.scope.find(name.text);
+    if (end !== start + 2 || this.at(start).text !== '&' || !local || local.kind === 'loop') {
+      const got = this.tokens
+        .slice(start, end)
+        .map(({ text }) => text)
+        .join('');
+      this.scope.fail(
+        this.at(start),
+        `argument '${parameter}' is '${got}', expected & and a variable of the caller.`,
+      );
+    }
+    return local.kind === 'registers' || local.kind === 'alias'
+      ? local
+      : { kind: 'alias', name: name.text };
   }
 
   private register(index: number, token: Token, local: Local & { kind: 'registers' }): number {
@@ -180,7 +260,7 @@ class Expander {
         `index ${value.value} of register array '${token.text}' is outside 0 … ${last}.`,
       );
     }
-    this.output += `${token.before}${token.text}_${value.value}`;
+    this.output += `${token.before}${local.name}_${value.value}`;
     return bracket.pair + 1;
   }
 
@@ -196,6 +276,9 @@ class Expander {
     const name = this.at(nameAt);
     if (this.scope.find(name.text)?.kind === 'loop') {
       this.scope.fail(name, `'${name.text}' hides the variable of an unrolled loop. Rename it.`);
+    }
+    if (this.targets.has(name.text)) {
+      this.scope.fail(name, `'${name.text}' hides a variable that a call points to. Rename it.`);
     }
     const family = /^(.+)_\d+$/.exec(name.text)?.[1];
     if (family !== undefined && this.scope.find(family)?.kind === 'registers') {
@@ -230,7 +313,7 @@ class Expander {
       }
       this.output += `${before}var ${scalar} = ${element}();`;
     }
-    this.scope.bind(name.text, { kind: 'registers', count, line: name.line });
+    this.scope.bind(name.text, { kind: 'registers', name: name.text, count, line: name.line });
     return end;
   }
 

@@ -26,6 +26,8 @@ export interface Declaration {
   readonly specialized?: ConstantType;
   /** Set for types that are f16 where this constant holds. */
   readonly halfWhere?: string;
+  /** Set for functions whose body takes the place of each call. */
+  readonly isInline?: true;
 }
 
 const kinds: Readonly<Record<string, Declaration['kind']>> = {
@@ -82,6 +84,7 @@ export function readDeclarations(file: ShaderFile): Declaration[] {
     const halfWhere = keyword.marker === 'f16' ? (keyword.markerText ?? '') : undefined;
     declarations.push({
       ...declaration,
+      ...(keyword.marker === 'inline' && { isInline: true as const }),
       ...(specialized !== undefined && { specialized }),
       ...(halfWhere !== undefined && { halfWhere }),
     });
@@ -104,7 +107,8 @@ function readMarker(
   { file, keyword: at, name, kind }: Declaration,
   keyword: Token,
 ): ConstantType | undefined {
-  if (keyword.marker === undefined || keyword.marker === 'f16') return undefined;
+  const { marker } = keyword;
+  if (marker === undefined || marker === 'f16' || marker === 'inline') return undefined;
   if (keyword.marker !== 'specialize') {
     const message = `'// ${keyword.marker}' marks '${kind} ${name}' at module scope`;
     throw shaderError(file.path, keyword.line, `${message}, expected it inside a function.`);

@@ -8,7 +8,15 @@ export type Local =
   | { readonly kind: 'runtime' }
   | { readonly kind: 'constant'; readonly value: Constant }
   | { readonly kind: 'loop'; readonly value: ConstantScalar; readonly text: string }
-  | { readonly kind: 'registers'; readonly count: number; readonly line: number };
+  | {
+      readonly kind: 'registers';
+      /** The array's name where it was declared. */
+      readonly name: string;
+      readonly count: number;
+      readonly line: number;
+    }
+  /** A pointer of an inlined function: the variable of the caller that it points to. */
+  | { readonly kind: 'alias'; readonly name: string };
 
 /** Names and constants that are visible at a place of a declaration. */
 export class Scope {
@@ -50,6 +58,11 @@ export class Scope {
     if (local === undefined) return this.module.valueOf(name);
     return local.kind === 'loop' || local.kind === 'constant' ? local.value : undefined;
   };
+
+  /** What the tokens `[start, end)` denote, as far as it is known when the plan is made. */
+  evaluated(start: number, end: number): { readonly value?: Constant | undefined } {
+    return evaluateConstant(this.declaration.file.tokens, start, end, this.lookup);
+  }
 
   /** The scalar that the tokens `[start, end)` denote; `what` and `remedy` go into the error. */
   evaluate(start: number, end: number, what: string, remedy: string): ConstantScalar {

@@ -1,7 +1,7 @@
 import { ShaderError } from '../errors.ts';
 
 /** What a trailing comment asks of the joiner. */
-export type Marker = 'unroll' | 'registers' | 'specialize' | 'static' | 'splice' | 'f16';
+export type Marker = 'unroll' | 'registers' | 'specialize' | 'static' | 'splice' | 'inline' | 'f16';
 
 /** One lexeme of WGSL. Comments are dropped; `before` is the space between it and its predecessor. */
 export interface Token {
@@ -11,7 +11,7 @@ export interface Token {
   readonly line: number;
   /** Index of the matching bracket, for `( ) [ ] { }`. */
   pair: number;
-  /** Set on the keyword (`for`, `if`, `var`, `const`, `alias`) that a marker comment refers to. */
+  /** Set on the keyword (`for`, `if`, `var`, `const`, `fn`, `alias`) that a marker comment refers to. */
   marker?: Marker;
   /** What stands behind the marker's colon: for `f16` the constant that decides. */
   markerText?: string;
@@ -34,13 +34,14 @@ const lexeme =
 
 /** A comment that the joiner acts on: marker, and what stands behind its colon. */
 export const markerComment =
-  /^\/\/\s*(unroll|registers|specialize|static|splice|f16)\s*(?::\s*(.*))?$/;
+  /^\/\/\s*(unroll|registers|specialize|static|splice|inline|f16)\s*(?::\s*(.*))?$/;
 
 /** What a marker stands behind, and the keyword that it refers to. */
 const markerPlaces: Record<Marker, { after: string; keyword: string; form: string }> = {
   unroll: { after: '{', keyword: 'for', form: 'for (…) { // unroll' },
   static: { after: '{', keyword: 'if', form: 'if (…) { // static' },
   splice: { after: '{', keyword: 'if', form: 'if (…) { // splice' },
+  inline: { after: '{', keyword: 'fn', form: 'fn name(…) { // inline' },
   registers: { after: ';', keyword: 'var', form: 'var name: array<f32, n>; // registers' },
   specialize: { after: ';', keyword: 'const', form: 'const name: u32 = 1u; // specialize' },
   f16: { after: ';', keyword: 'alias', form: 'alias name = f32; // f16: constant' },

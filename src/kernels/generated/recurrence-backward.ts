@@ -170,6 +170,7 @@ const items: u32 = rows * units;
 
 const staged_gates: u32 = 1u; // specialize: gates that are staged at a time
 const staged_quads: u32 = staged_gates * hidden_quads;
+const stages_all: bool = stages && staged_gates == gates;
 
 // Whether the sums of slices meet in workgroup memory.
 const sums_meet: bool = slices > 1u && !holds;
@@ -335,22 +336,31 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
                       }
                       workgroupBarrier();
                     }
-                    if (holds) { // static: all gates of the phase are staged
-                      for (var g = phase_gates[(phases - down) % phases]; g < phase_gates[(phases - down) % phases + 1u]; g++) { // unroll
-                        for (var q = 0u; q < slice_quads; q++) { // unroll
-                          let k4 = min(q * slices + slice, hidden_quads - 1u);
-                          var v: array<vec4f, rows>; // registers
-                          for (var r = 0u; r < rows; r++) { // unroll
-                            v[r] = staged[r * staged_quads + (g - phase_gates[(phases - down) % phases]) * hidden_quads + k4];
+                    if (stages_all && slices > 1u) { // static
+                      for (var first = slice; first < hidden_quads; first += round_quads * slices) {
+                        for (var u = 0u; u < round_quads; u++) { // unroll
+                          if (passes_end) { // splice
+                            let k4 = min(first + u * slices, hidden_quads - 1u);
+                          } else {
+                            let k4 = first + u * slices;
                           }
-                          for (var n = 0u; n < units; n++) { // unroll
-                            if (q < held_quads) { // splice
-                              let w = held[(g * held_quads + q) * units + n];
-                            } else {
-                              let w = select(vec4f(), vec4f(weight[tile][g][k4][n][lane]), q * slices + slice < hidden_quads);
-                            }
+                          for (var g = phase_gates[(phases - down) % phases]; g < phase_gates[(phases - down) % phases + 1u]; g++) { // unroll
+                            var v: array<vec4f, rows>; // registers
                             for (var r = 0u; r < rows; r++) { // unroll
-                              acc[r * units + n] += dot(v[r], w);
+                              v[r] = staged[r * staged_quads + (g - phase_gates[(phases - down) % phases]) * hidden_quads + k4];
+                              if (passes_end) { // static
+                                v[r] = select(vec4f(), v[r], first + u * slices < hidden_quads);
+                              }
+                            }
+                            for (var n = 0u; n < units; n++) { // unroll
+                              if (u < held_quads) { // splice
+                                let w = held[(g * held_quads + u) * units + n];
+                              } else {
+                                let w = vec4f(weight[tile][g][k4][n][lane]);
+                              }
+                              for (var r = 0u; r < rows; r++) { // unroll
+                                acc[r * units + n] += dot(v[r], w);
+                              }
                             }
                           }
                         }

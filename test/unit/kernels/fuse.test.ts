@@ -34,6 +34,7 @@ const matmulConstants = {
   sums_columns: false,
   spreads: false,
   stage_k: 0,
+  slices: 1,
   a_is_half: false,
   b_is_half: false,
   c_is_half: false,
