@@ -47,7 +47,8 @@ class Expander {
   private readonly declaration: Declaration;
   private readonly tokens: readonly Token[];
   private readonly scope: Scope;
-  /** Variables of the caller that an inlined function writes to through its pointers. */
+  /** Pointers of an inlined function, and the variables of its caller that they point to. */
+  private readonly pointers = new Set<string>();
   private readonly targets = new Set<string>();
   private output = '';
 
@@ -74,7 +75,9 @@ class Expander {
   inline(parameters: ReadonlyMap<string, Local>): string {
     for (const [name, local] of parameters) {
       this.scope.bind(name, local);
-      if (local.kind === 'registers' || local.kind === 'alias') this.targets.add(local.name);
+      if (local.kind !== 'registers' && local.kind !== 'alias') continue;
+      this.pointers.add(name);
+      this.targets.add(local.name);
     }
     const { keyword, end } = this.declaration;
     this.walk(seek(this.tokens, keyword, end, '{') + 1, end - 1);
@@ -97,6 +100,9 @@ class Expander {
         if (token.text === '{') {
           this.block(index);
           index = token.pair + 1;
+        } else if (token.text === '*' && this.dereferences(index)) {
+          this.output += token.before + this.pointed(this.at(index + 1).text);
+          index += 2;
         } else {
           this.emit(token);
           index++;
@@ -155,7 +161,7 @@ class Expander {
       return index + 1;
     }
     if (local.kind === 'registers') return this.register(index, token, local);
-    this.output += token.before + (local.kind === 'alias' ? local.name : token.text);
+    this.output += token.before + this.pointed(token.text);
     return index + 1;
   }
 
@@ -174,6 +180,7 @@ class Expander {
     checkInline(called);
     const { arguments: given, end } = readInlineCall(this.declaration, index, called);
     const parameters = new Map<string, Local>();
+    const declared = new Set<string>();
     this.output += `${token.before}{`;
     for (const { name, type, start, end: stop } of given) {
       if (type === 'ptr') {
@@ -191,17 +198,14 @@ class Expander {
         });
         continue;
       }
-      const mixed = this.tokens
-        .slice(start, stop)
-        .find(({ text }) => text !== name && parameters.has(text));
-      if (mixed) {
-        this.scope.fail(
-          mixed,
-          `'${mixed.text}' is a parameter of '${called.name}', too, whose name its body sees. Rename one.`,
-        );
+      const hidden = this.tokens.slice(start, stop).find(({ text }) => declared.has(text));
+      if (hidden) {
+        const message = `'${hidden.text}' is a parameter of '${called.name}', too, and declared before`;
+        this.scope.fail(hidden, `${message}. Rename one.`);
       }
       parameters.set(name, runtime);
       if (stop === start + 1 && this.at(start).text === name) continue;
+      declared.add(name);
       this.output += `\nlet ${name} =${this.at(start).before === '' ? ' ' : ''}`;
       this.walk(start, stop);
       this.output += ';';
@@ -213,19 +217,30 @@ class Expander {
     return end;
   }
 
-  /** What `&name` of a call points to. */
+  /** Whether the `*` at `index` stands before a pointer of an inlined function, and behind no factor. */
+  private dereferences(index: number): boolean {
+    const before = this.tokens[index - 1];
+    const isFactor = before?.kind !== 'punctuation' || before.text === ')' || before.text === ']';
+    return !isFactor && this.scope.find(this.at(index + 1).text)?.kind === 'alias';
+  }
+
+  private pointed(name: string): string {
+    const local = this.scope.find(name);
+    return local?.kind === 'alias' ? local.name : name;
+  }
+
+  /** What `&name` of a call points to, or `name` where that is a pointer itself. */
   private pointee(parameter: string, start: number, end: number): Local {
     const name = this.at(end - 1);
     const local = this.scope.find(name.text);
-    if (end !== start + 2 || this.at(start).text !== '&' || !local || local.kind === 'loop') {
-      const got = this.tokens
-        .slice(start, end)
-        .map(({ text }) => text)
-        .join('');
-      this.scope.fail(
-        this.at(start),
-        `argument '${parameter}' is '${got}', expected & and a variable of the caller.`,
-      );
+    const isPointer = this.pointers.has(name.text);
+    const fits = isPointer ? end === start + 1 : end === start + 2 && this.at(start).text === '&';
+    if (!fits || !local || local.kind === 'loop') {
+      const got = this.tokens.slice(start, end).map(({ text }) => text);
+      const expected = isPointer
+        ? `${name.text}, a pointer already`
+        : '& and a variable of the caller';
+      this.scope.fail(name, `argument '${parameter}' is '${got.join('')}', expected ${expected}.`);
     }
     return local.kind === 'registers' || local.kind === 'alias'
       ? local

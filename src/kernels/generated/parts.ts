@@ -783,14 +783,49 @@ const slice_quads: u32 = (hidden_quads + slices - 1u) / slices;
 const holds: bool = held_quads > 0u;
 // Slices walk k in rounds whose loads are all on the way at once; weights that a thread holds are in the only one.
 const most_unrolled: u32 = max(1u, 64u / (gates * units));
-const rounds: u32 = select(slice_quads, select((slice_quads + most_unrolled - 1u) / most_unrolled, 1u, holds), slices > 1u);
+const sliced_rounds: u32 = select((slice_quads + most_unrolled - 1u) / most_unrolled, 1u, holds);
+const rounds: u32 = select(hidden_quads, sliced_rounds, slices > 1u);
 const round_quads: u32 = (slice_quads + rounds - 1u) / rounds;
+const state_rounds: u32 = (state_quads + round_quads * slices - 1u) / (round_quads * slices);
 // Whether some of those quads lie behind the end of k, and no zeros are held for them.
 const passes_end: bool = rounds * round_quads * slices > hidden_quads && held_quads < slice_quads;
+
+// A track's parts of the span, which the kernel declares.
+struct Track {
+  walk: vec4u,
+  source: vec4u,
+  place: vec4u,
+  runs_reverse: bool,
+}
+
+fn track_of(index: u32) -> Track {
+  var walk = span.walk_0;
+  var source = span.source_0;
+  var place = span.place_0;
+  if (tracks > 1u) { // static
+    walk = of_track(index, walk, span.walk_1, span.walk_2, span.walk_3);
+    source = of_track(index, source, span.source_1, span.source_2, span.source_3);
+    place = of_track(index, place, span.place_1, span.place_2, span.place_3);
+  }
+  return Track(walk, source, place, walk.w == 1u);
+}
 
 // What a track has of four; chosen without an index, for which a compiler would copy the uniform.
 fn of_track(track: u32, first: vec4u, second: vec4u, third: vec4u, fourth: vec4u) -> vec4u {
   return select(select(first, second, track == 1u), select(third, fourth, track == 3u), track > 1u);
+}
+
+// Steps of the longest of a workgroup's rows: behind the end of all rows there is nothing to multiply.
+fn longest_of(track: Track, first_row: u32) -> u32 {
+  if (has_lengths) { // static
+    var longest = 0u;
+    for (var r = 0u; r < rows; r++) {
+      longest = max(longest, bitcast<u32>(given[track.place.w + min(first_row + r, batch - 1u)]));
+    }
+    return longest;
+  } else {
+    return steps;
+  }
 }
 
 // Where number \`at\` of a state's section lies in the history of a track that begins at \`origin\`.
@@ -838,6 +873,71 @@ fn time_of(position: u32, runs_reverse: bool) -> u32 {
 // Where the state after processing \`position\` steps lies in a section.
 fn slot(position: u32, runs_reverse: bool) -> u32 {
   return select(y_origin + position * row_size - row_size, (steps - position) * row_size, runs_reverse);
+}
+`,
+    constants: {
+      steps: 'u32',
+      batch: 'u32',
+      hidden_size: 'u32',
+      state_size: 'u32',
+      rows: 'u32',
+      units: 'u32',
+      lanes: 'u32',
+      unit_tile: 'u32',
+      spreads: 'bool',
+      stages: 'bool',
+      slices: 'u32',
+      held_quads: 'u32',
+      carries: 'bool',
+      y_origin: 'u32',
+      section_size: 'u32',
+      tracks: 'u32',
+      is_half: 'bool',
+      has_lengths: 'bool',
+      has_mask: 'bool',
+      has_zoneout: 'bool',
+    },
+  },
+  'lib/recurrence-sums': {
+    name: 'lib/recurrence-sums',
+    source: `// How the slices of a recurrence's sums meet. The kernel declares \`item_sums\`, the sums of a thread.
+//! join lib/quads
+//! join lib/recurrence
+
+// Whether they meet in workgroup memory: a quad that holds its weights swaps them.
+const sums_meet: bool = slices > 1u && !holds;
+
+var<workgroup> sliced: array<f32, slices * item_sums * lanes>;
+
+// Adds up the slices' sums, or leaves them to \`add_slices\`. One barrier where they meet, one before it where sums of
+// the tile before may still be read. One copy of the cell then serves all sums: its code is long, and pipelines
+// are built faster.
+fn meet_sums(acc: ptr<function, array<f32, item_sums>>, sums: ptr<function, array<f32, item_sums>>, lane: u32, slice: u32) { // inline
+  if (sums_meet) { // static
+    if (unit_tile > tile_units) { // static
+      workgroupBarrier();
+    }
+    for (var i = 0u; i < item_sums; i++) { // unroll
+      sliced[(slice * item_sums + i) * lanes + lane] = acc[i];
+    }
+    workgroupBarrier();
+  } else if (holds) { // static
+    for (var i = 0u; i < item_sums; i++) { // unroll
+      sums[i] = sum_quad(acc[i]);
+    }
+  } else {
+    for (var i = 0u; i < item_sums; i++) { // unroll
+      sums[i] = acc[i];
+    }
+  }
+}
+
+fn add_slices(i: u32, lane: u32) -> f32 {
+  var sum = 0.0;
+  for (var part = 0u; part < slices; part++) { // unroll
+    sum += sliced[(part * item_sums + i) * lanes + lane];
+  }
+  return sum;
 }
 `,
     constants: {

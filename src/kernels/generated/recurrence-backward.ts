@@ -4,7 +4,7 @@ import type { KernelDescription } from '../description.ts';
 export const recurrenceBackward = {
   name: 'recurrence-backward',
   entryPoint: 'main',
-  joins: ['lib/cell-step', 'lib/normalize', 'lib/quads', 'lib/half', 'lib/recurrence'],
+  joins: ['lib/cell-step', 'lib/normalize', 'lib/quads', 'lib/half', 'lib/recurrence', 'lib/recurrence-sums'],
   cell: 'cells',
   constants: {
     steps: 'u32',
@@ -135,6 +135,7 @@ export const recurrenceBackward = {
 //! join lib/normalize
 //! join lib/quads
 //! join lib/recurrence
+//! join lib/recurrence-sums
 //! join cell
 
 struct BackwardSpan {
@@ -166,48 +167,22 @@ const projected_stride: u32 = 0u; // specialize: from one track's d_projected to
 @group(0) @binding(7) var<storage, read_write> d_projected: array<number>;
 @group(0) @binding(8) var<storage, read_write> carry: array<f32>;
 
-const items: u32 = rows * units;
+const item_sums: u32 = rows * units;
 
 const staged_gates: u32 = 1u; // specialize: gates that are staged at a time
 const staged_quads: u32 = staged_gates * hidden_quads;
 const stages_all: bool = stages && staged_gates == gates;
 
-// Whether the sums of slices meet in workgroup memory.
-const sums_meet: bool = slices > 1u && !holds;
 // A thread that has one cell step at most reads what that needs before it multiplies, and waits for it less.
-const reads_early: bool = carries && items <= slices && unit_tile <= tile_units && phases == 1u;
+const reads_early: bool = carries && item_sums <= slices && unit_tile <= tile_units && phases == 1u;
 
 var<workgroup> staged: array<vec4f, rows * staged_quads>;
-var<workgroup> sliced: array<f32, slices * items * lanes>;
 // The gates' gradients of the step before, of each row.
 var<workgroup> carried: array<f32, rows * gates * padded_size>;
 
 // A thread's quads of k for each of its sums.
 var<private> held: array<vec4f, gates * held_quads * units>;
 var<private> is_held: bool;
-
-fn hold_weights(tile: u32, lane: u32, slice: u32) {
-  var at = 0u;
-  for (var g = 0u; g < gates; g++) {
-    for (var q = 0u; q < held_quads; q++) {
-      let k4 = min(q * slices + slice, hidden_quads - 1u);
-      let is_inside = q * slices + slice < hidden_quads;
-      for (var n = 0u; n < units; n++) {
-        held[at] = select(vec4f(), vec4f(weight[tile][g][k4][n][lane]), is_inside);
-        at++;
-      }
-    }
-  }
-}
-
-// A gate's gradient in a unit; zero behind the last unit, where weights are padded.
-fn gradient_at(begin: u32, k: u32) -> f32 {
-  if (has_tail) { // static
-    return select(0.0, f32(d_recurrent[begin + k]), k < hidden_size);
-  } else {
-    return f32(d_recurrent[begin + k]);
-  }
-}
 
 @compute @workgroup_size(threads)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -225,332 +200,84 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
   let first_row = group.x * rows;
   let unit_begin = group.y * unit_tile;
   let unit_end = min(unit_begin + unit_tile, hidden_size);
-  var walk = span.walk_0;
-  var source = span.source_0;
-  var place = span.place_0;
-  if (tracks > 1u) { // static
-    walk = of_track(group.z, walk, span.walk_1, span.walk_2, span.walk_3);
-    source = of_track(group.z, source, span.source_1, span.source_2, span.source_3);
-    place = of_track(group.z, place, span.place_1, span.place_2, span.place_3);
-  }
-  let runs_reverse = walk.w == 1u;
-  let projected_begin = place.z / tiles * projected_stride;
-  var longest = steps;
-  if (has_lengths) { // static: behind the end of all rows there is nothing to multiply
-    longest = 0u;
-    for (var r = 0u; r < rows; r++) {
-      longest = max(longest, bitcast<u32>(given[place.w + min(first_row + r, batch - 1u)]));
-    }
-  }
+  let track = track_of(group.z);
+  let longest = longest_of(track, first_row);
   if (holds) { // static
     if (!is_held) {
-      hold_weights(place.z, lane, slice);
+      hold_weights(track, lane, slice);
       is_held = true;
     }
   }
-
-  if (walk.z == 1u) {
-    for (var unit = unit_begin + lane; unit < unit_end; unit += lanes) {
-      for (var r = slice; r < rows; r += slices) {
-        if (first_row + r < batch) {
-          let at = (first_row + r) * hidden_size + unit;
-          for (var s = 0u; s < states; s++) {
-            carry[place.y + s * row_size + at] = given[source.y + s * row_size + at];
-          }
-        }
-      }
-    }
+  if (track.walk.z == 1u) {
+    keep_last_gradient(track, first_row, unit_begin, unit_end, lane, slice);
     if (slices > 1u) { // static: otherwise only the thread itself reads what it has just written
       storageBarrier();
     }
   }
-
   if (tracks > 1u) { // static: of tracks that share a dispatch, one may have nothing to do
-    if (walk.y == 0u) {
+    if (track.walk.y == 0u) {
       return;
     }
   }
   if (carries) { // static
-    // What an earlier dispatch has handed on; nothing comes before the last step.
-    let next = steps - min(walk.x, steps);
-    if (next < steps) {
-      let begin = place.x + time_of(next, runs_reverse) * batch * gate_size;
-      for (var i = local; i < rows * gates * hidden_size; i += threads) {
-        let row = min(first_row + i / (gates * hidden_size), batch - 1u);
-        let column = i % (gates * hidden_size);
-        carried[i / hidden_size * padded_size + i % hidden_size] = f32(d_recurrent[begin + row * gate_size + column]);
-      }
-    }
+    carry_old_gradients(track, first_row, local);
     workgroupBarrier();
   }
+
   var index = 0u;
   loop {
-    let back = walk.x + index;
-    let is_step = back < steps;
-    let position = select(0u, steps - 1u - back, is_step);
-    let t = time_of(position, runs_reverse);
+    let moment = moment_of(track, track.walk.x + index);
     for (var down = 0u; down < phases; down++) { // unroll
-      if (phases - 1u - down >= span.first_phase && phases - 1u - down < span.end_phase
-          && (is_step || down == 0u)) {
-        // The last phase receives through phase 0 of the following step, the others through the next phase.
-        let source_position = select(position + 1u, position, down > 0u || !is_step);
-        let has_source = source_position < steps;
-        let source_begin = place.x + time_of(source_position, runs_reverse) * batch * gate_size;
+      let phase = phases - 1u - down;
+      if (phase >= span.first_phase && phase < span.end_phase && (moment.is_step || down == 0u)) {
+        let source = source_of(track, moment, phase);
         if (norm_parameters > 0u) { // static
-          if (norm_values[phases - down] > 0u) { // static: what this phase saved, the next one has normalised
-            describe_gradients(local, first_row, place.x + t * batch * gate_size, place.w + parameters_begin,
-              norm_gains[phases - down], norm_shifts[phases - down], norm_values[phases - down]);
+          if (norm_values[phase + 1u] > 0u) { // static: what this phase saved, the next one has normalised
+            describe_gradients(local, first_row, track.place.x + moment.t * batch * gate_size, track.place.w + parameters_begin,
+              norm_gains[phase + 1u], norm_shifts[phase + 1u], norm_values[phase + 1u]);
           }
         }
-        if (reads_early) { // splice
+        var sums: array<f32, item_sums>;
+        if (reads_early) { // static: there is one tile, and one item
+          let item = item_of(slice, unit_begin, first_row, lane, moment, track);
+          let is_inside = item.row < batch && item.unit < unit_end && slice < item_sums;
           var gradient: CellGradient;
-        }
-        for (var turn = select(1u, 0u, reads_early); turn < 2u; turn++) { // unroll
+          if (is_inside && moment.is_step) {
+            read_gradient(&gradient, phase, item, moment, track);
+          }
+          sum_tile(&sums, phase, source, unit_begin, first_row, local, lane, slice, longest, track);
+          if (is_inside) {
+            var through = 0.0;
+            take_through(&through, &sums, slice, phase, item, lane, track);
+            if (moment.is_step) {
+              finish_gradient(&gradient, through, slice, phase, item, moment, track);
+            } else {
+              carry[track.place.y + item.at] += through;
+            }
+          }
+        } else {
           var base = unit_begin;
           loop {
-            if (turn == 1u) { // splice
-              let tile = place.z + base / tile_units;
-              var acc: array<f32, rows * units>; // registers
-              var row_begin: array<u32, rows>; // registers
-              for (var r = 0u; r < rows; r++) { // unroll
-                row_begin[r] = source_begin + min(first_row + r, batch - 1u) * gate_size;
-              }
-              if (multiplies && phase_gates[(phases - down) % phases] < phase_gates[(phases - down) % phases + 1u]) { // static
-                if (has_source && (!has_lengths || time_of(source_position, runs_reverse) < longest)) {
-                  let end_gate = phase_gates[(phases - down) % phases + 1u];
-                  for (var first_gate = phase_gates[(phases - down) % phases]; first_gate < end_gate; first_gate += staged_gates) {
-                    if (stages) { // static
-                      if (!carries || unit_tile > tile_units || staged_gates < gates) { // static: what is staged may still be read
-                        workgroupBarrier();
-                      }
-                      for (var i = local; i < rows * staged_quads; i += threads) {
-                        let g = min(first_gate + i % staged_quads / hidden_quads, gates - 1u);
-                        let k = i % hidden_quads * 4u;
-                        if (carries) { // static
-                          let begin = (i / staged_quads * gates + g) * padded_size + k;
-                          staged[i] = vec4f(carried[begin], carried[begin + 1u], carried[begin + 2u], carried[begin + 3u]);
-                        } else {
-                          let begin = source_begin + min(first_row + i / staged_quads, batch - 1u) * gate_size + g * hidden_size;
-                          staged[i] = vec4f(gradient_at(begin, k), gradient_at(begin, k + 1u), gradient_at(begin, k + 2u), gradient_at(begin, k + 3u));
-                        }
-                      }
-                      workgroupBarrier();
-                    }
-                    if (stages_all && slices > 1u) { // static
-                      for (var first = slice; first < hidden_quads; first += round_quads * slices) {
-                        for (var u = 0u; u < round_quads; u++) { // unroll
-                          if (passes_end) { // splice
-                            let k4 = min(first + u * slices, hidden_quads - 1u);
-                          } else {
-                            let k4 = first + u * slices;
-                          }
-                          for (var g = phase_gates[(phases - down) % phases]; g < phase_gates[(phases - down) % phases + 1u]; g++) { // unroll
-                            var v: array<vec4f, rows>; // registers
-                            for (var r = 0u; r < rows; r++) { // unroll
-                              v[r] = staged[r * staged_quads + (g - phase_gates[(phases - down) % phases]) * hidden_quads + k4];
-                              if (passes_end) { // static
-                                v[r] = select(vec4f(), v[r], first + u * slices < hidden_quads);
-                              }
-                            }
-                            for (var n = 0u; n < units; n++) { // unroll
-                              if (u < held_quads) { // splice
-                                let w = held[(g * held_quads + u) * units + n];
-                              } else {
-                                let w = vec4f(weight[tile][g][k4][n][lane]);
-                              }
-                              for (var r = 0u; r < rows; r++) { // unroll
-                                acc[r * units + n] += dot(v[r], w);
-                              }
-                            }
-                          }
-                        }
-                      }
-                    } else {
-                      for (var g = first_gate; g < min(first_gate + staged_gates, end_gate); g++) {
-                        for (var k4 = slice; k4 < hidden_quads; k4 += slices) {
-                          var v: array<vec4f, rows>; // registers
-                          for (var r = 0u; r < rows; r++) { // unroll
-                            let begin = row_begin[r] + g * hidden_size;
-                            if (stages) { // static
-                              v[r] = staged[r * staged_quads + (g - first_gate) * hidden_quads + k4];
-                            } else if (spreads) { // static
-                              v[r] = swap_quad(gradient_at(begin, 4u * k4 + lane % 4u));
-                            } else {
-                              v[r] = vec4f(gradient_at(begin, 4u * k4), gradient_at(begin, 4u * k4 + 1u),
-                                gradient_at(begin, 4u * k4 + 2u), gradient_at(begin, 4u * k4 + 3u));
-                            }
-                          }
-                          for (var n = 0u; n < units; n++) { // unroll
-                            let w = vec4f(weight[tile][g][k4][n][lane]);
-                            for (var r = 0u; r < rows; r++) { // unroll
-                              acc[r * units + n] += dot(v[r], w);
-                            }
-                          }
-                        }
-                      }
-                    }
-                  }
-                }
-              }
-              // One copy of the cell for all sums of the tile: its code is long, and pipelines are built faster.
-              var sums: array<f32, items>;
-              if (sums_meet) { // static
-                if (unit_tile > tile_units) { // static: sums of the tile before may still be read
-                  workgroupBarrier();
-                }
-                for (var i = 0u; i < items; i++) { // unroll
-                  sliced[(slice * items + i) * lanes + lane] = acc[i];
-                }
-                workgroupBarrier();
-              } else if (holds) { // static
-                for (var i = 0u; i < items; i++) { // unroll
-                  sums[i] = sum_quad(acc[i]);
-                }
-              } else {
-                for (var i = 0u; i < items; i++) { // unroll
-                  sums[i] = acc[i];
-                }
-              }
-            }
+            sum_tile(&sums, phase, source, base, first_row, local, lane, slice, longest, track);
             var i = slice;
             loop {
-              let row = first_row + i / units;
-              let unit = base + i % units * lanes + lane;
-              if (row < batch && unit < unit_end && (slices <= items || i < items)) {
-                let at = row * hidden_size + unit;
-                let gate_at = place.x + (t * batch + row) * gate_size + unit;
-                let saved_at = source.w + (t * batch + row) * saved_values * hidden_size + unit;
-                var through = 0.0; // the gradient through the weights
-                if (turn == 1u) { // static
-                  if (sums_meet) { // static
-                    for (var part = 0u; part < slices; part++) { // unroll
-                      through += sliced[(part * items + i) * lanes + lane];
-                    }
-                  } else {
-                    through = sums[select(i, 0u, items == 1u)];
-                  }
-                  if (has_mask && (masks_vector || down == 0u)) { // static
-                    through *= given[place.w + mask_begin + at];
-                  }
-                }
-                if (!is_step) {
-                  if (turn == 1u) { // static
-                    carry[place.y + at] += through;
-                  }
+              let item = item_of(i, base, first_row, lane, moment, track);
+              if (item.row < batch && item.unit < unit_end && (slices <= item_sums || i < item_sums)) {
+                var through = 0.0;
+                take_through(&through, &sums, i, phase, item, lane, track);
+                if (!moment.is_step) {
+                  carry[track.place.y + item.at] += through;
+                } else if (norm_parameters > 0u && phase_gates[phase] < phase_gates[phase + 1u]) { // static: products, no cell step
+                  finish_products(i, phase, item, track);
                 } else {
-                  let projected_at = projected_begin + (t * batch + row) * input_gates * hidden_size + unit;
-                  if (norm_parameters > 0u && phase_gates[phases - 1u - down] < phase_gates[phases - down]) { // static: products, no cell step
-                    for (var v = 0u; v < norm_values[phases - down]; v++) { // unroll
-                      let d_shift = f32(d_recurrent[gate_at + (gates + norm_shifts[phases - down] + v) * hidden_size]);
-                      let gain = given[place.w + parameters_begin + (norm_gains[phases - down] + v) * hidden_size + unit];
-                      let d_product = unit_gradient(saved_at, norm_saved[phases - down] + v, norm_statistics[phases - down],
-                        d_shift * gain, row_statistics[i / units]);
-                      d_recurrent[gate_at + (phase_gates[phases - 1u - down] + v) * hidden_size] = to_number(d_product);
-                    }
-                  } else {
-                    if (!reads_early) { // splice
-                      var gradient: CellGradient;
-                    }
-                    if (turn == 0u || !reads_early) { // static
-                      for (var v = 0u; v < saved_values; v++) { // unroll
-                        gradient.saved[v] = f32(saved[saved_at + v * hidden_size]);
-                      }
-                      for (var s = 0u; s < states; s++) { // unroll
-                        if (backward_reads_state[s]) { // static
-                          gradient.state[s] = state_of(source.z, s, slot(position, runs_reverse) + at);
-                        }
-                        if (backward_reads_next[s]) { // static
-                          gradient.next[s] = state_of(source.z, s, slot(position + 1u, runs_reverse) + at);
-                        }
-                        if (down == 0u) { // static
-                          gradient.d_next[s] = carry[place.y + s * row_size + at];
-                        } else {
-                          gradient.d_state[s] = carry[place.y + s * row_size + at];
-                        }
-                      }
-                      if (has_output_gradient && down == 0u) { // static
-                        gradient.d_next[0] += f32(d_output[source.x + t * row_size + at]);
-                      }
-                      for (var p = norm_parameters; p < parameters; p++) { // unroll
-                        gradient.parameters[p] = given[place.w + parameters_begin + p * hidden_size + unit];
-                      }
-                    }
-                    if (turn == 1u) { // static
-                      if (down == 0u) { // static
-                        gradient.d_next[0] += through;
-                      } else {
-                        gradient.d_vector = through;
-                      }
-                      if (norm_parameters > 0u) { // static
-                        if (norm_values[phases - down] > 0u) { // static
-                          let d_shift = f32(d_recurrent[gate_at + (gates + norm_shifts[phases - down]) * hidden_size]);
-                          let gain = given[place.w + parameters_begin + norm_gains[phases - down] * hidden_size + unit];
-                          gradient.d_vector = unit_gradient(saved_at, norm_saved[phases - down], norm_statistics[phases - down],
-                            d_shift * gain, row_statistics[i / units]);
-                        }
-                      }
-                      var complete: CellGradient;
-                      if (needs_states) { // static
-                        complete = gradient;
-                      }
-                      if (has_zoneout && down == 0u) { // static
-                        for (var s = 0u; s < states; s++) { // unroll
-                          gradient.d_next[s] *= given[place.w + zoneout_begin + (s * steps + t) * row_size + at];
-                        }
-                      }
-                      gradient = cell_backward(phases - 1u - down, gradient);
-                      if (has_zoneout && down == 0u) { // static
-                        for (var s = 0u; s < states; s++) { // unroll
-                          gradient.d_state[s] += complete.d_next[s] - gradient.d_next[s];
-                        }
-                      }
-                      if (has_lengths) { // static
-                        if (t >= bitcast<u32>(given[place.w + row])) {
-                          gradient = hold_gradient(complete, down == 0u);
-                        }
-                      }
-                      for (var g = 0u; g < gates; g++) { // unroll
-                        if (gradient_phase[g] == phases - 1u - down) { // static
-                          d_recurrent[gate_at + g * hidden_size] = to_number(gradient.du[g]);
-                          if (carries) { // static
-                            carried[(i / units * gates + g) * padded_size + unit] = f32(to_number(gradient.du[g]));
-                          }
-                          if (gradients_apart && norm_parameters == 0u && g < input_gates) { // static
-                            d_projected[projected_at + g * hidden_size] = to_number(gradient.dx[g]);
-                          }
-                        }
-                      }
-                      if (norm_parameters > 0u) { // static
-                        for (var g = 0u; g < gates; g++) { // unroll
-                          if (input_gradient_phase[g] == phases - 1u - down) { // static
-                            let at_norm = g - phase_gates[gate_norm[g] - 1u];
-                            let normal = normal_at(saved_at, norm_saved[gate_norm[g]] + at_norm, norm_statistics[gate_norm[g]]);
-                            d_projected[projected_at + g * hidden_size] = to_number(gradient.dx[g]);
-                            d_recurrent[gate_at + (gates + norm_gains[gate_norm[g]] + at_norm) * hidden_size] = to_number(gradient.du[g] * normal);
-                            d_recurrent[gate_at + (gates + norm_shifts[gate_norm[g]] + at_norm) * hidden_size] = to_number(gradient.du[g]);
-                          }
-                        }
-                        if (norm_values[phases - 1u - down] > 0u && phase_gates[max(phases - 1u - down, 1u) - 1u] == phase_gates[phases - 1u - down]) { // static
-                          let normal = normal_at(saved_at, norm_saved[phases - 1u - down], norm_statistics[phases - 1u - down]);
-                          d_recurrent[gate_at + (gates + norm_gains[phases - 1u - down]) * hidden_size] = to_number(gradient.d_vector * normal);
-                          d_recurrent[gate_at + (gates + norm_shifts[phases - 1u - down]) * hidden_size] = to_number(gradient.d_vector);
-                        }
-                      }
-                      for (var p = norm_parameters; p < parameters; p++) { // unroll
-                        if (down + 1u == phases) { // static
-                          d_recurrent[gate_at + (gates + p) * hidden_size] = to_number(gradient.d_parameters[p]);
-                        }
-                      }
-                      for (var s = 0u; s < states; s++) { // unroll
-                        carry[place.y + s * row_size + at] = gradient.d_state[s];
-                      }
-                    }
-                  }
+                  var gradient: CellGradient;
+                  read_gradient(&gradient, phase, item, moment, track);
+                  finish_gradient(&gradient, through, i, phase, item, moment, track);
                 }
               }
               continuing {
                 i += slices;
-                break if i >= items;
+                break if i >= item_sums;
               }
             }
             continuing {
@@ -568,8 +295,337 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     }
     continuing {
       index += 1u;
-      break if index >= walk.y;
+      break if index >= track.walk.y;
     }
+  }
+}
+
+// A time step, or what comes before the first one.
+struct Moment {
+  is_step: bool,
+  position: u32, // in processing order
+  t: u32,
+}
+
+fn moment_of(track: Track, back: u32) -> Moment {
+  let is_step = back < steps;
+  let position = select(0u, steps - 1u - back, is_step);
+  return Moment(is_step, position, time_of(position, track.runs_reverse));
+}
+
+// Where the gates' gradients lie that come back through the weights: the last phase receives them through phase 0 of
+// the following step, the others through the next phase.
+struct Source {
+  exists: bool,
+  t: u32,
+  begin: u32,
+}
+
+fn source_of(track: Track, moment: Moment, phase: u32) -> Source {
+  let position = select(moment.position + 1u, moment.position, phase + 1u < phases || !moment.is_step);
+  let t = time_of(position, track.runs_reverse);
+  return Source(position < steps, t, track.place.x + t * batch * gate_size);
+}
+
+// A unit of a row: where it lies in a state, in the gates' gradients, in what the step has saved and in the gradients
+// of projected inputs.
+struct Item {
+  row: u32,
+  unit: u32,
+  at: u32,
+  gate_at: u32,
+  saved_at: u32,
+  projected_at: u32,
+}
+
+fn item_of(i: u32, base: u32, first_row: u32, lane: u32, moment: Moment, track: Track) -> Item {
+  let row = first_row + i / units;
+  let unit = base + i % units * lanes + lane;
+  let line = moment.t * batch + row;
+  let projected_begin = track.place.z / tiles * projected_stride;
+  return Item(row, unit, row * hidden_size + unit, track.place.x + line * gate_size + unit,
+    track.source.w + line * saved_values * hidden_size + unit, projected_begin + line * input_gates * hidden_size + unit);
+}
+
+fn hold_weights(track: Track, lane: u32, slice: u32) {
+  var at = 0u;
+  for (var g = 0u; g < gates; g++) {
+    for (var q = 0u; q < held_quads; q++) {
+      let k4 = min(q * slices + slice, hidden_quads - 1u);
+      let is_inside = q * slices + slice < hidden_quads;
+      for (var n = 0u; n < units; n++) {
+        held[at] = select(vec4f(), vec4f(weight[track.place.z][g][k4][n][lane]), is_inside);
+        at++;
+      }
+    }
+  }
+}
+
+// Copies the given gradient of the final state.
+fn keep_last_gradient(track: Track, first_row: u32, unit_begin: u32, unit_end: u32, lane: u32, slice: u32) { // inline
+  for (var unit = unit_begin + lane; unit < unit_end; unit += lanes) {
+    for (var r = slice; r < rows; r += slices) {
+      if (first_row + r < batch) {
+        let at = (first_row + r) * hidden_size + unit;
+        for (var s = 0u; s < states; s++) {
+          carry[track.place.y + s * row_size + at] = given[track.source.y + s * row_size + at];
+        }
+      }
+    }
+  }
+}
+
+// What an earlier dispatch has handed on; nothing comes before the last step.
+fn carry_old_gradients(track: Track, first_row: u32, local: u32) {
+  let next = steps - min(track.walk.x, steps);
+  if (next < steps) {
+    let begin = track.place.x + time_of(next, track.runs_reverse) * batch * gate_size;
+    for (var i = local; i < rows * gates * hidden_size; i += threads) {
+      let row = min(first_row + i / (gates * hidden_size), batch - 1u);
+      let column = i % (gates * hidden_size);
+      carried[i / hidden_size * padded_size + i % hidden_size] = f32(d_recurrent[begin + row * gate_size + column]);
+    }
+  }
+}
+
+// The gradients of a tile of states through the weights.
+fn sum_tile(sums: ptr<function, array<f32, item_sums>>, phase: u32, source: Source, base: u32, first_row: u32, local: u32, lane: u32, slice: u32,
+    longest: u32, track: Track) { // inline
+  let next = (phase + 1u) % phases;
+  var acc: array<f32, item_sums>; // registers
+  if (multiplies && phase_gates[next] < phase_gates[next + 1u]) { // static
+    if (source.exists && (!has_lengths || source.t < longest)) {
+      multiply(&acc, next, track.place.z + base / tile_units, source.begin, first_row, local, lane, slice);
+    }
+  }
+  meet_sums(&acc, sums, lane, slice);
+}
+
+fn multiply(acc: ptr<function, array<f32, item_sums>>, next: u32, tile: u32, source_begin: u32, first_row: u32, local: u32, lane: u32,
+    slice: u32) { // inline
+  var row_begin: array<u32, rows>; // registers
+  for (var r = 0u; r < rows; r++) { // unroll
+    row_begin[r] = source_begin + min(first_row + r, batch - 1u) * gate_size;
+  }
+  for (var first_gate = phase_gates[next]; first_gate < phase_gates[next + 1u]; first_gate += staged_gates) {
+    if (stages) { // static
+      if (!carries || unit_tile > tile_units || staged_gates < gates) { // static: what is staged may still be read
+        workgroupBarrier();
+      }
+      stage_gradients(first_gate, source_begin, first_row, local);
+      workgroupBarrier();
+    }
+    if (stages_all && slices > 1u) { // static
+      if (rounds == 1u) { // static
+        multiply_round(acc, &row_begin, 0u, next, tile, lane, slice);
+      } else {
+        for (var round = 0u; round < rounds; round++) {
+          multiply_round(acc, &row_begin, round, next, tile, lane, slice);
+        }
+      }
+    } else {
+      for (var g = first_gate; g < min(first_gate + staged_gates, phase_gates[next + 1u]); g++) {
+        for (var k4 = slice; k4 < hidden_quads; k4 += slices) {
+          multiply_quad(acc, &row_begin, 0u, g, g - first_gate, k4, true, tile, lane);
+        }
+      }
+    }
+  }
+}
+
+// The gradients of some gates into workgroup memory.
+fn stage_gradients(first_gate: u32, source_begin: u32, first_row: u32, local: u32) {
+  for (var i = local; i < rows * staged_quads; i += threads) {
+    let g = min(first_gate + i % staged_quads / hidden_quads, gates - 1u);
+    let k = i % hidden_quads * 4u;
+    if (carries) { // static
+      let begin = (i / staged_quads * gates + g) * padded_size + k;
+      staged[i] = vec4f(carried[begin], carried[begin + 1u], carried[begin + 2u], carried[begin + 3u]);
+    } else {
+      staged[i] = gradient_quad(source_begin + min(first_row + i / staged_quads, batch - 1u) * gate_size + g * hidden_size, k);
+    }
+  }
+}
+
+// A gate's gradient in a unit; zero behind the last unit, where weights are padded.
+fn gradient_at(begin: u32, k: u32) -> f32 {
+  if (has_tail) { // static
+    return select(0.0, f32(d_recurrent[begin + k]), k < hidden_size);
+  } else {
+    return f32(d_recurrent[begin + k]);
+  }
+}
+
+fn gradient_quad(begin: u32, k: u32) -> vec4f {
+  return vec4f(gradient_at(begin, k), gradient_at(begin, k + 1u), gradient_at(begin, k + 2u), gradient_at(begin, k + 3u));
+}
+
+// A slice's quads of k of a round, of all gates.
+fn multiply_round(acc: ptr<function, array<f32, item_sums>>, row_begin: ptr<function, array<u32, rows>>, round: u32, next: u32, tile: u32, lane: u32,
+    slice: u32) { // inline
+  for (var g = phase_gates[next]; g < phase_gates[next + 1u]; g++) { // unroll
+    for (var u = 0u; u < round_quads; u++) { // unroll
+      let q4 = (round * round_quads + u) * slices + slice;
+      let k4 = min(q4, hidden_quads - 1u);
+      let is_inside = q4 < hidden_quads;
+      multiply_quad(acc, row_begin, u, g, g - phase_gates[next], k4, is_inside, tile, lane);
+    }
+  }
+}
+
+fn multiply_quad(acc: ptr<function, array<f32, item_sums>>, row_begin: ptr<function, array<u32, rows>>, u: u32, g: u32, staged_gate: u32, k4: u32,
+    is_inside: bool, tile: u32, lane: u32) { // inline
+  var v: array<vec4f, rows>; // registers
+  for (var r = 0u; r < rows; r++) { // unroll
+    if (stages) { // static
+      v[r] = staged[r * staged_quads + staged_gate * hidden_quads + k4];
+      if (passes_end) { // static
+        v[r] = select(vec4f(), v[r], is_inside);
+      }
+    } else if (spreads) { // static
+      v[r] = swap_quad(gradient_at(row_begin[r] + g * hidden_size, 4u * k4 + lane % 4u));
+    } else {
+      v[r] = gradient_quad(row_begin[r] + g * hidden_size, 4u * k4);
+    }
+  }
+  for (var n = 0u; n < units; n++) { // unroll
+    if (u < held_quads) { // splice
+      let w = held[(g * held_quads + u) * units + n];
+    } else {
+      let w = vec4f(weight[tile][g][k4][n][lane]);
+    }
+    for (var r = 0u; r < rows; r++) { // unroll
+      acc[r * units + n] += dot(v[r], w);
+    }
+  }
+}
+
+// An item's gradient through the weights.
+fn take_through(through: ptr<function, f32>, sums: ptr<function, array<f32, item_sums>>, i: u32, phase: u32, item: Item, lane: u32, track: Track) { // inline
+  if (sums_meet) { // static
+    *through = add_slices(i, lane);
+  } else {
+    *through = sums[select(i, 0u, item_sums == 1u)];
+  }
+  if (has_mask && (masks_vector || phase + 1u == phases)) { // static
+    *through *= given[track.place.w + mask_begin + item.at];
+  }
+}
+
+// The gradients of products that the next phase has normalised.
+fn finish_products(i: u32, phase: u32, item: Item, track: Track) { // inline
+  for (var v = 0u; v < norm_values[phase + 1u]; v++) { // unroll
+    let d_shift = f32(d_recurrent[item.gate_at + (gates + norm_shifts[phase + 1u] + v) * hidden_size]);
+    let gain = given[track.place.w + parameters_begin + (norm_gains[phase + 1u] + v) * hidden_size + item.unit];
+    let d_product = unit_gradient(item.saved_at, norm_saved[phase + 1u] + v, norm_statistics[phase + 1u], d_shift * gain, row_statistics[i / units]);
+    d_recurrent[item.gate_at + (phase_gates[phase] + v) * hidden_size] = to_number(d_product);
+  }
+}
+
+// Reads what a cell step's gradient needs but for what comes through the weights.
+fn read_gradient(gradient: ptr<function, CellGradient>, phase: u32, item: Item, moment: Moment, track: Track) { // inline
+  for (var v = 0u; v < saved_values; v++) { // unroll
+    gradient.saved[v] = f32(saved[item.saved_at + v * hidden_size]);
+  }
+  for (var s = 0u; s < states; s++) { // unroll
+    if (backward_reads_state[s]) { // static
+      gradient.state[s] = state_of(track.source.z, s, slot(moment.position, track.runs_reverse) + item.at);
+    }
+    if (backward_reads_next[s]) { // static
+      gradient.next[s] = state_of(track.source.z, s, slot(moment.position + 1u, track.runs_reverse) + item.at);
+    }
+    if (phase + 1u == phases) { // static
+      gradient.d_next[s] = carry[track.place.y + s * row_size + item.at];
+    } else {
+      gradient.d_state[s] = carry[track.place.y + s * row_size + item.at];
+    }
+  }
+  if (has_output_gradient && phase + 1u == phases) { // static
+    gradient.d_next[0] += f32(d_output[track.source.x + moment.t * row_size + item.at]);
+  }
+  for (var p = norm_parameters; p < parameters; p++) { // unroll
+    gradient.parameters[p] = given[track.place.w + parameters_begin + p * hidden_size + item.unit];
+  }
+}
+
+// Goes back through the cell step, and keeps what it gives.
+fn finish_gradient(gradient: ptr<function, CellGradient>, through: f32, i: u32, phase: u32, item: Item, moment: Moment, track: Track) { // inline
+  if (phase + 1u == phases) { // static
+    gradient.d_next[0] += through;
+  } else {
+    gradient.d_vector = through;
+  }
+  if (norm_parameters > 0u) { // static
+    if (norm_values[phase + 1u] > 0u) { // static
+      let d_shift = f32(d_recurrent[item.gate_at + (gates + norm_shifts[phase + 1u]) * hidden_size]);
+      let gain = given[track.place.w + parameters_begin + norm_gains[phase + 1u] * hidden_size + item.unit];
+      gradient.d_vector = unit_gradient(item.saved_at, norm_saved[phase + 1u], norm_statistics[phase + 1u], d_shift * gain, row_statistics[i / units]);
+    }
+  }
+  var complete: CellGradient;
+  if (needs_states) { // static
+    complete = *gradient;
+  }
+  if (has_zoneout && phase + 1u == phases) { // static
+    for (var s = 0u; s < states; s++) { // unroll
+      gradient.d_next[s] *= given[track.place.w + zoneout_begin + (s * steps + moment.t) * row_size + item.at];
+    }
+  }
+  *gradient = cell_backward(phase, *gradient);
+  if (has_zoneout && phase + 1u == phases) { // static
+    for (var s = 0u; s < states; s++) { // unroll
+      gradient.d_state[s] += complete.d_next[s] - gradient.d_next[s];
+    }
+  }
+  if (has_lengths) { // static
+    if (moment.t >= bitcast<u32>(given[track.place.w + item.row])) {
+      *gradient = hold_gradient(complete, phase + 1u == phases);
+    }
+  }
+  keep_gates(gradient, i, phase, item);
+  if (norm_parameters > 0u) { // static
+    keep_norms(gradient, phase, item);
+  }
+  for (var p = norm_parameters; p < parameters; p++) { // unroll
+    if (phase == 0u) { // static
+      d_recurrent[item.gate_at + (gates + p) * hidden_size] = to_number(gradient.d_parameters[p]);
+    }
+  }
+  for (var s = 0u; s < states; s++) { // unroll
+    carry[track.place.y + s * row_size + item.at] = gradient.d_state[s];
+  }
+}
+
+// The gates' gradients that are complete with this phase.
+fn keep_gates(gradient: ptr<function, CellGradient>, i: u32, phase: u32, item: Item) { // inline
+  for (var g = 0u; g < gates; g++) { // unroll
+    if (gradient_phase[g] == phase) { // static
+      d_recurrent[item.gate_at + g * hidden_size] = to_number(gradient.du[g]);
+      if (carries) { // static
+        carried[(i / units * gates + g) * padded_size + item.unit] = f32(to_number(gradient.du[g]));
+      }
+      if (gradients_apart && norm_parameters == 0u && g < input_gates) { // static
+        d_projected[item.projected_at + g * hidden_size] = to_number(gradient.dx[g]);
+      }
+    }
+  }
+}
+
+// The gradients of inputs, gains and shifts of what is normalised.
+fn keep_norms(gradient: ptr<function, CellGradient>, phase: u32, item: Item) { // inline
+  for (var g = 0u; g < gates; g++) { // unroll
+    if (input_gradient_phase[g] == phase) { // static
+      let at_norm = g - phase_gates[gate_norm[g] - 1u];
+      let normal = normal_at(item.saved_at, norm_saved[gate_norm[g]] + at_norm, norm_statistics[gate_norm[g]]);
+      d_projected[item.projected_at + g * hidden_size] = to_number(gradient.dx[g]);
+      d_recurrent[item.gate_at + (gates + norm_gains[gate_norm[g]] + at_norm) * hidden_size] = to_number(gradient.du[g] * normal);
+      d_recurrent[item.gate_at + (gates + norm_shifts[gate_norm[g]] + at_norm) * hidden_size] = to_number(gradient.du[g]);
+    }
+  }
+  if (norm_values[phase] > 0u && phase_gates[max(phase, 1u) - 1u] == phase_gates[phase]) { // static
+    let normal = normal_at(item.saved_at, norm_saved[phase], norm_statistics[phase]);
+    d_recurrent[item.gate_at + (gates + norm_gains[phase]) * hidden_size] = to_number(gradient.d_vector * normal);
+    d_recurrent[item.gate_at + (gates + norm_shifts[phase]) * hidden_size] = to_number(gradient.d_vector);
   }
 }
 `,

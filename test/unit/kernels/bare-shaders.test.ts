@@ -23,6 +23,6 @@ describe('shaders without comments', () => {
     const bare = stripComments(source);
     expect(read(bare)).toEqual(read(source));
     expect(bare.length).toBeLessThan(source.length);
-    expect(bare).not.toMatch(/\/\/(?!!| (?:unroll|registers|specialize|static|splice|f16))/);
+    expect(bare).not.toMatch(/\/\/(?!!| (?:unroll|registers|specialize|static|splice|inline|f16))/);
   });
 });

@@ -51,13 +51,15 @@ fn use_some(count: u32, is_last: bool) { // inline
     const declarations = `
 struct Pair { a: f32, b: f32 }
 fn outer(pair: ptr<function, Pair>) { // inline
-  inner(&pair, 3u);
+  inner(pair, 3u);
+  *pair = doubled(2.0 *pair.a, *pair);
 }
 fn inner(to: ptr<function, Pair>, k: u32) { // inline
   to.a = f32(k);
 }`;
     const lines = expandBody('var own: Pair;\nouter(&own);', declarations);
     expect(lines).toContain('own.a = f32(3u);');
+    expect(lines).toContain('own = doubled(2.0 *own.a, own);');
   });
 
   it('take a name of the caller as it is', () => {
@@ -100,13 +102,18 @@ fn inner(to: ptr<function, Pair>, k: u32) { // inline
     ],
     [
       'var x: f32;\nf(&x);',
+      'fn f(a: ptr<function, f32>) { // inline\n  g(&a);\n}\nfn g(b: ptr<function, f32>) { // inline\n}',
+      "argument 'b' is '&a', expected a, a pointer already.",
+    ],
+    [
+      'var x: f32;\nf(&x);',
       'fn f(a: ptr<function, f32>) { // inline\n  var x = 1.0;\n}',
       "'x' hides a variable that a call points to. Rename it.",
     ],
     [
       'f(n, a);',
       'fn f(a: u32, b: u32) { // inline\n}',
-      "'a' is a parameter of 'f', too, whose name its body sees. Rename one.",
+      "'a' is a parameter of 'f', too, and declared before. Rename one.",
     ],
     [
       'f(1u);',
