@@ -204,6 +204,26 @@ export const cases: readonly DeviceCase[] = [
       await checkWideHeld(device, variant, { ...wideHeldForm, batch: 3, reverse: false, extras });
     },
   ),
+  {
+    name: 'slices of many units are walked in rounds, the last of them not full',
+    full: true,
+    async run(device) {
+      const form: Form = { ...smallForm, steps: 2, hiddenSize: 1100, weights: false };
+      const lstm = quickVariants.find(({ kind }) => kind === 'lstm') as CellVariant;
+      await check(device, lstm, form, 'stepwise', {
+        laneWidth: 32,
+        registers: 0,
+        editPlan(plan) {
+          // A round has at most 64 quads of weights.
+          const { constants } =
+            plan.launches.find(({ kernel }) => kernel === 'recurrence-forward') ?? {};
+          const quads = Math.ceil(1100 / 4 / Number(constants?.slices));
+          assertTrue(quads % 16 > 0 && quads > 16, `a slice has ${quads} quads`);
+          return plan;
+        },
+      });
+    },
+  },
   ...casesOf(
     'a dispatch goes on where the one before has stopped',
     { quick: fewShaders, full: otherShaders },

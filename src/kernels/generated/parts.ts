@@ -898,6 +898,829 @@ fn slot(position: u32, runs_reverse: bool) -> u32 {
       has_zoneout: 'bool',
     },
   },
+  'lib/recurrence-backward-step': {
+    name: 'lib/recurrence-backward-step',
+    source: `// Recurrence, backward: the gradients of a thread's cell steps, from what they read to what they keep. Bindings and
+// tile are those of kernels/recurrence-backward.
+//! join lib/cell-step
+//! join lib/normalize
+//! join lib/recurrence
+//! join lib/recurrence-sums
+
+// A time step, or what comes before the first one.
+struct Moment {
+  is_step: bool,
+  position: u32, // in processing order
+  t: u32,
+}
+
+fn moment_of(track: Track, back: u32) -> Moment {
+  let is_step = back < steps;
+  let position = select(0u, steps - 1u - back, is_step);
+  return Moment(is_step, position, time_of(position, track.runs_reverse));
+}
+
+// A unit of a row: where it lies in a state, in the gates' gradients, in what the step has saved and in the gradients
+// of projected inputs.
+struct Item {
+  row: u32,
+  unit: u32,
+  at: u32,
+  gate_at: u32,
+  saved_at: u32,
+  projected_at: u32,
+}
+
+fn item_of(i: u32, base: u32, first_row: u32, lane: u32, moment: Moment, track: Track) -> Item {
+  let row = first_row + i / units;
+  let unit = base + i % units * lanes + lane;
+  let line = moment.t * batch + row;
+  let projected_begin = track.place.z / tiles * projected_stride;
+  return Item(row, unit, row * hidden_size + unit, track.place.x + line * gate_size + unit,
+    track.source.w + line * saved_values * hidden_size + unit, projected_begin + line * input_gates * hidden_size + unit);
+}
+
+// Copies the given gradient of the final state.
+fn keep_last_gradient(track: Track, first_row: u32, unit_begin: u32, unit_end: u32, lane: u32, slice: u32) { // inline
+  for (var unit = unit_begin + lane; unit < unit_end; unit += lanes) {
+    for (var r = slice; r < rows; r += slices) {
+      if (first_row + r < batch) {
+        let at = (first_row + r) * hidden_size + unit;
+        for (var s = 0u; s < states; s++) {
+          carry[track.place.y + s * row_size + at] = given[track.source.y + s * row_size + at];
+        }
+      }
+    }
+  }
+}
+
+// An item's gradient through the weights.
+fn take_through(through: ptr<function, f32>, sums: ptr<function, array<f32, item_sums>>, i: u32, phase: u32, item: Item, lane: u32, track: Track) { // inline
+  if (sums_meet) { // static
+    *through = add_slices(i, lane);
+  } else {
+    *through = sums[select(i, 0u, item_sums == 1u)];
+  }
+  if (has_mask && (masks_vector || phase + 1u == phases)) { // static
+    *through *= given[track.place.w + mask_begin + item.at];
+  }
+}
+
+// The gradients of products that the next phase has normalised.
+fn finish_products(i: u32, phase: u32, item: Item, track: Track) { // inline
+  for (var v = 0u; v < norm_values[phase + 1u]; v++) { // unroll
+    let d_shift = f32(d_recurrent[item.gate_at + (gates + norm_shifts[phase + 1u] + v) * hidden_size]);
+    let gain = given[track.place.w + parameters_begin + (norm_gains[phase + 1u] + v) * hidden_size + item.unit];
+    let d_product = unit_gradient(item.saved_at, norm_saved[phase + 1u] + v, norm_statistics[phase + 1u], d_shift * gain, row_statistics[i / units]);
+    d_recurrent[item.gate_at + (phase_gates[phase] + v) * hidden_size] = to_number(d_product);
+  }
+}
+
+// Reads what a cell step's gradient needs but for what comes through the weights.
+fn read_gradient(gradient: ptr<function, CellGradient>, phase: u32, item: Item, moment: Moment, track: Track) { // inline
+  for (var v = 0u; v < saved_values; v++) { // unroll
+    gradient.saved[v] = f32(saved[item.saved_at + v * hidden_size]);
+  }
+  for (var s = 0u; s < states; s++) { // unroll
+    if (backward_reads_state[s]) { // static
+      gradient.state[s] = state_of(track.source.z, s, slot(moment.position, track.runs_reverse) + item.at);
+    }
+    if (backward_reads_next[s]) { // static
+      gradient.next[s] = state_of(track.source.z, s, slot(moment.position + 1u, track.runs_reverse) + item.at);
+    }
+    if (phase + 1u == phases) { // static
+      gradient.d_next[s] = carry[track.place.y + s * row_size + item.at];
+    } else {
+      gradient.d_state[s] = carry[track.place.y + s * row_size + item.at];
+    }
+  }
+  if (has_output_gradient && phase + 1u == phases) { // static
+    gradient.d_next[0] += f32(d_output[track.source.x + moment.t * row_size + item.at]);
+  }
+  for (var p = norm_parameters; p < parameters; p++) { // unroll
+    gradient.parameters[p] = given[track.place.w + parameters_begin + p * hidden_size + item.unit];
+  }
+}
+
+// Goes back through the cell step, and keeps what it gives.
+fn finish_gradient(gradient: ptr<function, CellGradient>, through: f32, i: u32, phase: u32, item: Item, moment: Moment, track: Track) { // inline
+  if (phase + 1u == phases) { // static
+    gradient.d_next[0] += through;
+  } else {
+    gradient.d_vector = through;
+  }
+  if (norm_parameters > 0u) { // static
+    if (norm_values[phase + 1u] > 0u) { // static
+      let d_shift = f32(d_recurrent[item.gate_at + (gates + norm_shifts[phase + 1u]) * hidden_size]);
+      let gain = given[track.place.w + parameters_begin + norm_gains[phase + 1u] * hidden_size + item.unit];
+      gradient.d_vector = unit_gradient(item.saved_at, norm_saved[phase + 1u], norm_statistics[phase + 1u], d_shift * gain, row_statistics[i / units]);
+    }
+  }
+  var complete: CellGradient;
+  if (needs_states) { // static
+    complete = *gradient;
+  }
+  if (has_zoneout && phase + 1u == phases) { // static
+    for (var s = 0u; s < states; s++) { // unroll
+      gradient.d_next[s] *= given[track.place.w + zoneout_begin + (s * steps + moment.t) * row_size + item.at];
+    }
+  }
+  *gradient = cell_backward(phase, *gradient);
+  if (has_zoneout && phase + 1u == phases) { // static
+    for (var s = 0u; s < states; s++) { // unroll
+      gradient.d_state[s] += complete.d_next[s] - gradient.d_next[s];
+    }
+  }
+  if (has_lengths) { // static
+    if (moment.t >= bitcast<u32>(given[track.place.w + item.row])) {
+      *gradient = hold_gradient(complete, phase + 1u == phases);
+    }
+  }
+  keep_gates(gradient, i, phase, item);
+  if (norm_parameters > 0u) { // static
+    keep_norms(gradient, phase, item);
+  }
+  for (var p = norm_parameters; p < parameters; p++) { // unroll
+    if (phase == 0u) { // static
+      d_recurrent[item.gate_at + (gates + p) * hidden_size] = to_number(gradient.d_parameters[p]);
+    }
+  }
+  for (var s = 0u; s < states; s++) { // unroll
+    carry[track.place.y + s * row_size + item.at] = gradient.d_state[s];
+  }
+}
+
+// The gates' gradients that are complete with this phase.
+fn keep_gates(gradient: ptr<function, CellGradient>, i: u32, phase: u32, item: Item) { // inline
+  for (var g = 0u; g < gates; g++) { // unroll
+    if (gradient_phase[g] == phase) { // static
+      d_recurrent[item.gate_at + g * hidden_size] = to_number(gradient.du[g]);
+      if (carries) { // static
+        carried[(i / units * gates + g) * padded_size + item.unit] = f32(to_number(gradient.du[g]));
+      }
+      if (gradients_apart && norm_parameters == 0u && g < input_gates) { // static
+        d_projected[item.projected_at + g * hidden_size] = to_number(gradient.dx[g]);
+      }
+    }
+  }
+}
+
+// The gradients of inputs, gains and shifts of what is normalised.
+fn keep_norms(gradient: ptr<function, CellGradient>, phase: u32, item: Item) { // inline
+  for (var g = 0u; g < gates; g++) { // unroll
+    if (input_gradient_phase[g] == phase) { // static
+      let at_norm = g - phase_gates[gate_norm[g] - 1u];
+      let normal = normal_at(item.saved_at, norm_saved[gate_norm[g]] + at_norm, norm_statistics[gate_norm[g]]);
+      d_projected[item.projected_at + g * hidden_size] = to_number(gradient.dx[g]);
+      d_recurrent[item.gate_at + (gates + norm_gains[gate_norm[g]] + at_norm) * hidden_size] = to_number(gradient.du[g] * normal);
+      d_recurrent[item.gate_at + (gates + norm_shifts[gate_norm[g]] + at_norm) * hidden_size] = to_number(gradient.du[g]);
+    }
+  }
+  if (norm_values[phase] > 0u && phase_gates[max(phase, 1u) - 1u] == phase_gates[phase]) { // static
+    let normal = normal_at(item.saved_at, norm_saved[phase], norm_statistics[phase]);
+    d_recurrent[item.gate_at + (gates + norm_gains[phase]) * hidden_size] = to_number(gradient.d_vector * normal);
+    d_recurrent[item.gate_at + (gates + norm_shifts[phase]) * hidden_size] = to_number(gradient.d_vector);
+  }
+}
+`,
+    constants: {
+      steps: 'u32',
+      batch: 'u32',
+      hidden_size: 'u32',
+      state_size: 'u32',
+      rows: 'u32',
+      units: 'u32',
+      lanes: 'u32',
+      unit_tile: 'u32',
+      spreads: 'bool',
+      stages: 'bool',
+      slices: 'u32',
+      held_quads: 'u32',
+      carries: 'bool',
+      y_origin: 'u32',
+      section_size: 'u32',
+      tracks: 'u32',
+      is_half: 'bool',
+      has_lengths: 'bool',
+      has_mask: 'bool',
+      has_zoneout: 'bool',
+    },
+  },
+  'lib/recurrence-backward-sums': {
+    name: 'lib/recurrence-backward-sums',
+    source: `// Recurrence, backward: the gradients of a tile of states through the weights, and what they are made of. Bindings and
+// tile are those of kernels/recurrence-backward.
+//! join lib/quads
+//! join lib/recurrence
+//! join lib/recurrence-sums
+
+// Where the gates' gradients lie that come back through the weights: the last phase receives them through phase 0 of
+// the following step, the others through the next phase.
+struct Source {
+  exists: bool,
+  t: u32,
+  begin: u32,
+}
+
+fn source_of(track: Track, moment: Moment, phase: u32) -> Source {
+  let position = select(moment.position + 1u, moment.position, phase + 1u < phases || !moment.is_step);
+  let t = time_of(position, track.runs_reverse);
+  return Source(position < steps, t, track.place.x + t * batch * gate_size);
+}
+
+fn hold_weights(track: Track, lane: u32, slice: u32) {
+  var at = 0u;
+  for (var g = 0u; g < gates; g++) {
+    for (var q = 0u; q < held_quads; q++) {
+      let k4 = min(q * slices + slice, hidden_quads - 1u);
+      let is_inside = q * slices + slice < hidden_quads;
+      for (var n = 0u; n < units; n++) {
+        held[at] = select(vec4f(), vec4f(weight[track.place.z][g][k4][n][lane]), is_inside);
+        at++;
+      }
+    }
+  }
+}
+
+// What an earlier dispatch has handed on; nothing comes before the last step.
+fn carry_old_gradients(track: Track, first_row: u32, local: u32) {
+  let next = steps - min(track.walk.x, steps);
+  if (next < steps) {
+    let begin = track.place.x + time_of(next, track.runs_reverse) * batch * gate_size;
+    for (var i = local; i < rows * gates * hidden_size; i += threads) {
+      let row = min(first_row + i / (gates * hidden_size), batch - 1u);
+      let column = i % (gates * hidden_size);
+      carried[i / hidden_size * padded_size + i % hidden_size] = f32(d_recurrent[begin + row * gate_size + column]);
+    }
+  }
+}
+
+// The gradients of a tile of states through the weights.
+fn sum_tile(sums: ptr<function, array<f32, item_sums>>, phase: u32, source: Source, base: u32, first_row: u32, local: u32, lane: u32, slice: u32,
+    longest: u32, track: Track) { // inline
+  let next = (phase + 1u) % phases;
+  var acc: array<f32, item_sums>; // registers
+  if (multiplies && phase_gates[next] < phase_gates[next + 1u]) { // static
+    if (source.exists && (!has_lengths || source.t < longest)) {
+      multiply(&acc, next, track.place.z + base / tile_units, source.begin, first_row, local, lane, slice);
+    }
+  }
+  meet_sums(&acc, sums, lane, slice);
+}
+
+fn multiply(acc: ptr<function, array<f32, item_sums>>, next: u32, tile: u32, source_begin: u32, first_row: u32, local: u32, lane: u32,
+    slice: u32) { // inline
+  var row_begin: array<u32, rows>; // registers
+  for (var r = 0u; r < rows; r++) { // unroll
+    row_begin[r] = source_begin + min(first_row + r, batch - 1u) * gate_size;
+  }
+  for (var first_gate = phase_gates[next]; first_gate < phase_gates[next + 1u]; first_gate += staged_gates) {
+    if (stages) { // static
+      if (!carries || unit_tile > tile_units || staged_gates < gates) { // static: what is staged may still be read
+        workgroupBarrier();
+      }
+      stage_gradients(first_gate, source_begin, first_row, local);
+      workgroupBarrier();
+    }
+    if (stages_all && slices > 1u) { // static
+      if (rounds == 1u) { // static
+        multiply_round(acc, &row_begin, 0u, next, tile, lane, slice);
+      } else {
+        for (var round = 0u; round < rounds; round++) {
+          multiply_round(acc, &row_begin, round, next, tile, lane, slice);
+        }
+      }
+    } else {
+      for (var g = first_gate; g < min(first_gate + staged_gates, phase_gates[next + 1u]); g++) {
+        for (var k4 = slice; k4 < hidden_quads; k4 += slices) {
+          multiply_quad(acc, &row_begin, 0u, g, g - first_gate, k4, true, tile, lane);
+        }
+      }
+    }
+  }
+}
+
+// The gradients of some gates into workgroup memory.
+fn stage_gradients(first_gate: u32, source_begin: u32, first_row: u32, local: u32) {
+  for (var i = local; i < rows * staged_quads; i += threads) {
+    let g = min(first_gate + i % staged_quads / hidden_quads, gates - 1u);
+    let k = i % hidden_quads * 4u;
+    if (carries) { // static
+      let begin = (i / staged_quads * gates + g) * padded_size + k;
+      staged[i] = vec4f(carried[begin], carried[begin + 1u], carried[begin + 2u], carried[begin + 3u]);
+    } else {
+      staged[i] = gradient_quad(source_begin + min(first_row + i / staged_quads, batch - 1u) * gate_size + g * hidden_size, k);
+    }
+  }
+}
+
+// A gate's gradient in a unit; zero behind the last unit, where weights are padded.
+fn gradient_at(begin: u32, k: u32) -> f32 {
+  if (has_tail) { // static
+    return select(0.0, f32(d_recurrent[begin + k]), k < hidden_size);
+  } else {
+    return f32(d_recurrent[begin + k]);
+  }
+}
+
+fn gradient_quad(begin: u32, k: u32) -> vec4f {
+  return vec4f(gradient_at(begin, k), gradient_at(begin, k + 1u), gradient_at(begin, k + 2u), gradient_at(begin, k + 3u));
+}
+
+// A slice's quads of k of a round, of all gates.
+fn multiply_round(acc: ptr<function, array<f32, item_sums>>, row_begin: ptr<function, array<u32, rows>>, round: u32, next: u32, tile: u32, lane: u32,
+    slice: u32) { // inline
+  for (var g = phase_gates[next]; g < phase_gates[next + 1u]; g++) { // unroll
+    for (var u = 0u; u < round_quads; u++) { // unroll
+      let q4 = (round * round_quads + u) * slices + slice;
+      let k4 = min(q4, hidden_quads - 1u);
+      let is_inside = q4 < hidden_quads;
+      multiply_quad(acc, row_begin, u, g, g - phase_gates[next], k4, is_inside, tile, lane);
+    }
+  }
+}
+
+fn multiply_quad(acc: ptr<function, array<f32, item_sums>>, row_begin: ptr<function, array<u32, rows>>, u: u32, g: u32, staged_gate: u32, k4: u32,
+    is_inside: bool, tile: u32, lane: u32) { // inline
+  var v: array<vec4f, rows>; // registers
+  for (var r = 0u; r < rows; r++) { // unroll
+    if (stages) { // static
+      v[r] = staged[r * staged_quads + staged_gate * hidden_quads + k4];
+      if (passes_end) { // static
+        v[r] = select(vec4f(), v[r], is_inside);
+      }
+    } else if (spreads) { // static
+      v[r] = swap_quad(gradient_at(row_begin[r] + g * hidden_size, 4u * k4 + lane % 4u));
+    } else {
+      v[r] = gradient_quad(row_begin[r] + g * hidden_size, 4u * k4);
+    }
+  }
+  for (var n = 0u; n < units; n++) { // unroll
+    if (u < held_quads) { // splice
+      let w = held[(g * held_quads + u) * units + n];
+    } else {
+      let w = vec4f(weight[tile][g][k4][n][lane]);
+    }
+    for (var r = 0u; r < rows; r++) { // unroll
+      acc[r * units + n] += dot(v[r], w);
+    }
+  }
+}
+`,
+    constants: {
+      steps: 'u32',
+      batch: 'u32',
+      hidden_size: 'u32',
+      state_size: 'u32',
+      rows: 'u32',
+      units: 'u32',
+      lanes: 'u32',
+      unit_tile: 'u32',
+      spreads: 'bool',
+      stages: 'bool',
+      slices: 'u32',
+      held_quads: 'u32',
+      carries: 'bool',
+      y_origin: 'u32',
+      section_size: 'u32',
+      tracks: 'u32',
+      is_half: 'bool',
+      has_lengths: 'bool',
+      has_mask: 'bool',
+      has_zoneout: 'bool',
+    },
+  },
+  'lib/recurrence-forward-step': {
+    name: 'lib/recurrence-forward-step',
+    source: `// Recurrence, forward: the cell steps of a thread, from what they read to what they keep. Bindings and tile are those
+// of kernels/recurrence-forward.
+//! join lib/cell-step
+//! join lib/normalize
+//! join lib/recurrence
+//! join lib/recurrence-sums
+
+// A time step: its position in processing order, its time, where the states before and after it lie in their sections
+// and what it saves.
+struct Moment {
+  position: u32,
+  t: u32,
+  before: u32,
+  after: u32,
+  saved_begin: u32,
+}
+
+fn moment_of(track: Track, position: u32) -> Moment {
+  let t = time_of(position, track.runs_reverse);
+  let saved_begin = track.place.y + select(0u, t * saved_size, keeps_saved);
+  return Moment(position, t, slot(position, track.runs_reverse), slot(position + 1u, track.runs_reverse), saved_begin);
+}
+
+// A unit of a row: where it lies in a state and in what its step saves.
+struct Item {
+  row: u32,
+  unit: u32,
+  at: u32,
+  saved_at: u32,
+}
+
+fn item_of(i: u32, base: u32, first_row: u32, lane: u32, moment: Moment) -> Item {
+  let row = first_row + i / units;
+  let unit = base + i % units * lanes + lane;
+  return Item(row, unit, row * hidden_size + unit, moment.saved_begin + row * saved_values * hidden_size + unit);
+}
+
+// Copies the given state into the history.
+fn keep_first_state(track: Track, first_row: u32, unit_begin: u32, unit_end: u32, lane: u32, slice: u32) { // inline
+  let to = slot(0u, track.runs_reverse);
+  for (var unit = unit_begin + lane; unit < unit_end; unit += lanes) {
+    for (var r = slice; r < rows; r += slices) {
+      if (first_row + r < batch) {
+        let at = (first_row + r) * hidden_size + unit;
+        for (var s = 0u; s < states; s++) {
+          keep_state(track.place.x, s, to + at, given[track.source.y + s * row_size + at]);
+        }
+        if (has_mask) { // static
+          keep_masked(track.place.x, to + at, given[track.source.y + at] * given[track.place.w + mask_begin + at]);
+        }
+      }
+    }
+  }
+}
+
+fn keep_state(origin: u32, s: u32, at: u32, value: f32) {
+  let begin = state_place(origin, s, at);
+  let kept = to_number(value);
+  history[begin] = kept;
+  if (is_half) { // static
+    if (s > 0u) {
+      history[begin + 1u] = to_number(value - f32(kept));
+    }
+  }
+}
+
+// Keeps the h that the recurrent matmul is to read.
+fn keep_masked(origin: u32, at: u32, value: f32) {
+  history[origin + vector_begin_of(masked_phase) + at] = to_number(value);
+}
+
+// Products that the next phase normalises.
+fn keep_products(sums: ptr<function, array<f32, item_sums>>, i: u32, phase: u32, item: Item, lane: u32, moment: Moment, track: Track) { // inline
+  for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
+    var product = sums[i * gates + g];
+    if (sums_meet) { // static
+      product = add_slices(i * gates + g, lane);
+    }
+    if (has_lengths) { // static
+      product = select(0.0, product, moment.t < bitcast<u32>(given[track.place.w + item.row]));
+    }
+    saved[item.saved_at + (norm_saved[phase + 1u] + g - phase_gates[phase]) * hidden_size] = to_number(product);
+  }
+}
+
+// Reads what a cell step needs but for its sums.
+fn read_step(step: ptr<function, CellStep>, next_token: ptr<function, u32>, phase: u32, item: Item, moment: Moment, track: Track) { // inline
+  var source_row = moment.t * batch + item.row;
+  var is_void = false; // a token outside the table: its row becomes NaN, and training stops
+  if (gathers) { // static
+    if (reads_early) { // splice
+      let token = *next_token;
+      *next_token = u32(tokens[time_of(min(moment.position + 1u, steps - 1u), track.runs_reverse) * batch + item.row]);
+    } else {
+      let token = u32(tokens[source_row]);
+    }
+    is_void = span.table_rows > 0u && token >= span.table_rows;
+    source_row = select(source_row, min(token, span.table_rows - 1u), span.table_rows > 0u);
+  }
+  let projected_at = track.source.x + source_row * input_gates * hidden_size + item.unit;
+  for (var g = phase_gates[max(phase, input_lag) - input_lag]; g < phase_gates[phase + 1u - min(phase + 1u, input_lag)]; g++) { // unroll
+    if (g < input_gates) { // static
+      step.x[g] = f32(projected[projected_at + g * hidden_size]);
+      if (gathers && gradients_apart) { // static
+        step.x[g] += input_bias[track.source.w + g * hidden_size + item.unit];
+      }
+      if (gathers) { // static
+        step.x[g] = bitcast<f32>(select(bitcast<u32>(step.x[g]), 0x7fc00000u, is_void));
+      }
+    }
+  }
+  for (var p = norm_parameters; p < parameters; p++) { // unroll
+    step.parameters[p] = bias[track.source.z + (gates + p) * hidden_size + item.unit];
+  }
+  for (var s = 0u; s < states; s++) { // unroll
+    if (forward_reads_state[s] || needs_states) { // static
+      if (starts_alone) { // static
+        step.state[s] = given[track.source.y + s * row_size + item.at];
+      } else {
+        step.state[s] = state_of(track.place.x, s, moment.before + item.at);
+      }
+    }
+  }
+  for (var v = 0u; v < saved_values; v++) { // unroll
+    if (saved_phase[v] < phase) { // static
+      step.saved[v] = f32(saved[item.saved_at + v * hidden_size]);
+    }
+  }
+}
+
+// Does the cell step with its sums, and keeps what it gives.
+fn finish_step(step: ptr<function, CellStep>, sums: ptr<function, array<f32, item_sums>>, i: u32, phase: u32, item: Item, lane: u32, moment: Moment,
+    track: Track) { // inline
+  for (var g = phase_gates[max(phase, input_lag) - input_lag]; g < phase_gates[phase + 1u - min(phase + 1u, input_lag)]; g++) { // unroll
+    if (sums_meet) { // static
+      step.u[g] = add_slices(i * gates + g, lane);
+    } else {
+      step.u[g] = sums[select(i, 0u, rows * units == 1u) * gates + g];
+    }
+  }
+  if (norm_parameters > 0u) { // static
+    if (norm_values[phase] > 0u) { // static
+      normalize_step(step, i, phase, item, track);
+    }
+  }
+  *step = cell_forward(phase, *step);
+  if (has_zoneout) { // static
+    for (var s = 0u; s < states; s++) { // unroll
+      let share = given[track.place.w + zoneout_begin + (s * steps + moment.t) * row_size + item.at];
+      step.next[s] = select(mix(step.state[s], step.next[s], share), step.state[s], share == 0.0);
+    }
+  }
+  if (has_lengths) { // static
+    if (moment.t >= bitcast<u32>(given[track.place.w + item.row])) {
+      *step = hold_state(*step);
+    }
+  }
+  for (var v = 0u; v < saved_values; v++) { // unroll
+    if (saved_phase[v] == phase && (keeps_saved || phase + 1u < phases)) { // static
+      saved[item.saved_at + v * hidden_size] = to_number(step.saved[v]);
+    }
+  }
+  for (var s = 0u; s < states; s++) { // unroll
+    if (state_phase[s] == phase) { // static
+      keep_state(track.place.x, s, moment.after + item.at, step.next[s]);
+    }
+  }
+  hand_on(step, i, phase, item, moment, track);
+}
+
+// Replaces products, or the vector, of the phase before by what normalising them gives.
+fn normalize_step(step: ptr<function, CellStep>, i: u32, phase: u32, item: Item, track: Track) { // inline
+  let own = row_statistics[i / units];
+  step.saved[norm_statistics[phase]] = own.x;
+  step.saved[norm_statistics[phase] + 1u] = own.y;
+  for (var v = 0u; v < norm_values[phase]; v++) { // unroll
+    let normal = (step.saved[norm_saved[phase] + v] - own.x) * own.y;
+    let gain = bias[track.source.z + (gates + norm_gains[phase] + v) * hidden_size + item.unit];
+    let value = gain * normal + bias[track.source.z + (gates + norm_shifts[phase] + v) * hidden_size + item.unit];
+    if (phase_gates[phase - 1u] < phase_gates[phase]) { // static
+      step.u[phase_gates[phase - 1u] + v] = value;
+    } else {
+      step.vector = value;
+    }
+  }
+}
+
+// What the next product multiplies: the new h, masked where there is a mask, or a phase's vector.
+fn hand_on(step: ptr<function, CellStep>, i: u32, phase: u32, item: Item, moment: Moment, track: Track) { // inline
+  var multiplied = step.next[0];
+  if (has_mask) { // static
+    let factor = given[track.place.w + mask_begin + item.at];
+    if (phase + 1u == phases) { // static
+      multiplied *= factor;
+      keep_masked(track.place.x, moment.after + item.at, multiplied);
+    } else if (masks_vector) {
+      step.vector *= factor;
+    }
+  }
+  if (phase >= first_vector && phase + 1u < phases) { // static
+    history[track.place.x + vector_begin_of(phase) + moment.after + item.at] = to_number(step.vector);
+  }
+  if (carries) { // static
+    if (phase + 1u == phases) { // static
+      carried[i / units * padded_size + item.unit] = f32(to_number(multiplied));
+    } else if (phase >= first_vector) { // static
+      carried[i / units * padded_size + item.unit] = f32(to_number(step.vector));
+    }
+  }
+}
+`,
+    constants: {
+      steps: 'u32',
+      batch: 'u32',
+      hidden_size: 'u32',
+      state_size: 'u32',
+      rows: 'u32',
+      units: 'u32',
+      lanes: 'u32',
+      unit_tile: 'u32',
+      spreads: 'bool',
+      stages: 'bool',
+      slices: 'u32',
+      held_quads: 'u32',
+      carries: 'bool',
+      y_origin: 'u32',
+      section_size: 'u32',
+      tracks: 'u32',
+      is_half: 'bool',
+      has_lengths: 'bool',
+      has_mask: 'bool',
+      has_zoneout: 'bool',
+    },
+  },
+  'lib/recurrence-forward-sums': {
+    name: 'lib/recurrence-forward-sums',
+    source: `// Recurrence, forward: the sums of a time step's gates, of a tile of units, and what they are made of. Bindings and
+// tile are those of kernels/recurrence-forward.
+//! join lib/quads
+//! join lib/recurrence
+//! join lib/recurrence-sums
+
+fn hold_weights(track: Track, lane: u32, slice: u32) {
+  var at = 0u;
+  for (var q = 0u; q < held_quads; q++) {
+    let k4 = min(q * slices + slice, hidden_quads - 1u);
+    let is_inside = q * slices + slice < hidden_quads;
+    for (var n = 0u; n < units; n++) {
+      for (var g = 0u; g < gates; g++) {
+        held[at] = select(vec4f(), vec4f(weight[track.place.z][k4][g][n][lane]), is_inside);
+        at++;
+      }
+    }
+  }
+  for (var n = 0u; n < units; n++) {
+    for (var g = 0u; g < gates; g++) {
+      held_bias[n * gates + g] = select(0.0, bias_of(track, g, min(n * lanes + lane, hidden_size - 1u)), slice == 0u);
+    }
+  }
+}
+
+// What is added to the product of a gate.
+fn bias_of(track: Track, g: u32, unit: u32) -> f32 {
+  var b = bias[track.source.z + g * hidden_size + unit];
+  if (gathers && !gradients_apart) { // static: the two biases only ever occur as a sum
+    b += input_bias[track.source.w + g * hidden_size + unit];
+  }
+  return b;
+}
+
+// What an earlier dispatch has handed on.
+fn carry_old_state(track: Track, first_row: u32, local: u32) {
+  let begin = track.place.x + select(0u, vector_begin_of(masked_phase), has_mask) + slot(track.walk.x, track.runs_reverse);
+  for (var i = local; i < rows * hidden_size; i += threads) {
+    let row = min(first_row + i / hidden_size, batch - 1u);
+    carried[i / hidden_size * padded_size + i % hidden_size] = f32(history[begin + row * hidden_size + i % hidden_size]);
+  }
+}
+
+// Where the vector begins that a phase multiplies: the old state, behind phase 0 what the phase before has made.
+fn vector_of(track: Track, moment: Moment, phase: u32) -> u32 {
+  var old = select(track.place.x + moment.before, track.source.y, starts_alone);
+  if (has_mask) { // static
+    old = track.place.x + vector_begin_of(masked_phase) + moment.before;
+  }
+  return select(track.place.x + vector_begin_of(phase) - section_size + moment.after, old, phase == 0u);
+}
+
+// A number of the vector; zero behind its end, where weights are padded.
+fn vector_at(phase: u32, begin: u32, k: u32) -> f32 {
+  if (starts_alone && phase == 0u) {
+    return select(0.0, given[begin + k], !has_tail || k < hidden_size);
+  }
+  if (has_tail) { // static
+    return select(0.0, f32(history[begin + k]), k < hidden_size);
+  } else {
+    return f32(history[begin + k]);
+  }
+}
+
+fn vector_quad(phase: u32, begin: u32, k: u32) -> vec4f {
+  return vec4f(vector_at(phase, begin, k), vector_at(phase, begin, k + 1u), vector_at(phase, begin, k + 2u), vector_at(phase, begin, k + 3u));
+}
+
+// Brings what a phase multiplies into workgroup memory, where it \`stages\`.
+fn stage_vector(phase: u32, vector_begin: u32, first_row: u32, local: u32) { // inline
+  if (stages && phase_gates[phase] < phase_gates[phase + 1u]) { // static
+    var i = local;
+    loop {
+      if (threads <= rows * hidden_quads || i < rows * hidden_quads) {
+        if (carries) { // static
+          staged[i] = vec4f(carried[4u * i], carried[4u * i + 1u], carried[4u * i + 2u], carried[4u * i + 3u]);
+        } else {
+          let begin = vector_begin + min(first_row + i / hidden_quads, batch - 1u) * hidden_size;
+          staged[i] = vector_quad(phase, begin, i % hidden_quads * 4u);
+        }
+      }
+      continuing {
+        i += threads;
+        break if i >= rows * hidden_quads;
+      }
+    }
+    workgroupBarrier();
+  }
+}
+
+// The sums of a tile of units, whole in workgroup memory or in the thread that needs them.
+fn sum_tile(sums: ptr<function, array<f32, item_sums>>, phase: u32, vector_begin: u32, base: u32, first_row: u32, lane: u32, slice: u32,
+    moment: Moment, longest: u32, track: Track) { // inline
+  var acc: array<f32, item_sums>; // registers
+  for (var n = 0u; n < units; n++) { // unroll
+    let unit = min(base + n * lanes + lane, hidden_size - 1u);
+    for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
+      var b = 0.0;
+      if (holds) { // static
+        b = held_bias[n * gates + g];
+      } else {
+        b = bias_of(track, g, unit);
+        if (slices > 1u) { // static
+          b = select(0.0, b, slice == 0u);
+        }
+      }
+      for (var r = 0u; r < rows; r++) { // unroll
+        acc[(r * units + n) * gates + g] = b;
+      }
+    }
+  }
+  if (multiplies && phase_gates[phase] < phase_gates[phase + 1u]) { // static
+    if (!has_lengths || moment.t < longest) {
+      multiply(&acc, phase, track.place.z + base / tile_units, vector_begin, first_row, lane, slice);
+    }
+  }
+  meet_sums(&acc, sums, lane, slice);
+}
+
+fn multiply(acc: ptr<function, array<f32, item_sums>>, phase: u32, tile: u32, vector_begin: u32, first_row: u32, lane: u32, slice: u32) { // inline
+  var row_begin: array<u32, rows>; // registers
+  for (var r = 0u; r < rows; r++) { // unroll
+    row_begin[r] = vector_begin + min(first_row + r, batch - 1u) * hidden_size;
+  }
+  if (rounds == 1u) { // static
+    multiply_round(acc, &row_begin, 0u, phase, tile, lane, slice);
+  } else {
+    for (var round = 0u; round < select(rounds, state_rounds, phase == 0u); round++) {
+      multiply_round(acc, &row_begin, round, phase, tile, lane, slice);
+    }
+  }
+}
+
+fn multiply_round(acc: ptr<function, array<f32, item_sums>>, row_begin: ptr<function, array<u32, rows>>, round: u32, phase: u32, tile: u32,
+    lane: u32, slice: u32) { // inline
+  for (var u = 0u; u < round_quads; u++) { // unroll
+    if (slices == 1u) { // splice
+      let k4 = round;
+    } else {
+      let q4 = (round * round_quads + u) * slices + slice;
+      let k4 = min(q4, hidden_quads - 1u);
+    }
+    var v: array<vec4f, rows>; // registers
+    for (var r = 0u; r < rows; r++) { // unroll
+      if (stages) { // static
+        v[r] = staged[r * hidden_quads + k4];
+        if (passes_end) { // static
+          v[r] = select(vec4f(), v[r], q4 < hidden_quads);
+        }
+      } else if (spreads) { // static
+        v[r] = swap_quad(vector_at(phase, row_begin[r], 4u * k4 + lane % 4u));
+      } else {
+        v[r] = vector_quad(phase, row_begin[r], 4u * k4);
+      }
+    }
+    for (var n = 0u; n < units; n++) { // unroll
+      for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
+        if (u < held_quads) { // splice
+          let w = held[(u * units + n) * gates + g];
+        } else {
+          let w = vec4f(weight[tile][k4][g][n][lane]);
+        }
+        for (var r = 0u; r < rows; r++) { // unroll
+          acc[(r * units + n) * gates + g] += dot(v[r], w);
+        }
+      }
+    }
+  }
+}
+`,
+    constants: {
+      steps: 'u32',
+      batch: 'u32',
+      hidden_size: 'u32',
+      state_size: 'u32',
+      rows: 'u32',
+      units: 'u32',
+      lanes: 'u32',
+      unit_tile: 'u32',
+      spreads: 'bool',
+      stages: 'bool',
+      slices: 'u32',
+      held_quads: 'u32',
+      carries: 'bool',
+      y_origin: 'u32',
+      section_size: 'u32',
+      tracks: 'u32',
+      is_half: 'bool',
+      has_lengths: 'bool',
+      has_mask: 'bool',
+      has_zoneout: 'bool',
+    },
+  },
   'lib/recurrence-sums': {
     name: 'lib/recurrence-sums',
     source: `// How the slices of a recurrence's sums meet. The kernel declares \`item_sums\`, the sums of a thread.
