@@ -1174,6 +1174,16 @@ fn multiply(acc: ptr<function, array<f32, item_sums>>, next: u32, tile: u32, sou
   for (var r = 0u; r < rows; r++) { // unroll
     row_begin[r] = source_begin + min(first_row + r, batch - 1u) * gate_size;
   }
+  if (!stages && slices == 1u) { // static: loops in loops with so many sums are built slowly
+    var g = phase_gates[next];
+    var k4 = 0u;
+    for (var i = 0u; i < (phase_gates[next + 1u] - phase_gates[next]) * hidden_quads; i++) {
+      multiply_quad(acc, &row_begin, 0u, g, 0u, k4, true, tile, lane);
+      let is_last = k4 + 1u == hidden_quads;
+      g += select(0u, 1u, is_last);
+      k4 = select(k4 + 1u, 0u, is_last);
+    }
+  } else {
   for (var first_gate = phase_gates[next]; first_gate < phase_gates[next + 1u]; first_gate += staged_gates) {
     if (stages) { // static
       if (!carries || unit_tile > tile_units || staged_gates < gates) { // static: what is staged may still be read
@@ -1197,6 +1207,7 @@ fn multiply(acc: ptr<function, array<f32, item_sums>>, next: u32, tile: u32, sou
         }
       }
     }
+  }
   }
 }
 
