@@ -5,8 +5,8 @@
 // threads for it, `segments` of them share a value, each with its part of the positions.
 // Layouts: indices [row_count]; starts [table_rows + 1]; order [row_count].
 // Two barriers, four with segments. Loads 2·row_count·ceil(table_rows / threads) per thread: made for vocabularies
-// up to some tens of thousands. A GPU waits for every position it looks at: segments shorten that, and `ahead`
-// of them are on the way at once.
+// of no more tokens than threads. A GPU waits for every position it looks at: segments shorten that, and `ahead`
+// of them are on the way at once. Larger ones go through index-tokens-rank there.
 
 const row_count: u32 = 4u; // specialize
 const table_rows: u32 = 4u; // specialize

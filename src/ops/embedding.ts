@@ -1,8 +1,10 @@
 import { ShapeError, VocabularyError } from '../errors.ts';
 import { numberBytes } from '../graph/numbers.ts';
-import type { Lowering, Operator, Values, View } from '../graph/operator.ts';
+import type { Lowering, Operator, PlanLimits, Values, View } from '../graph/operator.ts';
 import { applyUnary, formatShape, type SymbolicTensor, type TensorType } from '../graph/tensor.ts';
 import { indexTokens } from '../kernels/generated/index-tokens.ts';
+import { indexTokensRank } from '../kernels/generated/index-tokens-rank.ts';
+import { indexTokensSerial } from '../kernels/generated/index-tokens-serial.ts';
 import { oneHot as oneHotKernel } from '../kernels/generated/one-hot.ts';
 import { sumRowsByToken } from '../kernels/generated/sum-rows-by-token.ts';
 import { defineLaunch } from '../kernels/launch.ts';
@@ -10,13 +12,65 @@ import { launchGather } from './gather-rows.ts';
 import { isNarrow, splitGrid, threadsFor } from './grid.ts';
 import { columnSum } from './reduce.ts';
 
-/** Threads, how many of them share a token's positions, and positions at a time: one each where threads take turns anyway. */
-function shareTokens({ limits }: Lowering, tableRows: number) {
+/** Most values of a table that a workgroup goes through the positions for: a GPU has a thread for each. */
+const MOST_SCANNED = 1024;
+/** Fewest that are worth a pass over the positions in one thread, on a software adapter. */
+const LEAST_SERIAL = 8;
+
+/** Emits the launch that sorts positions by token: `starts` [rows + 1] and `order` [positions]. */
+function launchIndex(
+  lowering: Lowering,
+  label: string,
+  { view: indices, count }: { view: View; count: number },
+  { rows, starts, order }: { rows: number; starts: View; order: View },
+): void {
+  const { limits } = lowering;
+  const bindings = { indices, starts, order };
+  const sizes = { row_count: count, table_rows: rows };
+  const writtenBytes = 4 * (count + rows + 1);
+  if (limits.residentLanes === undefined && isNarrow(limits) && rows >= LEAST_SERIAL) {
+    const cost = { flops: 0, readBytes: 4 * (3 * count + rows), writtenBytes };
+    lowering.launch(
+      defineLaunch(indexTokensSerial, {
+        label,
+        constants: sizes,
+        bindings,
+        workgroups: [1, 1, 1],
+        cost,
+      }),
+    );
+  } else if (limits.residentLanes === undefined && !isNarrow(limits) && rows > MOST_SCANNED) {
+    const cost = { flops: 0, readBytes: 4 * count * (count + rows), writtenBytes };
+    lowering.launch(
+      defineLaunch(indexTokensRank, {
+        label,
+        constants: { ...sizes, ahead: 8 },
+        bindings,
+        workgroups: splitGrid(Math.ceil((count + rows + 1) / 64)),
+        cost,
+      }),
+    );
+  } else {
+    const cost = { flops: 0, readBytes: 8 * count * rows, writtenBytes };
+    lowering.launch(
+      defineLaunch(indexTokens, {
+        label,
+        constants: { ...sizes, ...shareTokens(limits, rows) },
+        bindings,
+        workgroups: [1, 1, 1],
+        cost,
+      }),
+    );
+  }
+}
+
+/** How the threads of {@link indexTokens} share tokens and positions. */
+function shareTokens(limits: PlanLimits, rows: number) {
   if (isNarrow(limits) || limits.residentLanes !== undefined) {
     return { threads: threadsFor(limits, 256), segments: 1, ahead: 1 };
   }
-  const threads = Math.min(1024, limits.maxComputeInvocationsPerWorkgroup);
-  const segments = Math.max(1, Math.min(32, Math.floor(threads / tableRows)));
+  const threads = Math.min(MOST_SCANNED, limits.maxComputeInvocationsPerWorkgroup);
+  const segments = Math.max(1, Math.min(32, Math.floor(threads / rows)));
   return { threads, segments, ahead: 8 };
 }
 
@@ -50,23 +104,8 @@ function launchTableGradient(
 ): void {
   const starts = lowering.scratch(`${label}.starts`, 4 * (table.rows + 1));
   const order = lowering.scratch(`${label}.order`, 4 * tokens.size);
-  lowering.launch(
-    defineLaunch(indexTokens, {
-      label: `${label}.index`,
-      constants: {
-        row_count: tokens.size,
-        table_rows: table.rows,
-        ...shareTokens(lowering, table.rows),
-      },
-      bindings: { indices: lowering.view(tokens), starts, order },
-      workgroups: [1, 1, 1],
-      cost: {
-        flops: 0,
-        readBytes: 8 * tokens.size * table.rows,
-        writtenBytes: 4 * (tokens.size + table.rows + 1),
-      },
-    }),
-  );
+  const indices = { view: lowering.view(tokens), count: tokens.size };
+  launchIndex(lowering, `${label}.index`, indices, { rows: table.rows, starts, order });
   const gradients = lowering.stored(dOutput);
   const columns = isNarrow(lowering.limits) && table.width % 4 === 0 ? 4 : 1;
   lowering.launch(

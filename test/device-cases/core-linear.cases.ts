@@ -139,7 +139,7 @@ export const cases: readonly DeviceCase[] = [
         for (const outputs of [looked, gathered, plain]) {
           await compareCore(device, outputs, { kind: 'gather', inputs, steps: 1, fanIn: 15 });
         }
-        // Threads of a GPU share the positions of a token.
+        // Threads of a GPU share the positions of a token, or each has one.
         const wide = { kind: 'gather', inputs, steps: 1, fanIn: 15, laneWidth: 32 };
         if (width === 3) await compareCore(device, looked, wide);
         const { tensors } = await runCore(device, { hot: oneHot(tokens, vocabulary) }, { inputs });
@@ -150,28 +150,43 @@ export const cases: readonly DeviceCase[] = [
           assertEqual(got, expected, `one-hot row ${row}`);
         }
       });
+      const tokens = input('tokens', [70, 2], 'i32');
+      const table = own('table', [1100, 3]);
+      const inputs = { tokens: drawTokens(140, 1100), of_y: makeNoise(420, 3) };
+      const outputs = withGradients(embedding(tokens, table), { table });
+      const large = { kind: 'gather', inputs, steps: 1, fanIn: 140 };
+      await compareCore(device, outputs, large);
+      await compareCore(device, outputs, { ...large, laneWidth: 32 });
     },
   },
   {
     name: 'a token outside the vocabulary makes its own row not a number and no other',
     async run(device) {
-      const wrong = [5, -1, 2 ** 31 - 1, -(2 ** 31)];
-      const tokens = input('tokens', [6], 'i32');
-      const [table, weight] = [own('table', [5, 3]), own('weight', [3, 5])];
-      const outputs = { looked: embedding(tokens, table), gathered: oneHotLinear(tokens, weight) };
-      const { d_table } = withGradients(outputs.looked, { table });
-      const all: Tensors = { ...outputs, d_table: d_table as SymbolicTensor };
-      const inputs = { tokens: Int32Array.of(0, ...wrong, 4), of_y: new Float32Array(18).fill(1) };
-      const { tensors } = await runCore(device, all, { inputs });
-      for (const name of Object.keys(outputs)) {
-        const values = tensors.get(name) as Float32Array;
-        for (const [index, value] of values.entries()) {
-          const isWrong = index >= 3 && index < 15;
-          assertEqual(Number.isNaN(value), isWrong, `${name} at ${index} is ${value}`);
+      // Positions are sorted by scanning, in one thread, and by their ranks.
+      const tables = [{ rows: 5 }, { rows: 20 }, { rows: 1100, laneWidth: 32 }];
+      await forEachOf(tables, async ({ rows, ...limits }) => {
+        const wrong = [rows, -1, 2 ** 31 - 1, -(2 ** 31)];
+        const tokens = input('tokens', [6], 'i32');
+        const [table, weight] = [own('table', [rows, 3]), own('weight', [3, rows])];
+        const looked = embedding(tokens, table);
+        const outputs = { looked, gathered: oneHotLinear(tokens, weight) };
+        const { d_table } = withGradients(looked, { table });
+        const all: Tensors = { ...outputs, d_table: d_table as SymbolicTensor };
+        const values = {
+          tokens: Int32Array.of(0, ...wrong, 4),
+          of_y: new Float32Array(18).fill(1),
+        };
+        const { tensors } = await runCore(device, all, { inputs: values, ...limits });
+        for (const name of Object.keys(outputs)) {
+          for (const [index, value] of (tensors.get(name) as Float32Array).entries()) {
+            const isWrong = index >= 3 && index < 15;
+            assertEqual(Number.isNaN(value), isWrong, `${name} at ${index} is ${value}`);
+          }
         }
-      }
-      const gradient = Float32Array.of(1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1);
-      assertEqual(tensors.get('d_table'), gradient, 'gradient of the table');
+        const gradient = new Float32Array(3 * rows);
+        for (const row of [0, 4]) gradient.fill(1, 3 * row, 3 * row + 3);
+        assertEqual(tensors.get('d_table'), gradient, 'gradient of the table');
+      });
     },
   },
   {

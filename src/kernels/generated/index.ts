@@ -9,6 +9,8 @@ import { gatherBatch } from './gather-batch.ts';
 import { gatherRows } from './gather-rows.ts';
 import { gradientNorm } from './gradient-norm.ts';
 import { indexTokens } from './index-tokens.ts';
+import { indexTokensRank } from './index-tokens-rank.ts';
+import { indexTokensSerial } from './index-tokens-serial.ts';
 import { layerNorm } from './layer-norm.ts';
 import { layerNormGradient } from './layer-norm-gradient.ts';
 import { linearRow } from './linear-row.ts';
@@ -48,6 +50,8 @@ export {
   gatherRows,
   gradientNorm,
   indexTokens,
+  indexTokensRank,
+  indexTokensSerial,
   layerNorm,
   layerNormGradient,
   linearRow,
@@ -88,6 +92,8 @@ export const kernels = {
   'gather-rows': gatherRows,
   'gradient-norm': gradientNorm,
   'index-tokens': indexTokens,
+  'index-tokens-rank': indexTokensRank,
+  'index-tokens-serial': indexTokensSerial,
   'layer-norm': layerNorm,
   'layer-norm-gradient': layerNormGradient,
   'linear-row': linearRow,
