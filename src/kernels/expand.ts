@@ -1,10 +1,9 @@
-import { convertConstant } from './constants.ts';
-import type { ConstantType } from './description.ts';
-import { checkInline, readInlineCall } from './inline-call.ts';
+import { bindCall, dereferences } from './inline-call.ts';
 import type { Declaration, ShaderModule } from './module.ts';
-import { type Local, Scope } from './scope.ts';
+import { declareRegisters, readRegister } from './registers.ts';
+import { isPointer, type Local, Scope } from './scope.ts';
 import { formatConstant } from './specialize.ts';
-import { checkJumps, readRegisters } from './statements.ts';
+import { checkJumps } from './statements.ts';
 import { seek, type Token } from './tokens.ts';
 import { UnrolledLoop } from './unrolled-loop.ts';
 
@@ -47,8 +46,7 @@ class Expander {
   private readonly declaration: Declaration;
   private readonly tokens: readonly Token[];
   private readonly scope: Scope;
-  /** Pointers of an inlined function, and the variables of its caller that they point to. */
-  private readonly pointers = new Set<string>();
+  /** Variables of the caller that the pointers of an inlined function point to. */
   private readonly targets = new Set<string>();
   private output = '';
 
@@ -75,9 +73,7 @@ class Expander {
   inline(parameters: ReadonlyMap<string, Local>): string {
     for (const [name, local] of parameters) {
       this.scope.bind(name, local);
-      if (local.kind !== 'registers' && local.kind !== 'alias') continue;
-      this.pointers.add(name);
-      this.targets.add(local.name);
+      if (isPointer(local)) this.targets.add(local.name);
     }
     const { keyword, end } = this.declaration;
     this.walk(seek(this.tokens, keyword, end, '{') + 1, end - 1);
@@ -100,7 +96,7 @@ class Expander {
         if (token.text === '{') {
           this.block(index);
           index = token.pair + 1;
-        } else if (token.text === '*' && this.dereferences(index)) {
+        } else if (token.text === '*' && dereferences(this.scope, this.tokens, index)) {
           this.output += token.before + this.pointed(this.at(index + 1).text);
           index += 2;
         } else {
@@ -160,7 +156,11 @@ class Expander {
       this.output += token.before + local.text;
       return index + 1;
     }
-    if (local.kind === 'registers') return this.register(index, token, local);
+    if (local.kind === 'registers') {
+      const item = readRegister(this.scope, this.tokens, index, local);
+      this.output += `${token.before}${local.name}_${item}`;
+      return this.at(index + 1).pair + 1;
+    }
     this.output += token.before + this.pointed(token.text);
     return index + 1;
   }
@@ -177,35 +177,9 @@ class Expander {
 
   /** Puts the body of an inlined function in place of its call. */
   private call(index: number, token: Token, called: Declaration): number {
-    checkInline(called);
-    const { arguments: given, end } = readInlineCall(this.declaration, index, called);
-    const parameters = new Map<string, Local>();
-    const declared = new Set<string>();
+    const { parameters, values, end } = bindCall(this.scope, this.declaration, index, called);
     this.output += `${token.before}{`;
-    for (const { name, type, start, end: stop } of given) {
-      if (type === 'ptr') {
-        parameters.set(name, this.pointee(name, start, stop));
-        continue;
-      }
-      const { value } = this.scope.evaluated(start, stop);
-      const constant = value && value.type !== 'array' ? convertConstant(value, type) : undefined;
-      if (constant && constant.type !== 'array') {
-        const text = formatConstant(type as ConstantType, constant.value);
-        parameters.set(name, {
-          kind: 'loop',
-          value: constant,
-          text: constant.value < 0 ? `(${text})` : text,
-        });
-        continue;
-      }
-      const hidden = this.tokens.slice(start, stop).find(({ text }) => declared.has(text));
-      if (hidden) {
-        const message = `'${hidden.text}' is a parameter of '${called.name}', too, and declared before`;
-        this.scope.fail(hidden, `${message}. Rename one.`);
-      }
-      parameters.set(name, runtime);
-      if (stop === start + 1 && this.at(start).text === name) continue;
-      declared.add(name);
+    for (const { name, start, end: stop } of values) {
       this.output += `\nlet ${name} =${this.at(start).before === '' ? ' ' : ''}`;
       this.walk(start, stop);
       this.output += ';';
@@ -217,66 +191,9 @@ class Expander {
     return end;
   }
 
-  /** Whether the `*` at `index` stands before a pointer of an inlined function, and behind no factor. */
-  private dereferences(index: number): boolean {
-    const before = this.tokens[index - 1];
-    const isFactor = before?.kind !== 'punctuation' || before.text === ')' || before.text === ']';
-    return !isFactor && this.scope.find(this.at(index + 1).text)?.kind === 'alias';
-  }
-
   private pointed(name: string): string {
     const local = this.scope.find(name);
     return local?.kind === 'alias' ? local.name : name;
-  }
-
-  /** What `&name` of a call points to, or `name` where that is a pointer itself. */
-  private pointee(parameter: string, start: number, end: number): Local {
-    const name = this.at(end - 1);
-    const local = this.scope.find(name.text);
-    const isPointer = this.pointers.has(name.text);
-    const fits = isPointer ? end === start + 1 : end === start + 2 && this.at(start).text === '&';
-    if (!fits || !local || local.kind === 'loop') {
-      const got = this.tokens.slice(start, end).map(({ text }) => text);
-      const expected = isPointer
-        ? `${name.text}, a pointer already`
-        : '& and a variable of the caller';
-      this.scope.fail(name, `argument '${parameter}' is '${got.join('')}', expected ${expected}.`);
-    }
-    return local.kind === 'registers' || local.kind === 'alias'
-      ? local
-      : { kind: 'alias', name: name.text };
-  }
-
-  private register(index: number, token: Token, local: Local & { kind: 'registers' }): number {
-    const bracket = this.at(index + 1);
-    if (bracket.text !== '[') {
-      const message = `register array '${token.text}' is used as a whole`;
-      this.scope.fail(
-        token,
-        `${message}, expected an index. Registers have no address and no copy.`,
-      );
-    }
-    const value = this.scope.evaluate(
-      index + 2,
-      bracket.pair,
-      `index of register array '${token.text}'`,
-      `Mark the loop with '// unroll', or drop '// registers' in line ${local.line}.`,
-    );
-    if (value.type === 'bool' || value.type === 'f32' || value.type === 'float') {
-      this.scope.fail(
-        token,
-        `index of register array '${token.text}' is a ${value.type}, expected u32.`,
-      );
-    }
-    if (value.value < 0 || value.value >= local.count) {
-      const last = local.count - 1;
-      this.scope.fail(
-        token,
-        `index ${value.value} of register array '${token.text}' is outside 0 … ${last}.`,
-      );
-    }
-    this.output += `${token.before}${local.name}_${value.value}`;
-    return bracket.pair + 1;
   }
 
   private declare(index: number, token: Token): number {
@@ -299,36 +216,17 @@ class Expander {
     if (family !== undefined && this.scope.find(family)?.kind === 'registers') {
       this.scope.fail(name, `'${name.text}' hides a register of array '${family}'. Rename it.`);
     }
-    if (token.marker === 'registers') return this.declareRegisters(index, name);
+    if (token.marker === 'registers') {
+      const { text, end } = declareRegisters(this.scope, this.module, this.declaration, index);
+      this.output += text;
+      return end;
+    }
     for (let at = index; at <= nameAt; at++) this.emit(this.at(at));
     const end = seek(this.tokens, nameAt + 1, this.declaration.end, ';');
     const equals = seek(this.tokens, nameAt + 1, end, '=');
     this.walk(nameAt + 1, end);
     const value = token.text === 'var' ? undefined : this.scope.declaredValue(nameAt, equals, end);
     this.scope.bind(name.text, value === undefined ? runtime : { kind: 'constant', value });
-    return end;
-  }
-
-  private declareRegisters(index: number, name: Token): number {
-    const { element, countStart, countEnd, end } = readRegisters(this.declaration, index);
-    const what = `size of register array '${name.text}'`;
-    const remedy = 'Give it literals and constants of the module.';
-    const { value: count, type } = this.scope.evaluate(countStart, countEnd, what, remedy);
-    if (type === 'bool' || !Number.isInteger(count) || count < 1 || count > largestLoop) {
-      this.scope.fail(name, `${what} is ${count}, expected an integer from 1 to ${largestLoop}.`);
-    }
-    const before = this.at(index).before;
-    for (let item = 0; item < count; item++) {
-      const scalar = `${name.text}_${item}`;
-      if (this.module.find(scalar) !== undefined || this.scope.find(scalar) !== undefined) {
-        this.scope.fail(
-          name,
-          `'${scalar}' of register array '${name.text}' is declared already. Rename one.`,
-        );
-      }
-      this.output += `${before}var ${scalar} = ${element}();`;
-    }
-    this.scope.bind(name.text, { kind: 'registers', name: name.text, count, line: name.line });
     return end;
   }
 

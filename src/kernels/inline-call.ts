@@ -1,4 +1,8 @@
+import { convertConstant } from './constants.ts';
+import type { ConstantType } from './description.ts';
 import type { Declaration } from './module.ts';
+import { isPointer, type Local, type Scope } from './scope.ts';
+import { formatConstant } from './specialize.ts';
 import { seek, shaderError, type Token } from './tokens.ts';
 
 /** What a call of an inlined function gives one of its parameters: the tokens `[start, end)` of the caller's file. */
@@ -10,12 +14,87 @@ export interface Argument {
   readonly end: number;
 }
 
+/** A call of an inlined function: what its parameters mean in the body, and those that become a `let` before it. */
+export interface BoundCall {
+  readonly parameters: ReadonlyMap<string, Local>;
+  readonly values: readonly Argument[];
+  readonly end: number;
+}
+
+/**
+ * Gives the parameters of an inlined function what a call `name(a, &b);` whose name stands at `index` passes in.
+ *
+ * @param scope - the caller's.
+ * @throws {ShaderError} where it is no statement of its own, or the arguments do not fit.
+ */
+export function bindCall(
+  scope: Scope,
+  caller: Declaration,
+  index: number,
+  called: Declaration,
+): BoundCall {
+  checkInline(called);
+  const { tokens } = caller.file;
+  const { arguments: given, end } = readCall(caller, index, called);
+  const parameters = new Map<string, Local>();
+  const values: Argument[] = [];
+  for (const argument of given) {
+    const { name, type, start, end: stop } = argument;
+    const bound = type === 'ptr' ? pointee(scope, tokens, argument) : constantOf(scope, argument);
+    parameters.set(name, bound ?? { kind: 'runtime' });
+    if (bound) continue;
+    const words = tokens.slice(start, stop);
+    const hidden = words.find(({ text }) => values.some((value) => value.name === text));
+    if (hidden) {
+      const message = `'${hidden.text}' is a parameter of '${called.name}', too, and declared before`;
+      scope.fail(hidden, `${message}. Rename one.`);
+    }
+    if (words.length > 1 || words[0]?.text !== name) values.push(argument);
+  }
+  return { parameters, values, end };
+}
+
+/** Whether the `*` at `index` stands before a pointer of an inlined function, and behind no factor. */
+export function dereferences(scope: Scope, tokens: readonly Token[], index: number): boolean {
+  const before = tokens[index - 1];
+  const isFactor = before?.kind !== 'punctuation' || before.text === ')' || before.text === ']';
+  return !isFactor && scope.find(tokens[index + 1]?.text ?? '')?.kind === 'alias';
+}
+
+function constantOf(scope: Scope, { type, start, end }: Argument): Local | undefined {
+  const { value } = scope.evaluated(start, end);
+  const constant = value && convertConstant(value, type);
+  if (!constant || constant.type === 'array') return undefined;
+  const text = formatConstant(type as ConstantType, constant.value);
+  return { kind: 'loop', value: constant, text: constant.value < 0 ? `(${text})` : text };
+}
+
+/** What `&name` points to, or `name` where that is a pointer itself. */
+function pointee(scope: Scope, tokens: readonly Token[], argument: Argument): Local {
+  const { start, end } = argument;
+  const token = tokens[end - 1] as Token;
+  const local = scope.find(token.text);
+  const isHanded = isPointer(local);
+  const fits = isHanded ? end === start + 1 : end === start + 2 && tokens[start]?.text === '&';
+  if (!fits || !local || local.kind === 'loop') {
+    const got = tokens.slice(start, end).map(({ text }) => text);
+    const expected = isHanded
+      ? `${token.text}, a pointer already`
+      : '& and a variable of the caller';
+    scope.fail(token, `argument '${argument.name}' is '${got.join('')}', expected ${expected}.`);
+  }
+  if (local.kind === 'alias') return local;
+  return local.kind === 'registers'
+    ? { ...local, isPointer: true }
+    : { kind: 'alias', name: token.text };
+}
+
 /**
  * Reads a call `name(a, &b);` whose name stands at `index`.
  *
  * @throws {ShaderError} where it is no statement of its own, or the arguments do not fit.
  */
-export function readInlineCall(
+function readCall(
   caller: Declaration,
   index: number,
   called: Declaration,
@@ -64,7 +143,7 @@ function readParameters({ file: { tokens }, keyword }: Declaration) {
 }
 
 /** Refuses what has no meaning once a function's body stands in its caller. */
-export function checkInline({ file, name, keyword, end }: Declaration): void {
+function checkInline({ file, name, keyword, end }: Declaration): void {
   const { tokens, path } = file;
   const open = seek(tokens, keyword, end, '{');
   for (let at = keyword; at < end; at++) {

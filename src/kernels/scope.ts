@@ -14,9 +14,16 @@ export type Local =
       readonly name: string;
       readonly count: number;
       readonly line: number;
+      /** Set for the parameter of an inlined function. */
+      readonly isPointer?: true;
     }
   /** A pointer of an inlined function: the variable of the caller that it points to. */
   | { readonly kind: 'alias'; readonly name: string };
+
+/** Whether a name is a pointer of an inlined function. */
+export function isPointer(local: Local | undefined): local is Local & { readonly name: string } {
+  return local?.kind === 'alias' || (local?.kind === 'registers' && local.isPointer === true);
+}
 
 /** Names and constants that are visible at a place of a declaration. */
 export class Scope {

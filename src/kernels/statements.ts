@@ -28,23 +28,3 @@ export function checkJumps(
     }
   }
 }
-
-const elements = /^(?:f32|i32|u32|bool|f16|vec[234][fiuh])$/;
-
-/** Reads `var name: array<TYPE, SIZE>; // registers` whose `var` stands at `index`. */
-export function readRegisters(
-  { file }: Declaration,
-  index: number,
-): { element: string; countStart: number; countEnd: number; end: number } {
-  const { tokens, path } = file;
-  const text = (at: number) => tokens[at]?.text;
-  const end = seek(tokens, index, tokens.length, ';');
-  const element = text(index + 5) ?? '';
-  const shape = `${text(index + 2)}${text(index + 3)}${text(index + 4)}${text(index + 6)}`;
-  if (shape !== ':array<,' || text(end - 1) !== '>' || !elements.test(element)) {
-    const expected = 'var name: array<f32, size>; // registers, with f32, i32, u32, bool or vec4f';
-    const { line } = tokens[index] as Token;
-    throw shaderError(path, line, `register array has another form, expected ${expected}.`);
-  }
-  return { element, countStart: index + 7, countEnd: end - 1, end: end + 1 };
-}

@@ -505,6 +505,185 @@ fn lstm_backward(given: CellGradient, d_vector: f32, d_cell: f32) -> CellGradien
       input_forget: 'bool',
     },
   },
+  'lib/matmul-sums': {
+    name: 'lib/matmul-sums',
+    source: `// A thread's sums of a product over its part of k. Bindings and tile are those of kernels/matmul.
+//! join lib/quads
+
+// Where the rows of op(A) and the columns of op(B) begin.
+fn row_at(row: u32) -> u32 {
+  return shape.a_offset + min(row, shape.m - 1u) * shape.a_row;
+}
+
+fn column_at(column: u32) -> u32 {
+  return shape.b_offset + min(column, shape.n - 1u) * shape.b_column;
+}
+
+// A number of op(A); zero where it is none of this part of k.
+fn a_at(at: u32, is_inside: bool) -> f32 {
+  if (has_tail) { // static
+    return select(0.0, f32(a[at]), is_inside);
+  } else {
+    return f32(a[at]);
+  }
+}
+
+// How far terms lie behind the begin of a column of op(B). Those behind the last are multiplied by zero; repeating
+// the last one keeps them finite.
+fn b_terms(i: vec4u) -> vec4u {
+  return shape.b_term * select(i, min(i, vec4u(shape.k - 1u)), has_tail);
+}
+
+// Through workgroup memory.
+fn add_staged(acc: ptr<function, array<f32, tile_sums>>, sum: ptr<function, array<f32, rows>>, k_begin: u32, k_end: u32, group: vec3u, lane: vec3u,
+    local: u32) { // inline
+  for (var i = k_begin; i < k_end; i += stage_k) {
+    for (var at = local; at < stage_k * tile_m; at += lanes_n * lanes_m) {
+      let term = select(at % max(stage_k, 1u), at / tile_m, walks_rows);
+      let line = select(at / max(stage_k, 1u), at % tile_m, walks_rows);
+      a_stage[term * tile_m + line] = a_at(row_at(group.y * tile_m + line) + (i + term) * shape.a_term, i + term < k_end);
+    }
+    for (var at = local; at < stage_k * tile_n; at += lanes_n * lanes_m) {
+      let term = select(at / tile_n, at % max(stage_k, 1u), walks_terms);
+      let line = select(at % tile_n, at / max(stage_k, 1u), walks_terms);
+      b_stage[term * tile_n + line] = f32(b[column_at(group.x * tile_n + line) + b_terms(vec4u(i + term)).x]);
+    }
+    workgroupBarrier();
+    for (var term = 0u; term < stage_k; term++) {
+      var left: array<f32, rows>; // registers
+      for (var r = 0u; r < rows; r++) { // unroll
+        left[r] = a_stage[term * tile_m + lane.y * rows + r];
+        if (sums_columns) { // static
+          sum[r] += left[r];
+        }
+      }
+      for (var j = 0u; j < columns; j++) { // unroll
+        let right = b_stage[term * tile_n + j * lanes_n + lane.x];
+        for (var r = 0u; r < rows; r++) { // unroll
+          acc[r * columns + j] += left[r] * right;
+        }
+      }
+    }
+    workgroupBarrier();
+  }
+}
+
+// From memory, four terms at a time.
+fn add_plain(acc: ptr<function, array<f32, tile_sums>>, sum: ptr<function, array<f32, rows>>, first_row: u32, first_column: u32, k_begin: u32,
+    k_end: u32, slice: u32) { // inline
+  var row: array<u32, rows>; // registers
+  var column: array<u32, columns>; // registers
+  for (var r = 0u; r < rows; r++) { // unroll
+    row[r] = row_at(first_row + r);
+  }
+  for (var j = 0u; j < columns; j++) { // unroll
+    column[j] = column_at(first_column + j * lanes_n);
+  }
+  if (spreads) { // splice
+    let order = quad_order();
+  } else {
+    const order = vec4u(0u, 1u, 2u, 3u);
+  }
+  for (var i = k_begin + 4u * slice; i < k_end; i += 4u * slices) {
+    var left: array<vec4f, rows>; // registers
+    let own = i + order;
+    let is_inside = own < vec4u(k_end);
+    let a_term = own * shape.a_term;
+    for (var r = 0u; r < rows; r++) { // unroll
+      if (spreads) { // static
+        left[r] = swap_quad(a_at(row[r] + a_term.x, is_inside.x));
+      } else {
+        left[r] = vec4f(a_at(row[r] + a_term.x, is_inside.x), a_at(row[r] + a_term.y, is_inside.y),
+          a_at(row[r] + a_term.z, is_inside.z), a_at(row[r] + a_term.w, is_inside.w));
+      }
+    }
+    if (sums_columns) { // static
+      for (var r = 0u; r < rows; r++) { // unroll
+        sum[r] += dot(left[r], vec4f(1.0));
+      }
+    }
+    let b_term = b_terms(own);
+    for (var j = 0u; j < columns; j++) { // unroll
+      let right = vec4f(f32(b[column[j] + b_term.x]), f32(b[column[j] + b_term.y]), f32(b[column[j] + b_term.z]), f32(b[column[j] + b_term.w]));
+      for (var r = 0u; r < rows; r++) { // unroll
+        acc[r * columns + j] += dot(left[r], right);
+      }
+    }
+  }
+}
+`,
+    constants: {},
+  },
+  'lib/matmul-tile': {
+    name: 'lib/matmul-tile',
+    source: `// Where a thread's sums of a product go. Bindings and tile are those of kernels/matmul.
+//! join lib/half
+
+// Adds up what slices share, and writes.
+fn keep_tile(acc: ptr<function, array<f32, tile_sums>>, sum: ptr<function, array<f32, rows>>, first_row: u32, first_column: u32, part: u32,
+    lane: vec3u, local: u32, slice: u32) { // inline
+  // Written in a loop of its own, not unrolled: the guarded stores would be most of the code.
+  let part_begin = part * shape.split_stride;
+  var tile: array<f32, tile_sums>;
+  var sums: array<f32, rows>;
+  if (slices > 1u) { // static
+    for (var t = 0u; t < tile_sums; t++) { // unroll
+      sliced[(slice * tile_sums + t) * lanes + local] = acc[t];
+    }
+    if (sums_columns) { // static: all lanes of a row have its sum
+      if (lane.x == 0u) {
+        for (var r = 0u; r < rows; r++) { // unroll
+          sliced_columns[(slice * lanes_m + lane.y) * rows + r] = sum[r];
+        }
+      }
+    }
+    workgroupBarrier();
+  } else {
+    for (var t = 0u; t < tile_sums; t++) { // unroll
+      tile[t] = acc[t];
+    }
+    for (var r = 0u; r < rows; r++) { // unroll
+      sums[r] = sum[r];
+    }
+  }
+  for (var t = slice; t < tile_sums; t += slices) {
+    let to_row = first_row + t / columns;
+    let to_column = first_column + t % columns * lanes_n;
+    if (to_row < shape.m && to_column < shape.n) {
+      var value = tile[t];
+      if (slices > 1u) { // static
+        value = 0.0;
+        for (var other = 0u; other < slices; other++) { // unroll
+          value += sliced[(other * tile_sums + t) * lanes + local];
+        }
+      }
+      if (shape.has_bias == 1u) {
+        value += bias[to_column];
+      }
+      if (c_is_half) { // static
+        value = to_half_range(value);
+      }
+      c[part_begin + shape.c_offset + to_row * shape.c_stride + to_column] = c_number(value);
+    }
+  }
+  if (sums_columns) { // static
+    if (shape.has_sums == 1u && first_column == 0u) {
+      for (var r = slice; r < min(rows, shape.m - min(first_row, shape.m)); r += slices) {
+        var value = sums[r];
+        if (slices > 1u) { // static
+          value = 0.0;
+          for (var other = 0u; other < slices; other++) { // unroll
+            value += sliced_columns[(other * lanes_m + lane.y) * rows + r];
+          }
+        }
+        column_sums[part * shape.m + shape.sums_offset + first_row + r] = value;
+      }
+    }
+  }
+}
+`,
+    constants: {},
+  },
   'lib/norm-parts': {
     name: 'lib/norm-parts',
     source: `// Sums of the parts of the gradient norm. On a GPU the threads of a workgroup add theirs up as a tree, a barrier for each
@@ -790,44 +969,6 @@ const state_rounds: u32 = (state_quads + round_quads * slices - 1u) / (round_qua
 // Whether some of those quads lie behind the end of k, and no zeros are held for them.
 const passes_end: bool = rounds * round_quads * slices > hidden_quads && held_quads < slice_quads;
 
-// A track's parts of the span, which the kernel declares.
-struct Track {
-  walk: vec4u,
-  source: vec4u,
-  place: vec4u,
-  runs_reverse: bool,
-}
-
-fn track_of(index: u32) -> Track {
-  var walk = span.walk_0;
-  var source = span.source_0;
-  var place = span.place_0;
-  if (tracks > 1u) { // static
-    walk = of_track(index, walk, span.walk_1, span.walk_2, span.walk_3);
-    source = of_track(index, source, span.source_1, span.source_2, span.source_3);
-    place = of_track(index, place, span.place_1, span.place_2, span.place_3);
-  }
-  return Track(walk, source, place, walk.w == 1u);
-}
-
-// What a track has of four; chosen without an index, for which a compiler would copy the uniform.
-fn of_track(track: u32, first: vec4u, second: vec4u, third: vec4u, fourth: vec4u) -> vec4u {
-  return select(select(first, second, track == 1u), select(third, fourth, track == 3u), track > 1u);
-}
-
-// Steps of the longest of a workgroup's rows: behind the end of all rows there is nothing to multiply.
-fn longest_of(track: Track, first_row: u32) -> u32 {
-  if (has_lengths) { // static
-    var longest = 0u;
-    for (var r = 0u; r < rows; r++) {
-      longest = max(longest, bitcast<u32>(given[track.place.w + min(first_row + r, batch - 1u)]));
-    }
-    return longest;
-  } else {
-    return steps;
-  }
-}
-
 // Where number \`at\` of a state's section lies in the history of a track that begins at \`origin\`.
 fn state_place(origin: u32, s: u32, at: u32) -> u32 {
   if (is_half) { // static
@@ -864,16 +1005,6 @@ fn state_of(origin: u32, s: u32, at: u32) -> f32 {
   }
   return f32(history[place]);
 }
-
-// Time of a position in processing order.
-fn time_of(position: u32, runs_reverse: bool) -> u32 {
-  return select(position, steps - 1u - position, runs_reverse);
-}
-
-// Where the state after processing \`position\` steps lies in a section.
-fn slot(position: u32, runs_reverse: bool) -> u32 {
-  return select(y_origin + position * row_size - row_size, (steps - position) * row_size, runs_reverse);
-}
 `,
     constants: {
       steps: 'u32',
@@ -898,47 +1029,13 @@ fn slot(position: u32, runs_reverse: bool) -> u32 {
       has_zoneout: 'bool',
     },
   },
-  'lib/recurrence-backward-step': {
-    name: 'lib/recurrence-backward-step',
-    source: `// Recurrence, backward: the gradients of a thread's cell steps, from what they read to what they keep. Bindings and
-// tile are those of kernels/recurrence-backward.
-//! join lib/cell-step
+  'lib/recurrence-backward-keep': {
+    name: 'lib/recurrence-backward-keep',
+    source: `// Recurrence, backward: the gradient of the cell step itself, and what is kept of it. Bindings and tile are those
+// of kernels/recurrence-backward.
 //! join lib/normalize
-//! join lib/recurrence
+//! join lib/recurrence-backward-read
 //! join lib/recurrence-sums
-
-// A time step, or what comes before the first one.
-struct Moment {
-  is_step: bool,
-  position: u32, // in processing order
-  t: u32,
-}
-
-fn moment_of(track: Track, back: u32) -> Moment {
-  let is_step = back < steps;
-  let position = select(0u, steps - 1u - back, is_step);
-  return Moment(is_step, position, time_of(position, track.runs_reverse));
-}
-
-// A unit of a row: where it lies in a state, in the gates' gradients, in what the step has saved and in the gradients
-// of projected inputs.
-struct Item {
-  row: u32,
-  unit: u32,
-  at: u32,
-  gate_at: u32,
-  saved_at: u32,
-  projected_at: u32,
-}
-
-fn item_of(i: u32, base: u32, first_row: u32, lane: u32, moment: Moment, track: Track) -> Item {
-  let row = first_row + i / units;
-  let unit = base + i % units * lanes + lane;
-  let line = moment.t * batch + row;
-  let projected_begin = track.place.z / tiles * projected_stride;
-  return Item(row, unit, row * hidden_size + unit, track.place.x + line * gate_size + unit,
-    track.source.w + line * saved_values * hidden_size + unit, projected_begin + line * input_gates * hidden_size + unit);
-}
 
 // Copies the given gradient of the final state.
 fn keep_last_gradient(track: Track, first_row: u32, unit_begin: u32, unit_end: u32, lane: u32, slice: u32) { // inline
@@ -973,32 +1070,6 @@ fn finish_products(i: u32, phase: u32, item: Item, track: Track) { // inline
     let gain = given[track.place.w + parameters_begin + (norm_gains[phase + 1u] + v) * hidden_size + item.unit];
     let d_product = unit_gradient(item.saved_at, norm_saved[phase + 1u] + v, norm_statistics[phase + 1u], d_shift * gain, row_statistics[i / units]);
     d_recurrent[item.gate_at + (phase_gates[phase] + v) * hidden_size] = to_number(d_product);
-  }
-}
-
-// Reads what a cell step's gradient needs but for what comes through the weights.
-fn read_gradient(gradient: ptr<function, CellGradient>, phase: u32, item: Item, moment: Moment, track: Track) { // inline
-  for (var v = 0u; v < saved_values; v++) { // unroll
-    gradient.saved[v] = f32(saved[item.saved_at + v * hidden_size]);
-  }
-  for (var s = 0u; s < states; s++) { // unroll
-    if (backward_reads_state[s]) { // static
-      gradient.state[s] = state_of(track.source.z, s, slot(moment.position, track.runs_reverse) + item.at);
-    }
-    if (backward_reads_next[s]) { // static
-      gradient.next[s] = state_of(track.source.z, s, slot(moment.position + 1u, track.runs_reverse) + item.at);
-    }
-    if (phase + 1u == phases) { // static
-      gradient.d_next[s] = carry[track.place.y + s * row_size + item.at];
-    } else {
-      gradient.d_state[s] = carry[track.place.y + s * row_size + item.at];
-    }
-  }
-  if (has_output_gradient && phase + 1u == phases) { // static
-    gradient.d_next[0] += f32(d_output[track.source.x + moment.t * row_size + item.at]);
-  }
-  for (var p = norm_parameters; p < parameters; p++) { // unroll
-    gradient.parameters[p] = given[track.place.w + parameters_begin + p * hidden_size + item.unit];
   }
 }
 
@@ -1106,13 +1177,100 @@ fn keep_norms(gradient: ptr<function, CellGradient>, phase: u32, item: Item) { /
       has_zoneout: 'bool',
     },
   },
-  'lib/recurrence-backward-sums': {
-    name: 'lib/recurrence-backward-sums',
-    source: `// Recurrence, backward: the gradients of a tile of states through the weights, and what they are made of. Bindings and
+  'lib/recurrence-backward-read': {
+    name: 'lib/recurrence-backward-read',
+    source: `// Recurrence, backward: what the gradient of a cell step reads but for what comes through the weights. Bindings and
 // tile are those of kernels/recurrence-backward.
-//! join lib/quads
-//! join lib/recurrence
-//! join lib/recurrence-sums
+//! join lib/cell-step
+//! join lib/recurrence-track
+
+// A time step, or what comes before the first one.
+struct Moment {
+  is_step: bool,
+  position: u32, // in processing order
+  t: u32,
+}
+
+fn moment_of(track: Track, back: u32) -> Moment {
+  let is_step = back < steps;
+  let position = select(0u, steps - 1u - back, is_step);
+  return Moment(is_step, position, time_of(position, track.runs_reverse));
+}
+
+// A unit of a row: where it lies in a state, in the gates' gradients, in what the step has saved and in the gradients
+// of projected inputs.
+struct Item {
+  row: u32,
+  unit: u32,
+  at: u32,
+  gate_at: u32,
+  saved_at: u32,
+  projected_at: u32,
+}
+
+fn item_of(i: u32, base: u32, first_row: u32, lane: u32, moment: Moment, track: Track) -> Item {
+  let row = first_row + i / units;
+  let unit = base + i % units * lanes + lane;
+  let line = moment.t * batch + row;
+  let projected_begin = track.place.z / tiles * projected_stride;
+  return Item(row, unit, row * hidden_size + unit, track.place.x + line * gate_size + unit,
+    track.source.w + line * saved_values * hidden_size + unit, projected_begin + line * input_gates * hidden_size + unit);
+}
+
+// Reads what a cell step's gradient needs but for what comes through the weights.
+fn read_gradient(gradient: ptr<function, CellGradient>, phase: u32, item: Item, moment: Moment, track: Track) { // inline
+  for (var v = 0u; v < saved_values; v++) { // unroll
+    gradient.saved[v] = f32(saved[item.saved_at + v * hidden_size]);
+  }
+  for (var s = 0u; s < states; s++) { // unroll
+    if (backward_reads_state[s]) { // static
+      gradient.state[s] = state_of(track.source.z, s, slot(moment.position, track.runs_reverse) + item.at);
+    }
+    if (backward_reads_next[s]) { // static
+      gradient.next[s] = state_of(track.source.z, s, slot(moment.position + 1u, track.runs_reverse) + item.at);
+    }
+    if (phase + 1u == phases) { // static
+      gradient.d_next[s] = carry[track.place.y + s * row_size + item.at];
+    } else {
+      gradient.d_state[s] = carry[track.place.y + s * row_size + item.at];
+    }
+  }
+  if (has_output_gradient && phase + 1u == phases) { // static
+    gradient.d_next[0] += f32(d_output[track.source.x + moment.t * row_size + item.at]);
+  }
+  for (var p = norm_parameters; p < parameters; p++) { // unroll
+    gradient.parameters[p] = given[track.place.w + parameters_begin + p * hidden_size + item.unit];
+  }
+}
+`,
+    constants: {
+      steps: 'u32',
+      batch: 'u32',
+      hidden_size: 'u32',
+      state_size: 'u32',
+      rows: 'u32',
+      units: 'u32',
+      lanes: 'u32',
+      unit_tile: 'u32',
+      spreads: 'bool',
+      stages: 'bool',
+      slices: 'u32',
+      held_quads: 'u32',
+      carries: 'bool',
+      y_origin: 'u32',
+      section_size: 'u32',
+      tracks: 'u32',
+      is_half: 'bool',
+      has_lengths: 'bool',
+      has_mask: 'bool',
+      has_zoneout: 'bool',
+    },
+  },
+  'lib/recurrence-backward-source': {
+    name: 'lib/recurrence-backward-source',
+    source: `// Recurrence, backward: the gates' gradients that come back through the weights, and their way into workgroup memory.
+// Bindings and tile are those of kernels/recurrence-backward.
+//! join lib/recurrence-backward-read
 
 // Where the gates' gradients lie that come back through the weights: the last phase receives them through phase 0 of
 // the following step, the others through the next phase.
@@ -1128,6 +1286,77 @@ fn source_of(track: Track, moment: Moment, phase: u32) -> Source {
   return Source(position < steps, t, track.place.x + t * batch * gate_size);
 }
 
+// What an earlier dispatch has handed on; nothing comes before the last step.
+fn carry_old_gradients(track: Track, first_row: u32, local: u32) {
+  let next = steps - min(track.walk.x, steps);
+  if (next < steps) {
+    let begin = track.place.x + time_of(next, track.runs_reverse) * batch * gate_size;
+    for (var i = local; i < rows * gates * hidden_size; i += threads) {
+      let row = min(first_row + i / (gates * hidden_size), batch - 1u);
+      let column = i % (gates * hidden_size);
+      carried[i / hidden_size * padded_size + i % hidden_size] = f32(d_recurrent[begin + row * gate_size + column]);
+    }
+  }
+}
+
+// The gradients of some gates into workgroup memory.
+fn stage_gradients(first_gate: u32, source_begin: u32, first_row: u32, local: u32) {
+  for (var i = local; i < rows * staged_quads; i += threads) {
+    let g = min(first_gate + i % staged_quads / hidden_quads, gates - 1u);
+    let k = i % hidden_quads * 4u;
+    if (carries) { // static
+      let begin = (i / staged_quads * gates + g) * padded_size + k;
+      staged[i] = vec4f(carried[begin], carried[begin + 1u], carried[begin + 2u], carried[begin + 3u]);
+    } else {
+      staged[i] = gradient_quad(source_begin + min(first_row + i / staged_quads, batch - 1u) * gate_size + g * hidden_size, k);
+    }
+  }
+}
+
+// A gate's gradient in a unit; zero behind the last unit, where weights are padded.
+fn gradient_at(begin: u32, k: u32) -> f32 {
+  if (has_tail) { // static
+    return select(0.0, f32(d_recurrent[begin + k]), k < hidden_size);
+  } else {
+    return f32(d_recurrent[begin + k]);
+  }
+}
+
+fn gradient_quad(begin: u32, k: u32) -> vec4f {
+  return vec4f(gradient_at(begin, k), gradient_at(begin, k + 1u), gradient_at(begin, k + 2u), gradient_at(begin, k + 3u));
+}
+`,
+    constants: {
+      steps: 'u32',
+      batch: 'u32',
+      hidden_size: 'u32',
+      state_size: 'u32',
+      rows: 'u32',
+      units: 'u32',
+      lanes: 'u32',
+      unit_tile: 'u32',
+      spreads: 'bool',
+      stages: 'bool',
+      slices: 'u32',
+      held_quads: 'u32',
+      carries: 'bool',
+      y_origin: 'u32',
+      section_size: 'u32',
+      tracks: 'u32',
+      is_half: 'bool',
+      has_lengths: 'bool',
+      has_mask: 'bool',
+      has_zoneout: 'bool',
+    },
+  },
+  'lib/recurrence-backward-sums': {
+    name: 'lib/recurrence-backward-sums',
+    source: `// Recurrence, backward: the gradients of a tile of states through the weights. Bindings and tile are those
+// of kernels/recurrence-backward.
+//! join lib/quads
+//! join lib/recurrence-backward-source
+//! join lib/recurrence-sums
+
 fn hold_weights(track: Track, lane: u32, slice: u32) {
   var at = 0u;
   for (var g = 0u; g < gates; g++) {
@@ -1138,19 +1367,6 @@ fn hold_weights(track: Track, lane: u32, slice: u32) {
         held[at] = select(vec4f(), vec4f(weight[track.place.z][g][k4][n][lane]), is_inside);
         at++;
       }
-    }
-  }
-}
-
-// What an earlier dispatch has handed on; nothing comes before the last step.
-fn carry_old_gradients(track: Track, first_row: u32, local: u32) {
-  let next = steps - min(track.walk.x, steps);
-  if (next < steps) {
-    let begin = track.place.x + time_of(next, track.runs_reverse) * batch * gate_size;
-    for (var i = local; i < rows * gates * hidden_size; i += threads) {
-      let row = min(first_row + i / (gates * hidden_size), batch - 1u);
-      let column = i % (gates * hidden_size);
-      carried[i / hidden_size * padded_size + i % hidden_size] = f32(d_recurrent[begin + row * gate_size + column]);
     }
   }
 }
@@ -1209,33 +1425,6 @@ fn multiply(acc: ptr<function, array<f32, item_sums>>, next: u32, tile: u32, sou
     }
   }
   }
-}
-
-// The gradients of some gates into workgroup memory.
-fn stage_gradients(first_gate: u32, source_begin: u32, first_row: u32, local: u32) {
-  for (var i = local; i < rows * staged_quads; i += threads) {
-    let g = min(first_gate + i % staged_quads / hidden_quads, gates - 1u);
-    let k = i % hidden_quads * 4u;
-    if (carries) { // static
-      let begin = (i / staged_quads * gates + g) * padded_size + k;
-      staged[i] = vec4f(carried[begin], carried[begin + 1u], carried[begin + 2u], carried[begin + 3u]);
-    } else {
-      staged[i] = gradient_quad(source_begin + min(first_row + i / staged_quads, batch - 1u) * gate_size + g * hidden_size, k);
-    }
-  }
-}
-
-// A gate's gradient in a unit; zero behind the last unit, where weights are padded.
-fn gradient_at(begin: u32, k: u32) -> f32 {
-  if (has_tail) { // static
-    return select(0.0, f32(d_recurrent[begin + k]), k < hidden_size);
-  } else {
-    return f32(d_recurrent[begin + k]);
-  }
-}
-
-fn gradient_quad(begin: u32, k: u32) -> vec4f {
-  return vec4f(gradient_at(begin, k), gradient_at(begin, k + 1u), gradient_at(begin, k + 2u), gradient_at(begin, k + 3u));
 }
 
 // A slice's quads of k of a round, of all gates.
@@ -1301,44 +1490,129 @@ fn multiply_quad(acc: ptr<function, array<f32, item_sums>>, row_begin: ptr<funct
       has_zoneout: 'bool',
     },
   },
-  'lib/recurrence-forward-step': {
-    name: 'lib/recurrence-forward-step',
-    source: `// Recurrence, forward: the cell steps of a thread, from what they read to what they keep. Bindings and tile are those
+  'lib/recurrence-backward-walk': {
+    name: 'lib/recurrence-backward-walk',
+    source: `// Recurrence, backward: a time step, its phases and the tiles of units of a phase. Bindings and tile are those
+// of kernels/recurrence-backward.
+//! join lib/recurrence-backward-read
+//! join lib/recurrence-backward-keep
+//! join lib/recurrence-backward-sums
+
+fn take_step(back: u32, first_row: u32, unit_begin: u32, unit_end: u32, local: u32, lane: u32, slice: u32, longest: u32, track: Track) { // inline
+  let moment = moment_of(track, back);
+  for (var down = 0u; down < phases; down++) { // unroll
+    let phase = phases - 1u - down;
+    if (phases == 1u) { // static
+      take_phase(phase, first_row, unit_begin, unit_end, local, lane, slice, moment, longest, track);
+    } else if (phase >= span.first_phase && phase < span.end_phase && (moment.is_step || down == 0u)) {
+      take_phase(phase, first_row, unit_begin, unit_end, local, lane, slice, moment, longest, track);
+    }
+  }
+}
+
+fn take_phase(phase: u32, first_row: u32, unit_begin: u32, unit_end: u32, local: u32, lane: u32, slice: u32, moment: Moment, longest: u32,
+    track: Track) { // inline
+  let source = source_of(track, moment, phase);
+  if (norm_parameters > 0u) { // static
+    if (norm_values[phase + 1u] > 0u) { // static: what this phase saved, the next one has normalised
+      describe_gradients(local, first_row, track.place.x + moment.t * batch * gate_size, track.place.w + parameters_begin,
+        norm_gains[phase + 1u], norm_shifts[phase + 1u], norm_values[phase + 1u]);
+    }
+  }
+  if (reads_early) { // static: there is one tile, and one item
+    let item = item_of(slice, unit_begin, first_row, lane, moment, track);
+    let is_inside = item.row < batch && item.unit < unit_end && slice < item_sums;
+    var gradient: CellGradient;
+    if (is_inside && moment.is_step) {
+      read_gradient(&gradient, phase, item, moment, track);
+    }
+    var sums: array<f32, item_sums>;
+    sum_tile(&sums, phase, source, unit_begin, first_row, local, lane, slice, longest, track);
+    if (is_inside) {
+      var through = 0.0;
+      take_through(&through, &sums, slice, phase, item, lane, track);
+      if (moment.is_step) {
+        finish_gradient(&gradient, through, slice, phase, item, moment, track);
+      } else {
+        carry[track.place.y + item.at] += through;
+      }
+    }
+  } else if (unit_tile <= tile_units) { // static: a loop around so much code takes long to build
+    take_tile(phase, source, unit_begin, unit_end, first_row, local, lane, slice, moment, longest, track);
+  } else {
+    var base = unit_begin;
+    loop {
+      take_tile(phase, source, base, unit_end, first_row, local, lane, slice, moment, longest, track);
+      continuing {
+        base += tile_units;
+        break if base >= unit_end;
+      }
+    }
+  }
+  if (carries) { // static
+    workgroupBarrier();
+  } else if (hands_on) { // static
+    storageBarrier();
+  }
+}
+
+fn take_tile(phase: u32, source: Source, base: u32, unit_end: u32, first_row: u32, local: u32, lane: u32, slice: u32, moment: Moment, longest: u32,
+    track: Track) { // inline
+  var sums: array<f32, item_sums>;
+  sum_tile(&sums, phase, source, base, first_row, local, lane, slice, longest, track);
+  var i = slice;
+  loop {
+    let item = item_of(i, base, first_row, lane, moment, track);
+    if (item.row < batch && item.unit < unit_end && (slices <= item_sums || i < item_sums)) {
+      var through = 0.0;
+      take_through(&through, &sums, i, phase, item, lane, track);
+      if (!moment.is_step) {
+        carry[track.place.y + item.at] += through;
+      } else if (norm_parameters > 0u && phase_gates[phase] < phase_gates[phase + 1u]) { // static: products, no cell step
+        finish_products(i, phase, item, track);
+      } else {
+        var gradient: CellGradient;
+        read_gradient(&gradient, phase, item, moment, track);
+        finish_gradient(&gradient, through, i, phase, item, moment, track);
+      }
+    }
+    continuing {
+      i += slices;
+      break if i >= item_sums;
+    }
+  }
+}
+`,
+    constants: {
+      steps: 'u32',
+      batch: 'u32',
+      hidden_size: 'u32',
+      state_size: 'u32',
+      rows: 'u32',
+      units: 'u32',
+      lanes: 'u32',
+      unit_tile: 'u32',
+      spreads: 'bool',
+      stages: 'bool',
+      slices: 'u32',
+      held_quads: 'u32',
+      carries: 'bool',
+      y_origin: 'u32',
+      section_size: 'u32',
+      tracks: 'u32',
+      is_half: 'bool',
+      has_lengths: 'bool',
+      has_mask: 'bool',
+      has_zoneout: 'bool',
+    },
+  },
+  'lib/recurrence-forward-keep': {
+    name: 'lib/recurrence-forward-keep',
+    source: `// Recurrence, forward: the cell step itself, and what is kept of it. Bindings and tile are those
 // of kernels/recurrence-forward.
-//! join lib/cell-step
 //! join lib/normalize
-//! join lib/recurrence
+//! join lib/recurrence-forward-read
 //! join lib/recurrence-sums
-
-// A time step: its position in processing order, its time, where the states before and after it lie in their sections
-// and what it saves.
-struct Moment {
-  position: u32,
-  t: u32,
-  before: u32,
-  after: u32,
-  saved_begin: u32,
-}
-
-fn moment_of(track: Track, position: u32) -> Moment {
-  let t = time_of(position, track.runs_reverse);
-  let saved_begin = track.place.y + select(0u, t * saved_size, keeps_saved);
-  return Moment(position, t, slot(position, track.runs_reverse), slot(position + 1u, track.runs_reverse), saved_begin);
-}
-
-// A unit of a row: where it lies in a state and in what its step saves.
-struct Item {
-  row: u32,
-  unit: u32,
-  at: u32,
-  saved_at: u32,
-}
-
-fn item_of(i: u32, base: u32, first_row: u32, lane: u32, moment: Moment) -> Item {
-  let row = first_row + i / units;
-  let unit = base + i % units * lanes + lane;
-  return Item(row, unit, row * hidden_size + unit, moment.saved_begin + row * saved_values * hidden_size + unit);
-}
 
 // Copies the given state into the history.
 fn keep_first_state(track: Track, first_row: u32, unit_begin: u32, unit_end: u32, lane: u32, slice: u32) { // inline
@@ -1358,22 +1632,6 @@ fn keep_first_state(track: Track, first_row: u32, unit_begin: u32, unit_end: u32
   }
 }
 
-fn keep_state(origin: u32, s: u32, at: u32, value: f32) {
-  let begin = state_place(origin, s, at);
-  let kept = to_number(value);
-  history[begin] = kept;
-  if (is_half) { // static
-    if (s > 0u) {
-      history[begin + 1u] = to_number(value - f32(kept));
-    }
-  }
-}
-
-// Keeps the h that the recurrent matmul is to read.
-fn keep_masked(origin: u32, at: u32, value: f32) {
-  history[origin + vector_begin_of(masked_phase) + at] = to_number(value);
-}
-
 // Products that the next phase normalises.
 fn keep_products(sums: ptr<function, array<f32, item_sums>>, i: u32, phase: u32, item: Item, lane: u32, moment: Moment, track: Track) { // inline
   for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
@@ -1385,51 +1643,6 @@ fn keep_products(sums: ptr<function, array<f32, item_sums>>, i: u32, phase: u32,
       product = select(0.0, product, moment.t < bitcast<u32>(given[track.place.w + item.row]));
     }
     saved[item.saved_at + (norm_saved[phase + 1u] + g - phase_gates[phase]) * hidden_size] = to_number(product);
-  }
-}
-
-// Reads what a cell step needs but for its sums.
-fn read_step(step: ptr<function, CellStep>, next_token: ptr<function, u32>, phase: u32, item: Item, moment: Moment, track: Track) { // inline
-  var source_row = moment.t * batch + item.row;
-  var is_void = false; // a token outside the table: its row becomes NaN, and training stops
-  if (gathers) { // static
-    if (reads_early) { // splice
-      let token = *next_token;
-      *next_token = u32(tokens[time_of(min(moment.position + 1u, steps - 1u), track.runs_reverse) * batch + item.row]);
-    } else {
-      let token = u32(tokens[source_row]);
-    }
-    is_void = span.table_rows > 0u && token >= span.table_rows;
-    source_row = select(source_row, min(token, span.table_rows - 1u), span.table_rows > 0u);
-  }
-  let projected_at = track.source.x + source_row * input_gates * hidden_size + item.unit;
-  for (var g = phase_gates[max(phase, input_lag) - input_lag]; g < phase_gates[phase + 1u - min(phase + 1u, input_lag)]; g++) { // unroll
-    if (g < input_gates) { // static
-      step.x[g] = f32(projected[projected_at + g * hidden_size]);
-      if (gathers && gradients_apart) { // static
-        step.x[g] += input_bias[track.source.w + g * hidden_size + item.unit];
-      }
-      if (gathers) { // static
-        step.x[g] = bitcast<f32>(select(bitcast<u32>(step.x[g]), 0x7fc00000u, is_void));
-      }
-    }
-  }
-  for (var p = norm_parameters; p < parameters; p++) { // unroll
-    step.parameters[p] = bias[track.source.z + (gates + p) * hidden_size + item.unit];
-  }
-  for (var s = 0u; s < states; s++) { // unroll
-    if (forward_reads_state[s] || needs_states) { // static
-      if (starts_alone) { // static
-        step.state[s] = given[track.source.y + s * row_size + item.at];
-      } else {
-        step.state[s] = state_of(track.place.x, s, moment.before + item.at);
-      }
-    }
-  }
-  for (var v = 0u; v < saved_values; v++) { // unroll
-    if (saved_phase[v] < phase) { // static
-      step.saved[v] = f32(saved[item.saved_at + v * hidden_size]);
-    }
   }
 }
 
@@ -1513,6 +1726,127 @@ fn hand_on(step: ptr<function, CellStep>, i: u32, phase: u32, item: Item, moment
     }
   }
 }
+
+fn keep_state(origin: u32, s: u32, at: u32, value: f32) {
+  let begin = state_place(origin, s, at);
+  let kept = to_number(value);
+  history[begin] = kept;
+  if (is_half) { // static
+    if (s > 0u) {
+      history[begin + 1u] = to_number(value - f32(kept));
+    }
+  }
+}
+
+// Keeps the h that the recurrent matmul is to read.
+fn keep_masked(origin: u32, at: u32, value: f32) {
+  history[origin + vector_begin_of(masked_phase) + at] = to_number(value);
+}
+`,
+    constants: {
+      steps: 'u32',
+      batch: 'u32',
+      hidden_size: 'u32',
+      state_size: 'u32',
+      rows: 'u32',
+      units: 'u32',
+      lanes: 'u32',
+      unit_tile: 'u32',
+      spreads: 'bool',
+      stages: 'bool',
+      slices: 'u32',
+      held_quads: 'u32',
+      carries: 'bool',
+      y_origin: 'u32',
+      section_size: 'u32',
+      tracks: 'u32',
+      is_half: 'bool',
+      has_lengths: 'bool',
+      has_mask: 'bool',
+      has_zoneout: 'bool',
+    },
+  },
+  'lib/recurrence-forward-read': {
+    name: 'lib/recurrence-forward-read',
+    source: `// Recurrence, forward: what a cell step reads but for its sums. Bindings and tile are those
+// of kernels/recurrence-forward.
+//! join lib/cell-step
+//! join lib/recurrence-track
+
+// A time step: its position in processing order, its time, where the states before and after it lie in their sections
+// and what it saves.
+struct Moment {
+  position: u32,
+  t: u32,
+  before: u32,
+  after: u32,
+  saved_begin: u32,
+}
+
+fn moment_of(track: Track, position: u32) -> Moment {
+  let t = time_of(position, track.runs_reverse);
+  let saved_begin = track.place.y + select(0u, t * saved_size, keeps_saved);
+  return Moment(position, t, slot(position, track.runs_reverse), slot(position + 1u, track.runs_reverse), saved_begin);
+}
+
+// A unit of a row: where it lies in a state and in what its step saves.
+struct Item {
+  row: u32,
+  unit: u32,
+  at: u32,
+  saved_at: u32,
+}
+
+fn item_of(i: u32, base: u32, first_row: u32, lane: u32, moment: Moment) -> Item {
+  let row = first_row + i / units;
+  let unit = base + i % units * lanes + lane;
+  return Item(row, unit, row * hidden_size + unit, moment.saved_begin + row * saved_values * hidden_size + unit);
+}
+
+// Reads what a cell step needs but for its sums.
+fn read_step(step: ptr<function, CellStep>, next_token: ptr<function, u32>, phase: u32, item: Item, moment: Moment, track: Track) { // inline
+  var source_row = moment.t * batch + item.row;
+  var is_void = false; // a token outside the table: its row becomes NaN, and training stops
+  if (gathers) { // static
+    if (reads_early) { // splice
+      let token = *next_token;
+      *next_token = u32(tokens[time_of(min(moment.position + 1u, steps - 1u), track.runs_reverse) * batch + item.row]);
+    } else {
+      let token = u32(tokens[source_row]);
+    }
+    is_void = span.table_rows > 0u && token >= span.table_rows;
+    source_row = select(source_row, min(token, span.table_rows - 1u), span.table_rows > 0u);
+  }
+  let projected_at = track.source.x + source_row * input_gates * hidden_size + item.unit;
+  for (var g = phase_gates[max(phase, input_lag) - input_lag]; g < phase_gates[phase + 1u - min(phase + 1u, input_lag)]; g++) { // unroll
+    if (g < input_gates) { // static
+      step.x[g] = f32(projected[projected_at + g * hidden_size]);
+      if (gathers && gradients_apart) { // static
+        step.x[g] += input_bias[track.source.w + g * hidden_size + item.unit];
+      }
+      if (gathers) { // static
+        step.x[g] = bitcast<f32>(select(bitcast<u32>(step.x[g]), 0x7fc00000u, is_void));
+      }
+    }
+  }
+  for (var p = norm_parameters; p < parameters; p++) { // unroll
+    step.parameters[p] = bias[track.source.z + (gates + p) * hidden_size + item.unit];
+  }
+  for (var s = 0u; s < states; s++) { // unroll
+    if (forward_reads_state[s] || needs_states) { // static
+      if (starts_alone) { // static
+        step.state[s] = given[track.source.y + s * row_size + item.at];
+      } else {
+        step.state[s] = state_of(track.place.x, s, moment.before + item.at);
+      }
+    }
+  }
+  for (var v = 0u; v < saved_values; v++) { // unroll
+    if (saved_phase[v] < phase) { // static
+      step.saved[v] = f32(saved[item.saved_at + v * hidden_size]);
+    }
+  }
+}
 `,
     constants: {
       steps: 'u32',
@@ -1539,10 +1873,10 @@ fn hand_on(step: ptr<function, CellStep>, i: u32, phase: u32, item: Item, moment
   },
   'lib/recurrence-forward-sums': {
     name: 'lib/recurrence-forward-sums',
-    source: `// Recurrence, forward: the sums of a time step's gates, of a tile of units, and what they are made of. Bindings and
-// tile are those of kernels/recurrence-forward.
+    source: `// Recurrence, forward: the sums of a time step's gates, of a tile of units. Bindings and tile are those
+// of kernels/recurrence-forward.
 //! join lib/quads
-//! join lib/recurrence
+//! join lib/recurrence-forward-vector
 //! join lib/recurrence-sums
 
 fn hold_weights(track: Track, lane: u32, slice: u32) {
@@ -1571,62 +1905,6 @@ fn bias_of(track: Track, g: u32, unit: u32) -> f32 {
     b += input_bias[track.source.w + g * hidden_size + unit];
   }
   return b;
-}
-
-// What an earlier dispatch has handed on.
-fn carry_old_state(track: Track, first_row: u32, local: u32) {
-  let begin = track.place.x + select(0u, vector_begin_of(masked_phase), has_mask) + slot(track.walk.x, track.runs_reverse);
-  for (var i = local; i < rows * hidden_size; i += threads) {
-    let row = min(first_row + i / hidden_size, batch - 1u);
-    carried[i / hidden_size * padded_size + i % hidden_size] = f32(history[begin + row * hidden_size + i % hidden_size]);
-  }
-}
-
-// Where the vector begins that a phase multiplies: the old state, behind phase 0 what the phase before has made.
-fn vector_of(track: Track, moment: Moment, phase: u32) -> u32 {
-  var old = select(track.place.x + moment.before, track.source.y, starts_alone);
-  if (has_mask) { // static
-    old = track.place.x + vector_begin_of(masked_phase) + moment.before;
-  }
-  return select(track.place.x + vector_begin_of(phase) - section_size + moment.after, old, phase == 0u);
-}
-
-// A number of the vector; zero behind its end, where weights are padded.
-fn vector_at(phase: u32, begin: u32, k: u32) -> f32 {
-  if (starts_alone && phase == 0u) {
-    return select(0.0, given[begin + k], !has_tail || k < hidden_size);
-  }
-  if (has_tail) { // static
-    return select(0.0, f32(history[begin + k]), k < hidden_size);
-  } else {
-    return f32(history[begin + k]);
-  }
-}
-
-fn vector_quad(phase: u32, begin: u32, k: u32) -> vec4f {
-  return vec4f(vector_at(phase, begin, k), vector_at(phase, begin, k + 1u), vector_at(phase, begin, k + 2u), vector_at(phase, begin, k + 3u));
-}
-
-// Brings what a phase multiplies into workgroup memory, where it \`stages\`.
-fn stage_vector(phase: u32, vector_begin: u32, first_row: u32, local: u32) { // inline
-  if (stages && phase_gates[phase] < phase_gates[phase + 1u]) { // static
-    var i = local;
-    loop {
-      if (threads <= rows * hidden_quads || i < rows * hidden_quads) {
-        if (carries) { // static
-          staged[i] = vec4f(carried[4u * i], carried[4u * i + 1u], carried[4u * i + 2u], carried[4u * i + 3u]);
-        } else {
-          let begin = vector_begin + min(first_row + i / hidden_quads, batch - 1u) * hidden_size;
-          staged[i] = vector_quad(phase, begin, i % hidden_quads * 4u);
-        }
-      }
-      continuing {
-        i += threads;
-        break if i >= rows * hidden_quads;
-      }
-    }
-    workgroupBarrier();
-  }
 }
 
 // The sums of a tile of units, whole in workgroup memory or in the thread that needs them.
@@ -1732,6 +2010,200 @@ fn multiply_round(acc: ptr<function, array<f32, item_sums>>, row_begin: ptr<func
       has_zoneout: 'bool',
     },
   },
+  'lib/recurrence-forward-vector': {
+    name: 'lib/recurrence-forward-vector',
+    source: `// Recurrence, forward: the vector that a phase multiplies, and its way into workgroup memory. Bindings and tile are those
+// of kernels/recurrence-forward.
+//! join lib/recurrence-forward-read
+
+// What an earlier dispatch has handed on.
+fn carry_old_state(track: Track, first_row: u32, local: u32) {
+  let begin = track.place.x + select(0u, vector_begin_of(masked_phase), has_mask) + slot(track.walk.x, track.runs_reverse);
+  for (var i = local; i < rows * hidden_size; i += threads) {
+    let row = min(first_row + i / hidden_size, batch - 1u);
+    carried[i / hidden_size * padded_size + i % hidden_size] = f32(history[begin + row * hidden_size + i % hidden_size]);
+  }
+}
+
+// Where the vector begins that a phase multiplies: the old state, behind phase 0 what the phase before has made.
+fn vector_of(track: Track, moment: Moment, phase: u32) -> u32 {
+  var old = select(track.place.x + moment.before, track.source.y, starts_alone);
+  if (has_mask) { // static
+    old = track.place.x + vector_begin_of(masked_phase) + moment.before;
+  }
+  return select(track.place.x + vector_begin_of(phase) - section_size + moment.after, old, phase == 0u);
+}
+
+// A number of the vector; zero behind its end, where weights are padded.
+fn vector_at(phase: u32, begin: u32, k: u32) -> f32 {
+  if (starts_alone && phase == 0u) {
+    return select(0.0, given[begin + k], !has_tail || k < hidden_size);
+  }
+  if (has_tail) { // static
+    return select(0.0, f32(history[begin + k]), k < hidden_size);
+  } else {
+    return f32(history[begin + k]);
+  }
+}
+
+fn vector_quad(phase: u32, begin: u32, k: u32) -> vec4f {
+  return vec4f(vector_at(phase, begin, k), vector_at(phase, begin, k + 1u), vector_at(phase, begin, k + 2u), vector_at(phase, begin, k + 3u));
+}
+
+// Brings what a phase multiplies into workgroup memory, where it \`stages\`.
+fn stage_vector(phase: u32, vector_begin: u32, first_row: u32, local: u32) { // inline
+  if (stages && phase_gates[phase] < phase_gates[phase + 1u]) { // static
+    var i = local;
+    loop {
+      if (threads <= rows * hidden_quads || i < rows * hidden_quads) {
+        if (carries) { // static
+          staged[i] = vec4f(carried[4u * i], carried[4u * i + 1u], carried[4u * i + 2u], carried[4u * i + 3u]);
+        } else {
+          let begin = vector_begin + min(first_row + i / hidden_quads, batch - 1u) * hidden_size;
+          staged[i] = vector_quad(phase, begin, i % hidden_quads * 4u);
+        }
+      }
+      continuing {
+        i += threads;
+        break if i >= rows * hidden_quads;
+      }
+    }
+    workgroupBarrier();
+  }
+}
+`,
+    constants: {
+      steps: 'u32',
+      batch: 'u32',
+      hidden_size: 'u32',
+      state_size: 'u32',
+      rows: 'u32',
+      units: 'u32',
+      lanes: 'u32',
+      unit_tile: 'u32',
+      spreads: 'bool',
+      stages: 'bool',
+      slices: 'u32',
+      held_quads: 'u32',
+      carries: 'bool',
+      y_origin: 'u32',
+      section_size: 'u32',
+      tracks: 'u32',
+      is_half: 'bool',
+      has_lengths: 'bool',
+      has_mask: 'bool',
+      has_zoneout: 'bool',
+    },
+  },
+  'lib/recurrence-forward-walk': {
+    name: 'lib/recurrence-forward-walk',
+    source: `// Recurrence, forward: a time step, its phases and the tiles of units of a phase. Bindings and tile are those
+// of kernels/recurrence-forward.
+//! join lib/recurrence-forward-read
+//! join lib/recurrence-forward-keep
+//! join lib/recurrence-forward-sums
+
+fn take_step(next_token: ptr<function, u32>, position: u32, first_row: u32, unit_begin: u32, unit_end: u32, local: u32, lane: u32, slice: u32,
+    longest: u32, track: Track) { // inline
+  let moment = moment_of(track, position);
+  for (var phase = 0u; phase < phases; phase++) { // unroll
+    if (phases == 1u) { // static
+      take_phase(next_token, phase, first_row, unit_begin, unit_end, local, lane, slice, moment, longest, track);
+    } else if (phase >= span.first_phase && phase < span.end_phase) {
+      take_phase(next_token, phase, first_row, unit_begin, unit_end, local, lane, slice, moment, longest, track);
+    }
+  }
+}
+
+fn take_phase(next_token: ptr<function, u32>, phase: u32, first_row: u32, unit_begin: u32, unit_end: u32, local: u32, lane: u32, slice: u32,
+    moment: Moment, longest: u32, track: Track) { // inline
+  let vector_begin = vector_of(track, moment, phase);
+  if (reads_early) { // static: there is one tile, and one item
+    let item = item_of(slice, unit_begin, first_row, lane, moment);
+    let is_inside = item.row < batch && item.unit < unit_end && slice < rows * units;
+    var step: CellStep;
+    if (is_inside) {
+      read_step(&step, next_token, phase, item, moment, track);
+    }
+    stage_vector(phase, vector_begin, first_row, local);
+    var sums: array<f32, item_sums>;
+    sum_tile(&sums, phase, vector_begin, unit_begin, first_row, lane, slice, moment, longest, track);
+    if (is_inside) {
+      finish_step(&step, &sums, slice, phase, item, lane, moment, track);
+    }
+  } else {
+    stage_vector(phase, vector_begin, first_row, local);
+    if (norm_parameters > 0u) { // static
+      if (norm_values[phase] > 0u) { // static
+        describe_rows(local, first_row, moment.saved_begin, norm_saved[phase], norm_values[phase]);
+      }
+    }
+    if (unit_tile <= tile_units) { // static: a loop around so much code takes long to build
+      take_tile(next_token, phase, vector_begin, unit_begin, unit_end, first_row, lane, slice, moment, longest, track);
+    } else {
+      var base = unit_begin;
+      loop {
+        take_tile(next_token, phase, vector_begin, base, unit_end, first_row, lane, slice, moment, longest, track);
+        continuing {
+          base += tile_units;
+          break if base >= unit_end;
+        }
+      }
+    }
+  }
+  if (carries) { // static
+    workgroupBarrier();
+  } else if (hands_on) { // static
+    storageBarrier();
+  }
+}
+
+fn take_tile(next_token: ptr<function, u32>, phase: u32, vector_begin: u32, base: u32, unit_end: u32, first_row: u32, lane: u32, slice: u32,
+    moment: Moment, longest: u32, track: Track) { // inline
+  var sums: array<f32, item_sums>;
+  sum_tile(&sums, phase, vector_begin, base, first_row, lane, slice, moment, longest, track);
+  var i = slice;
+  loop {
+    let item = item_of(i, base, first_row, lane, moment);
+    if (item.row < batch && item.unit < unit_end && (slices <= rows * units || i < rows * units)) {
+      if (norm_parameters > 0u && phase_gates[phase] < phase_gates[phase + 1u]) { // static
+        keep_products(&sums, i, phase, item, lane, moment, track);
+      } else {
+        var step: CellStep;
+        read_step(&step, next_token, phase, item, moment, track);
+        finish_step(&step, &sums, i, phase, item, lane, moment, track);
+      }
+    }
+    continuing {
+      i += slices;
+      break if i >= rows * units;
+    }
+  }
+}
+`,
+    constants: {
+      steps: 'u32',
+      batch: 'u32',
+      hidden_size: 'u32',
+      state_size: 'u32',
+      rows: 'u32',
+      units: 'u32',
+      lanes: 'u32',
+      unit_tile: 'u32',
+      spreads: 'bool',
+      stages: 'bool',
+      slices: 'u32',
+      held_quads: 'u32',
+      carries: 'bool',
+      y_origin: 'u32',
+      section_size: 'u32',
+      tracks: 'u32',
+      is_half: 'bool',
+      has_lengths: 'bool',
+      has_mask: 'bool',
+      has_zoneout: 'bool',
+    },
+  },
   'lib/recurrence-sums': {
     name: 'lib/recurrence-sums',
     source: `// How the slices of a recurrence's sums meet. The kernel declares \`item_sums\`, the sums of a thread.
@@ -1772,6 +2244,83 @@ fn add_slices(i: u32, lane: u32) -> f32 {
     sum += sliced[(part * item_sums + i) * lanes + lane];
   }
   return sum;
+}
+`,
+    constants: {
+      steps: 'u32',
+      batch: 'u32',
+      hidden_size: 'u32',
+      state_size: 'u32',
+      rows: 'u32',
+      units: 'u32',
+      lanes: 'u32',
+      unit_tile: 'u32',
+      spreads: 'bool',
+      stages: 'bool',
+      slices: 'u32',
+      held_quads: 'u32',
+      carries: 'bool',
+      y_origin: 'u32',
+      section_size: 'u32',
+      tracks: 'u32',
+      is_half: 'bool',
+      has_lengths: 'bool',
+      has_mask: 'bool',
+      has_zoneout: 'bool',
+    },
+  },
+  'lib/recurrence-track': {
+    name: 'lib/recurrence-track',
+    source: `// A recurrence's track, which one of those that share a dispatch a workgroup walks, and its way through time. The
+// kernel declares \`span\` and \`given\`.
+//! join lib/recurrence
+
+// A track's parts of the span, which the kernel declares.
+struct Track {
+  walk: vec4u,
+  source: vec4u,
+  place: vec4u,
+  runs_reverse: bool,
+}
+
+fn track_of(index: u32) -> Track {
+  var walk = span.walk_0;
+  var source = span.source_0;
+  var place = span.place_0;
+  if (tracks > 1u) { // static
+    walk = of_track(index, walk, span.walk_1, span.walk_2, span.walk_3);
+    source = of_track(index, source, span.source_1, span.source_2, span.source_3);
+    place = of_track(index, place, span.place_1, span.place_2, span.place_3);
+  }
+  return Track(walk, source, place, walk.w == 1u);
+}
+
+// What a track has of four; chosen without an index, for which a compiler would copy the uniform.
+fn of_track(track: u32, first: vec4u, second: vec4u, third: vec4u, fourth: vec4u) -> vec4u {
+  return select(select(first, second, track == 1u), select(third, fourth, track == 3u), track > 1u);
+}
+
+// Steps of the longest of a workgroup's rows: behind the end of all rows there is nothing to multiply.
+fn longest_of(track: Track, first_row: u32) -> u32 {
+  if (has_lengths) { // static
+    var longest = 0u;
+    for (var r = 0u; r < rows; r++) {
+      longest = max(longest, bitcast<u32>(given[track.place.w + min(first_row + r, batch - 1u)]));
+    }
+    return longest;
+  } else {
+    return steps;
+  }
+}
+
+// Time of a position in processing order.
+fn time_of(position: u32, runs_reverse: bool) -> u32 {
+  return select(position, steps - 1u - position, runs_reverse);
+}
+
+// Where the state after processing \`position\` steps lies in a section.
+fn slot(position: u32, runs_reverse: bool) -> u32 {
+  return select(y_origin + position * row_size - row_size, (steps - position) * row_size, runs_reverse);
 }
 `,
     constants: {
@@ -1866,6 +2415,62 @@ fn gumbel(seed: u32, stream: u32, position: u32, index: u32) -> f32 {
   let word = philox(seed, stream, position, index >> 2u)[index & 3u];
   let u = f32((word >> 8u) | 1u) * 0x1p-24;
   return -accurate_log(-accurate_log(u));
+}
+`,
+    constants: {},
+  },
+  'lib/sampling-threads': {
+    name: 'lib/sampling-threads',
+    source: `// What the threads of a workgroup find together among logits. Bindings are those of kernels/sample-token.
+//! join lib/sampling
+
+var<workgroup> keys: array<u32, threads>;
+var<workgroup> indices: array<u32, threads>;
+
+struct Candidate {
+  key: u32,
+  index: u32,
+}
+
+// How many tokens have a key above \`threshold\`, or equal to it and an index below \`limit\`.
+fn count_kept(lane: u32, threshold: u32, limit: u32) -> u32 {
+  var count = 0u;
+  for (var index = lane; index < arrayLength(&logits); index += threads) {
+    let key = ordered(logits[index]);
+    count += select(0u, 1u, key > threshold || (key == threshold && index < limit));
+  }
+  if (threads == 1u) { // static
+    return count;
+  } else {
+    keys[lane] = count;
+    workgroupBarrier();
+    var total = 0u;
+    for (var other = 0u; other < threads; other++) {
+      total += keys[other];
+    }
+    workgroupBarrier();
+    return total;
+  }
+}
+
+// The largest of the threads' candidates; of equal ones the lowest index.
+fn keep_largest(lane: u32, key: u32, index: u32) -> Candidate {
+  if (threads == 1u) { // static
+    return Candidate(key, index);
+  } else {
+    keys[lane] = key;
+    indices[lane] = index;
+    workgroupBarrier();
+    var best = Candidate(keys[0], indices[0]);
+    for (var other = 1u; other < threads; other++) {
+      let rival = Candidate(keys[other], indices[other]);
+      if (rival.key > best.key || (rival.key == best.key && rival.index < best.index)) {
+        best = rival;
+      }
+    }
+    workgroupBarrier();
+    return best;
+  }
 }
 `,
     constants: {},

@@ -4,7 +4,7 @@ import type { KernelDescription } from '../description.ts';
 export const sampleToken = {
   name: 'sample-token',
   entryPoint: 'main',
-  joins: ['lib/random', 'lib/sampling'],
+  joins: ['lib/random', 'lib/sampling', 'lib/sampling-threads'],
   cell: false,
   constants: {
     threads: 'u32',
@@ -62,6 +62,7 @@ export const sampleToken = {
 // what all have found, since a tree's barriers are dear on a software adapter. A single thread needs none.
 // Loads: 2·vocabulary, with top-k up to 50·vocabulary, divided among the threads.
 //! join lib/sampling
+//! join lib/sampling-threads
 
 struct SampleState {
   position: u32,        // where in \`tokens\` the next one goes; advanced by each run
@@ -79,56 +80,8 @@ const threads: u32 = 64u; // specialize
 @group(0) @binding(2) var<storage, read_write> tokens: array<i32>;
 @group(0) @binding(3) var<storage, read_write> next_token: array<i32>;
 
-var<workgroup> keys: array<u32, threads>;
-var<workgroup> indices: array<u32, threads>;
 var<workgroup> shared_state: SampleState;
 var<workgroup> shared_count: u32;
-
-struct Candidate {
-  key: u32,
-  index: u32,
-}
-
-// How many tokens have a key above \`threshold\`, or equal to it and an index below \`limit\`.
-fn count_kept(lane: u32, threshold: u32, limit: u32) -> u32 {
-  var count = 0u;
-  for (var index = lane; index < arrayLength(&logits); index += threads) {
-    let key = ordered(logits[index]);
-    count += select(0u, 1u, key > threshold || (key == threshold && index < limit));
-  }
-  if (threads == 1u) { // static
-    return count;
-  } else {
-    keys[lane] = count;
-    workgroupBarrier();
-    var total = 0u;
-    for (var other = 0u; other < threads; other++) {
-      total += keys[other];
-    }
-    workgroupBarrier();
-    return total;
-  }
-}
-
-// The largest of the threads' candidates; of equal ones the lowest index.
-fn keep_largest(lane: u32, key: u32, index: u32) -> Candidate {
-  if (threads == 1u) { // static
-    return Candidate(key, index);
-  } else {
-    keys[lane] = key;
-    indices[lane] = index;
-    workgroupBarrier();
-    var best = Candidate(keys[0], indices[0]);
-    for (var other = 1u; other < threads; other++) {
-      let rival = Candidate(keys[other], indices[other]);
-      if (rival.key > best.key || (rival.key == best.key && rival.index < best.index)) {
-        best = rival;
-      }
-    }
-    workgroupBarrier();
-    return best;
-  }
-}
 
 @compute @workgroup_size(threads)
 fn main(@builtin(local_invocation_index) lane: u32) {

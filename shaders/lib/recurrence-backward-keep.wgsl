@@ -1,42 +1,8 @@
-// Recurrence, backward: the gradients of a thread's cell steps, from what they read to what they keep. Bindings and
-// tile are those of kernels/recurrence-backward.
-//! join lib/cell-step
+// Recurrence, backward: the gradient of the cell step itself, and what is kept of it. Bindings and tile are those
+// of kernels/recurrence-backward.
 //! join lib/normalize
-//! join lib/recurrence
+//! join lib/recurrence-backward-read
 //! join lib/recurrence-sums
-
-// A time step, or what comes before the first one.
-struct Moment {
-  is_step: bool,
-  position: u32, // in processing order
-  t: u32,
-}
-
-fn moment_of(track: Track, back: u32) -> Moment {
-  let is_step = back < steps;
-  let position = select(0u, steps - 1u - back, is_step);
-  return Moment(is_step, position, time_of(position, track.runs_reverse));
-}
-
-// A unit of a row: where it lies in a state, in the gates' gradients, in what the step has saved and in the gradients
-// of projected inputs.
-struct Item {
-  row: u32,
-  unit: u32,
-  at: u32,
-  gate_at: u32,
-  saved_at: u32,
-  projected_at: u32,
-}
-
-fn item_of(i: u32, base: u32, first_row: u32, lane: u32, moment: Moment, track: Track) -> Item {
-  let row = first_row + i / units;
-  let unit = base + i % units * lanes + lane;
-  let line = moment.t * batch + row;
-  let projected_begin = track.place.z / tiles * projected_stride;
-  return Item(row, unit, row * hidden_size + unit, track.place.x + line * gate_size + unit,
-    track.source.w + line * saved_values * hidden_size + unit, projected_begin + line * input_gates * hidden_size + unit);
-}
 
 // Copies the given gradient of the final state.
 fn keep_last_gradient(track: Track, first_row: u32, unit_begin: u32, unit_end: u32, lane: u32, slice: u32) { // inline
@@ -71,32 +37,6 @@ fn finish_products(i: u32, phase: u32, item: Item, track: Track) { // inline
     let gain = given[track.place.w + parameters_begin + (norm_gains[phase + 1u] + v) * hidden_size + item.unit];
     let d_product = unit_gradient(item.saved_at, norm_saved[phase + 1u] + v, norm_statistics[phase + 1u], d_shift * gain, row_statistics[i / units]);
     d_recurrent[item.gate_at + (phase_gates[phase] + v) * hidden_size] = to_number(d_product);
-  }
-}
-
-// Reads what a cell step's gradient needs but for what comes through the weights.
-fn read_gradient(gradient: ptr<function, CellGradient>, phase: u32, item: Item, moment: Moment, track: Track) { // inline
-  for (var v = 0u; v < saved_values; v++) { // unroll
-    gradient.saved[v] = f32(saved[item.saved_at + v * hidden_size]);
-  }
-  for (var s = 0u; s < states; s++) { // unroll
-    if (backward_reads_state[s]) { // static
-      gradient.state[s] = state_of(track.source.z, s, slot(moment.position, track.runs_reverse) + item.at);
-    }
-    if (backward_reads_next[s]) { // static
-      gradient.next[s] = state_of(track.source.z, s, slot(moment.position + 1u, track.runs_reverse) + item.at);
-    }
-    if (phase + 1u == phases) { // static
-      gradient.d_next[s] = carry[track.place.y + s * row_size + item.at];
-    } else {
-      gradient.d_state[s] = carry[track.place.y + s * row_size + item.at];
-    }
-  }
-  if (has_output_gradient && phase + 1u == phases) { // static
-    gradient.d_next[0] += f32(d_output[track.source.x + moment.t * row_size + item.at]);
-  }
-  for (var p = norm_parameters; p < parameters; p++) { // unroll
-    gradient.parameters[p] = given[track.place.w + parameters_begin + p * hidden_size + item.unit];
   }
 }
 
