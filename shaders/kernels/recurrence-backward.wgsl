@@ -49,7 +49,6 @@ const item_sums: u32 = rows * units;
 
 const staged_gates: u32 = 1u; // specialize: gates that are staged at a time
 const staged_quads: u32 = staged_gates * hidden_quads;
-const stages_all: bool = stages && staged_gates == gates;
 
 // A thread that has one cell step at most reads what that needs before it multiplies, and waits for it less.
 const reads_early: bool = carries && item_sums <= slices && unit_tile <= tile_units && phases == 1u;

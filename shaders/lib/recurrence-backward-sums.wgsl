@@ -37,7 +37,7 @@ fn multiply(acc: ptr<function, array<f32, item_sums>>, next: u32, tile: u32, sou
   for (var r = 0u; r < rows; r++) { // unroll
     row_begin[r] = source_begin + min(first_row + r, batch - 1u) * gate_size;
   }
-  if (!stages && slices == 1u) { // static: loops in loops with so many sums are built slowly
+  if (!stages && slices == 1u) { // static: loops in loops around so many sums are built slowly
     var g = phase_gates[next];
     var k4 = 0u;
     for (var i = 0u; i < (phase_gates[next + 1u] - phase_gates[next]) * hidden_quads; i++) {
@@ -47,30 +47,36 @@ fn multiply(acc: ptr<function, array<f32, item_sums>>, next: u32, tile: u32, sou
       k4 = select(k4 + 1u, 0u, is_last);
     }
   } else {
-  for (var first_gate = phase_gates[next]; first_gate < phase_gates[next + 1u]; first_gate += staged_gates) {
-    if (stages) { // static
-      if (!carries || unit_tile > tile_units || staged_gates < gates) { // static: what is staged may still be read
+    for (var first_gate = phase_gates[next]; first_gate < phase_gates[next + 1u]; first_gate += staged_gates) {
+      if (stages) { // static
+        if (!carries || unit_tile > tile_units || staged_gates < gates) { // static: what is staged may still be read
+          workgroupBarrier();
+        }
+        stage_gradients(first_gate, source_begin, first_row, local);
         workgroupBarrier();
       }
-      stage_gradients(first_gate, source_begin, first_row, local);
-      workgroupBarrier();
-    }
-    if (stages_all && slices > 1u) { // static
-      if (rounds == 1u) { // static
-        multiply_round(acc, &row_begin, 0u, next, tile, lane, slice);
-      } else {
-        for (var round = 0u; round < rounds; round++) {
-          multiply_round(acc, &row_begin, round, next, tile, lane, slice);
-        }
-      }
-    } else {
-      for (var g = first_gate; g < min(first_gate + staged_gates, phase_gates[next + 1u]); g++) {
-        for (var k4 = slice; k4 < hidden_quads; k4 += slices) {
-          multiply_quad(acc, &row_begin, 0u, g, g - first_gate, k4, true, tile, lane);
-        }
-      }
+      multiply_gates(acc, &row_begin, first_gate, next, tile, lane, slice);
     }
   }
+}
+
+// The gates that are staged together: where those are all of a phase, slices walk k in rounds.
+fn multiply_gates(acc: ptr<function, array<f32, item_sums>>, row_begin: ptr<function, array<u32, rows>>, first_gate: u32, next: u32, tile: u32,
+    lane: u32, slice: u32) { // inline
+  if (holds || (stages && slices > 1u && phase_gates[next + 1u] - phase_gates[next] <= staged_gates)) { // static
+    if (rounds == 1u) { // static
+      multiply_round(acc, row_begin, 0u, next, tile, lane, slice);
+    } else {
+      for (var round = 0u; round < rounds; round++) {
+        multiply_round(acc, row_begin, round, next, tile, lane, slice);
+      }
+    }
+  } else {
+    for (var g = first_gate; g < min(first_gate + staged_gates, phase_gates[next + 1u]); g++) {
+      for (var k4 = slice; k4 < hidden_quads; k4 += slices) {
+        multiply_quad(acc, row_begin, 0u, g, g - first_gate, k4, true, tile, lane);
+      }
+    }
   }
 }
 

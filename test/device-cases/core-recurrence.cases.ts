@@ -59,6 +59,7 @@ const moreForms: readonly Form[] = [
   { ...smallForm, steps: 2, batch: 9, hiddenSize: 7, bias: false, consumed: 'output' },
   { ...smallForm, batch: 1, hiddenSize: 300, reverse: false, bias: false, weights: false },
 ];
+const canHold = ({ multiplies, norms }: CellVariant['cell']) => multiplies && !norms;
 const strategies = ['persistent', 'stepwise'] as const;
 
 const twoPhases = quickVariants.find(({ cell }) => cell.phases.length === 2);
@@ -66,13 +67,17 @@ const twoPhases = quickVariants.find(({ cell }) => cell.phases.length === 2);
 /** What the kernels around the cells need: they build for seconds, and a cell's own code is tested elsewhere. */
 const fewShaders = shaderVariants.slice(0, 2);
 const otherShaders = shaderVariants.slice(2);
+/** One of two phases among them: what is staged is that of a phase. */
+const heldShaders = [...fewShaders, ...(twoPhases ? [twoPhases] : [])].filter(({ cell }) =>
+  canHold(cell),
+);
+const otherHeldShaders = otherShaders.filter(({ cell }) => canHold(cell));
 const fullUnlessOneOf = (few: readonly CellVariant[], variant: CellVariant) =>
   few.includes(variant) ? {} : { full: true as const };
 
 /** More units than quads, and a last unit of a quad, a last quad of k and a last turn of the slices that are not full. */
 const heldForm: Form = { ...smallForm, steps: 17, batch: 1, hiddenSize: 22, weights: false };
 
-const canHold = ({ cell }: CellVariant) => cell.multiplies && !cell.norms;
 const extrasOf = ({ cell }: CellVariant) =>
   recurrenceExtras.filter((name) => name !== 'zoneout' || cell.allowsZoneout);
 
@@ -188,7 +193,7 @@ export const cases: readonly DeviceCase[] = [
   ),
   ...casesOf(
     'threads keep the weights of one row from step to step',
-    { quick: fewShaders.filter(canHold), full: otherShaders.filter(canHold) },
+    { quick: heldShaders, full: otherHeldShaders },
     async (device, variant) => {
       await checkHeld(device, variant, heldForm);
       const extras = extrasOf(variant);
@@ -197,7 +202,7 @@ export const cases: readonly DeviceCase[] = [
   ),
   ...casesOf(
     'threads keep the weights from step to step in registers of a GPU',
-    { quick: fewShaders.filter(canHold), full: otherShaders.filter(canHold) },
+    { quick: heldShaders, full: otherHeldShaders },
     async (device, variant) => {
       await checkWideHeld(device, variant, wideHeldForm);
       const extras = extrasOf(variant);
