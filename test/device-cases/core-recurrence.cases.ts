@@ -5,7 +5,7 @@ import { packStruct, unpackStruct } from '../../src/kernels/pack.ts';
 import { recurrenceExtras } from '../../src/ops/recurrence-extras.ts';
 import type { BufferView, Launch, Plan, PlanBuffer } from '../../src/schedule/plan.ts';
 import { assertEqual, assertTrue, casesOf, type DeviceCase, forEachOf } from './case.ts';
-import { compareCore } from './core-rig.ts';
+import { compareCore, runCore } from './core-rig.ts';
 import {
   type CellVariant,
   cellVariants,
@@ -209,6 +209,25 @@ export const cases: readonly DeviceCase[] = [
       await checkWideHeld(device, variant, { ...wideHeldForm, batch: 3, reverse: false, extras });
     },
   ),
+  {
+    name: 'a dispatch that only copies the first state takes no step',
+    async run(device) {
+      const [lstm] = quickVariants.filter(({ kind }) => kind === 'lstm') as [CellVariant];
+      const form: Form = { ...smallForm, hiddenSize: 70, weights: false };
+      const { outputs, inputs } = buildRecurrence(lstm.cell, form);
+      const editPlan = (plan: Plan): Plan => {
+        const isStep = ({ kernel }: Launch) => kernel.startsWith('recurrence-');
+        const first = plan.launches.findIndex(isStep);
+        const launches = plan.launches.filter((launch, at) => at === first || !isStep(launch));
+        return { ...plan, launches };
+      };
+      const parameters = drawWeights(lstm.cell, form.hiddenSize);
+      const run = { inputs, parameters, strategy: 'stepwise', editPlan } as const;
+      const { tensors } = await runCore(device, outputs, run);
+      const output = tensors.get('output') as Float32Array;
+      assertTrue(output.every(Number.isNaN), 'a step has been taken');
+    },
+  },
   {
     name: 'slices of many units are walked in rounds, the last of them not full',
     full: true,

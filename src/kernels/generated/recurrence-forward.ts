@@ -231,7 +231,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     carry_old_state(track, first_row, local);
     workgroupBarrier();
   }
-  if (tracks > 1u) { // static: of tracks that share a dispatch, one may have nothing to do
+  if (tracks > 1u || !hands_on) { // static: of tracks that share a dispatch, one may have nothing to do; a dispatch may only copy
     if (track.walk.y == 0u) {
       return;
     }
