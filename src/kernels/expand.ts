@@ -1,4 +1,4 @@
-import { bindCall, dereferences } from './inline-call.ts';
+import { bindCall, dereferenced, readParameters } from './inline-call.ts';
 import type { Declaration, ShaderModule } from './module.ts';
 import { declareRegisters, readRegister } from './registers.ts';
 import { isPointer, type Local, Scope } from './scope.ts';
@@ -58,12 +58,9 @@ class Expander {
   }
 
   run(): string {
-    const { start, end, kind, keyword } = this.declaration;
+    const { start, end, kind } = this.declaration;
     if (kind === 'fn') {
-      const parameters = this.at(keyword + 2);
-      for (let at = keyword + 3; at < parameters.pair; at++) {
-        if (this.at(at + 1).text === ':') this.scope.bind(this.at(at).text, runtime);
-      }
+      for (const { name } of readParameters(this.declaration)) this.scope.bind(name, runtime);
     }
     this.walk(start, end);
     return this.output;
@@ -92,13 +89,14 @@ class Expander {
     let index = start;
     while (index < end) {
       const token = this.at(index);
-      if (token.kind !== 'word') {
+      const pointed = dereferenced(this.scope, this.tokens, index);
+      if (pointed !== undefined) {
+        this.output += token.before + pointed;
+        index += 2;
+      } else if (token.kind !== 'word') {
         if (token.text === '{') {
           this.block(index);
           index = token.pair + 1;
-        } else if (token.text === '*' && dereferences(this.scope, this.tokens, index)) {
-          this.output += token.before + this.pointed(this.at(index + 1).text);
-          index += 2;
         } else {
           this.emit(token);
           index++;
@@ -161,7 +159,7 @@ class Expander {
       this.output += `${token.before}${local.name}_${item}`;
       return this.at(index + 1).pair + 1;
     }
-    this.output += token.before + this.pointed(token.text);
+    this.output += token.before + (local.kind === 'alias' ? local.name : token.text);
     return index + 1;
   }
 
@@ -189,11 +187,6 @@ class Expander {
     for (const use of body.uses) this.uses.add(use);
     for (const directive of body.directives) this.directives.add(directive);
     return end;
-  }
-
-  private pointed(name: string): string {
-    const local = this.scope.find(name);
-    return local?.kind === 'alias' ? local.name : name;
   }
 
   private declare(index: number, token: Token): number {

@@ -33,7 +33,6 @@ export function bindCall(
   index: number,
   called: Declaration,
 ): BoundCall {
-  checkInline(called);
   const { tokens } = caller.file;
   const { arguments: given, end } = readCall(caller, index, called);
   const parameters = new Map<string, Local>();
@@ -54,11 +53,17 @@ export function bindCall(
   return { parameters, values, end };
 }
 
-/** Whether the `*` at `index` stands before a pointer of an inlined function, and behind no factor. */
-export function dereferences(scope: Scope, tokens: readonly Token[], index: number): boolean {
+/** What `*name` at `index` stands for: `name` is a pointer of an inlined function, and no factor stands before it. */
+export function dereferenced(
+  scope: Scope,
+  tokens: readonly Token[],
+  index: number,
+): string | undefined {
+  if (tokens[index]?.text !== '*') return undefined;
   const before = tokens[index - 1];
   const isFactor = before?.kind !== 'punctuation' || before.text === ')' || before.text === ']';
-  return !isFactor && scope.find(tokens[index + 1]?.text ?? '')?.kind === 'alias';
+  const local = scope.find(tokens[index + 1]?.text ?? '');
+  return !isFactor && local?.kind === 'alias' ? local.name : undefined;
 }
 
 function constantOf(scope: Scope, { type, start, end }: Argument): Local | undefined {
@@ -127,7 +132,7 @@ function readCall(
 }
 
 /** Names and types of a function's parameters. */
-function readParameters({ file: { tokens }, keyword }: Declaration) {
+export function readParameters({ file: { tokens }, keyword }: Declaration) {
   const parameters: { name: string; type: string }[] = [];
   const { pair } = tokens[keyword + 2] as Token;
   let depth = 0;
@@ -140,17 +145,4 @@ function readParameters({ file: { tokens }, keyword }: Declaration) {
     depth += text === '<' ? 1 : text === '>' ? -1 : text === '>>' ? -2 : 0;
   }
   return parameters;
-}
-
-/** Refuses what has no meaning once a function's body stands in its caller. */
-function checkInline({ file, name, keyword, end }: Declaration): void {
-  const { tokens, path } = file;
-  const open = seek(tokens, keyword, end, '{');
-  for (let at = keyword; at < end; at++) {
-    const { text, line } = tokens[at] as Token;
-    if (text === 'return' || (text === '->' && at < open)) {
-      const message = `inlined function '${name}' gives something back`;
-      throw shaderError(path, line, `${message}. Write it through a pointer.`);
-    }
-  }
 }

@@ -82,6 +82,7 @@ export function readDeclarations(file: ShaderFile): Declaration[] {
     const declaration = { file, start, end, kind, name, keyword: position };
     const specialized = readMarker(declaration, keyword);
     const halfWhere = keyword.marker === 'f16' ? (keyword.markerText ?? '') : undefined;
+    if (keyword.marker === 'inline') checkInline(declaration);
     declarations.push({
       ...declaration,
       ...(keyword.marker === 'inline' && { isInline: true as const }),
@@ -101,6 +102,19 @@ function nameOf(tokens: readonly Token[], keyword: number): string {
     at++;
   }
   return tokens[at]?.text ?? '';
+}
+
+/** Refuses what has no meaning once a function's body stands in its caller. */
+function checkInline({ file, name, keyword, end }: Declaration): void {
+  const { tokens, path } = file;
+  const open = seek(tokens, keyword, end, '{');
+  for (let at = keyword; at < end; at++) {
+    const { text, line } = tokens[at] as Token;
+    if (text === 'return' || (text === '->' && at < open)) {
+      const message = `inlined function '${name}' gives something back`;
+      throw shaderError(path, line, `${message}. Write it through a pointer.`);
+    }
+  }
 }
 
 function readMarker(

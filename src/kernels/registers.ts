@@ -22,7 +22,7 @@ function readRegisters(
   return { element, countStart: index + 7, countEnd: end - 1, end: end + 1 };
 }
 
-const most = 4096;
+const mostRegisters = 4096;
 
 /** Binds the array whose `var` stands at `index`, and writes its scalars. */
 export function declareRegisters(
@@ -36,8 +36,8 @@ export function declareRegisters(
   const what = `size of register array '${name.text}'`;
   const remedy = 'Give it literals and constants of the module.';
   const { value: count, type } = scope.evaluate(countStart, countEnd, what, remedy);
-  if (type === 'bool' || !Number.isInteger(count) || count < 1 || count > most) {
-    scope.fail(name, `${what} is ${count}, expected an integer from 1 to ${most}.`);
+  if (type === 'bool' || !Number.isInteger(count) || count < 1 || count > mostRegisters) {
+    scope.fail(name, `${what} is ${count}, expected an integer from 1 to ${mostRegisters}.`);
   }
   const scalars = Array.from({ length: count }, (_, item) => `${name.text}_${item}`);
   const taken = scalars.find((scalar) => module.find(scalar) ?? scope.find(scalar));

@@ -88,40 +88,37 @@ function launchIndex(
   { rows, starts, order }: { rows: number; starts: View; order: View },
 ): void {
   const { limits } = lowering;
-  const bindings = { indices, starts, order };
+  const common = { label, bindings: { indices, starts, order } };
   const sizes = { row_count: count, table_rows: rows };
-  const writtenBytes = 4 * (count + rows + 1);
-  if (limits.residentLanes === undefined && isNarrow(limits) && rows >= LEAST_SERIAL) {
-    const cost = { flops: 0, readBytes: 4 * (3 * count + rows), writtenBytes };
+  const costOf = (loads: number) => {
+    return { flops: 0, readBytes: 4 * loads, writtenBytes: 4 * (count + rows + 1) };
+  };
+  const isResident = limits.residentLanes !== undefined;
+  if (!isResident && isNarrow(limits) && rows >= LEAST_SERIAL) {
     lowering.launch(
       defineLaunch(indexTokensSerial, {
-        label,
+        ...common,
         constants: sizes,
-        bindings,
         workgroups: [1, 1, 1],
-        cost,
+        cost: costOf(3 * count + rows),
       }),
     );
-  } else if (limits.residentLanes === undefined && !isNarrow(limits) && rows > MOST_SCANNED) {
-    const cost = { flops: 0, readBytes: 4 * count * (count + rows), writtenBytes };
+  } else if (!isResident && !isNarrow(limits) && rows > MOST_SCANNED) {
     lowering.launch(
       defineLaunch(indexTokensRank, {
-        label,
+        ...common,
         constants: { ...sizes, ahead: 8 },
-        bindings,
         workgroups: splitGrid(Math.ceil((count + rows + 1) / 64)),
-        cost,
+        cost: costOf(count * (count + rows)),
       }),
     );
   } else {
-    const cost = { flops: 0, readBytes: 8 * count * rows, writtenBytes };
     lowering.launch(
       defineLaunch(indexTokens, {
-        label,
+        ...common,
         constants: { ...sizes, ...shareTokens(limits, rows) },
-        bindings,
         workgroups: [1, 1, 1],
-        cost,
+        cost: costOf(2 * count * rows),
       }),
     );
   }
