@@ -1,10 +1,10 @@
 import { halfBytes } from '../float16.ts';
-import type { Lowering, PackedLayout, Storage, View } from '../graph/operator.ts';
+import type { Lowering, PackedLayout, PlanLimits, Storage, View } from '../graph/operator.ts';
 import { parameterOf } from '../graph/sources.ts';
 import type { SymbolicTensor } from '../graph/tensor.ts';
 import { packMatrices } from '../kernels/generated/pack-matrices.ts';
 import { defineLaunch, type TypedLaunch } from '../kernels/launch.ts';
-import { splitGrid } from '../ops/grid.ts';
+import { isNarrow, splitGrid } from '../ops/grid.ts';
 import type { ParameterLayout } from './parameter-layout.ts';
 import { sharedKeys } from './program.ts';
 
@@ -13,31 +13,49 @@ interface PackedMatrix {
   readonly sourceOffset: number;
   readonly targetOffset: number;
   readonly floats: number;
-  readonly form: number;
-  readonly blocks: number;
-  readonly units: number;
-  readonly columns: number;
+  readonly quadBits: number;
   readonly tile: number;
+  readonly quads: number;
+  readonly blocks: number;
+  readonly blocksFirst: boolean;
+  readonly tiledSize: number;
+  readonly linedSize: number;
+  readonly tiledStride: number;
+  readonly linedStride: number;
   readonly swaps: boolean;
 }
 
-const WORDS_PER_MATRIX = 12;
-const FLOATS_PER_GROUP = 1024;
-const FORMS = { transposed: 0, 'column-quads': 1, 'row-quads': 2 };
+const WORDS_PER_MATRIX = 16;
+
+/** Numbers that a workgroup packs: on a narrow adapter reading the table is dear, and few workgroups busy it. */
+function groupSizeFor(limits: PlanLimits): number {
+  return isNarrow(limits) ? 4096 : 1024;
+}
 
 function describeMatrix(
   [rows, columns]: readonly [number, number],
   layout: PackedLayout,
 ): Omit<PackedMatrix, 'sourceOffset' | 'targetOffset'> {
-  const form = FORMS[layout.kind];
-  if (layout.kind === 'transposed') {
-    return { floats: rows * columns, form, blocks: 1, units: rows, columns, tile: 1, swaps: false };
-  }
-  const { blocks, tile, swaps } = layout;
-  const units = rows / blocks;
-  const [tiled, quads] = layout.kind === 'column-quads' ? [units, columns] : [columns, units];
-  const floats = Math.ceil(tiled / tile) * tile * Math.ceil(quads / 4) * 4 * blocks;
-  return { floats, form, blocks, units, columns, tile, swaps };
+  const isTransposed = layout.kind === 'transposed';
+  const { blocks, tile, swaps } = isTransposed ? { blocks: 1, tile: rows, swaps: false } : layout;
+  const quadBits = isTransposed ? 0 : 2;
+  const units = { size: rows / blocks, stride: columns };
+  const each = { size: columns, stride: 1 };
+  const [tiled, lined] = layout.kind === 'row-quads' ? [each, units] : [units, each];
+  const quads = Math.ceil(lined.size / 2 ** quadBits);
+  return {
+    floats: Math.ceil(tiled.size / tile) * tile * quads * 2 ** quadBits * blocks,
+    quadBits,
+    tile,
+    quads,
+    blocks,
+    blocksFirst: layout.kind !== 'row-quads',
+    tiledSize: tiled.size,
+    linedSize: lined.size,
+    tiledStride: tiled.stride,
+    linedStride: lined.stride,
+    swaps,
+  };
 }
 
 /**
@@ -54,6 +72,28 @@ function stridesOf(
   if (kind === 'column-quads') return [tile * columns, 4, block, lanes * columns, columns, 1];
   // [tile of columns][block][quad of units][column / lanes][column % lanes], four units
   return [tile, block, 4 * columns, lanes, 1, columns];
+}
+
+function wordsOf(matrix: PackedMatrix, firstGroup: number): readonly number[] {
+  const { tiledSize, tiledStride, linedSize, linedStride } = matrix;
+  const blockStride = matrix.blocksFirst ? tiledSize * tiledStride : linedSize * linedStride;
+  return [
+    matrix.sourceOffset,
+    matrix.targetOffset,
+    matrix.floats,
+    firstGroup,
+    matrix.quadBits,
+    matrix.tile,
+    matrix.quads,
+    matrix.blocks,
+    Number(matrix.blocksFirst),
+    tiledSize,
+    linedSize,
+    tiledStride,
+    linedStride,
+    blockStride,
+    matrix.swaps ? 3 : 0,
+  ];
 }
 
 /**
@@ -162,14 +202,13 @@ export class WeightPacker {
     source: View,
     target: View,
   ): TypedLaunch<View> {
+    const groupSize = groupSizeFor(this.lowering.limits);
     const table = new Uint32Array(matrices.length * WORDS_PER_MATRIX);
     let groups = 0;
     let floats = 0;
     for (const [index, matrix] of matrices.entries()) {
-      const { sourceOffset, targetOffset, form, blocks, units, columns, tile, swaps } = matrix;
-      const words = [sourceOffset, targetOffset, matrix.floats, groups, form, blocks, units];
-      table.set([...words, columns, tile, Number(swaps)], index * WORDS_PER_MATRIX);
-      groups += Math.ceil(matrix.floats / FLOATS_PER_GROUP);
+      table.set(wordsOf(matrix, groups), index * WORDS_PER_MATRIX);
+      groups += Math.ceil(matrix.floats / groupSize);
       floats += matrix.floats;
     }
     return defineLaunch(packMatrices, {
@@ -177,6 +216,7 @@ export class WeightPacker {
       constants: {
         matrix_count: matrices.length,
         group_count: groups,
+        group_size: groupSize,
         target_is_half: target.isHalf ?? false,
       },
       bindings: {
