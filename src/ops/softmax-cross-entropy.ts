@@ -12,7 +12,7 @@ import { softmaxCrossEntropyGradient as gradientKernel } from '../kernels/genera
 import { softmaxCrossEntropyMean as meanKernel } from '../kernels/generated/softmax-cross-entropy-mean.ts';
 import { softmaxCrossEntropyRows as rowsKernel } from '../kernels/generated/softmax-cross-entropy-rows.ts';
 import { defineLaunch } from '../kernels/launch.ts';
-import { mapRows, splitGrid, threadsToSum } from './grid.ts';
+import { isNarrow, mapRows, splitGrid, threadsToSum } from './grid.ts';
 import { logSumExp, requireRows } from './softmax.ts';
 
 /** Options of {@link softmaxCrossEntropy}. */
@@ -149,12 +149,15 @@ const crossEntropyGradient: Operator<Attributes> = {
     const width = logits.shape.at(-1) as number;
     const rows = targets.size;
     const gradients = lowering.storedOutput(dLogits);
+    const { limits } = lowering;
+    const columns = isNarrow(limits) && limits.residentLanes === undefined ? 16 : 4;
     lowering.launch(
       defineLaunch(gradientKernel, {
         label: node.label,
         constants: {
           row_count: rows,
           width,
+          columns,
           ignore_index: node.attributes.ignoreIndex,
           d_logits_is_half: gradients.isHalf ?? false,
         },
@@ -166,7 +169,7 @@ const crossEntropyGradient: Operator<Attributes> = {
           d_loss: lowering.view(dLoss),
           d_logits: gradients,
         },
-        workgroups: splitGrid(Math.ceil((rows * Math.ceil(width / 4)) / 64)),
+        workgroups: splitGrid(Math.ceil((rows * Math.ceil(width / columns)) / 64)),
         cost: {
           flops: 4 * logits.size,
           readBytes: 4 * (logits.size + 2 * rows),

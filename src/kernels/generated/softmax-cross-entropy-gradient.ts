@@ -9,6 +9,7 @@ export const softmaxCrossEntropyGradient = {
   constants: {
     row_count: 'u32',
     width: 'u32',
+    columns: 'u32',
     ignore_index: 'i32',
     d_logits_is_half: 'bool',
   },
@@ -58,19 +59,21 @@ export const softmaxCrossEntropyGradient = {
   },
   source: `// Gradient of the mean cross-entropy: (softmax - one-hot)·d_loss / counted, zero for ignored rows.
 //
-// Dispatch: one thread per 4 logits of a row, a quarter of its width apart, so that neighbouring threads
-// read neighbours; 64 threads a workgroup, x·y workgroups.
+// Dispatch: one thread per \`columns\` logits of a row, as far apart as the row has threads, so that neighbouring
+// threads read neighbours; 64 threads a workgroup, x·y workgroups. What a row has once is read for 4 logits on a GPU,
+// for 16 where loads and the division for the row are dear.
 // Layouts: logits, d_logits [row_count, width]; targets, log_sums [row_count]; counted, d_loss [1].
 // FLOPs 4 per logit; bytes 8 per logit.
 //! join lib/half
 
 const row_count: u32 = 4u; // specialize
 const width: u32 = 4u; // specialize
+const columns: u32 = 4u; // specialize
 const ignore_index: i32 = -100; // specialize
 const d_logits_is_half: bool = false; // specialize
 alias d_logits_number = f32; // f16: d_logits_is_half
 
-const groups_across: u32 = (width + 3u) / 4u;
+const groups_across: u32 = (width + columns - 1u) / columns;
 
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
 @group(0) @binding(1) var<storage, read> targets: array<i32>;
