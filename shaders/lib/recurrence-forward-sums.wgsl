@@ -54,7 +54,7 @@ fn sum_tile(sums: ptr<function, array<f32, item_sums>>, phase: u32, vector_begin
     }
   }
   if (multiplies && phase_gates[phase] < phase_gates[phase + 1u]) { // static
-    if (!has_lengths || moment.t < longest) {
+    if ((!has_lengths || moment.t < longest) && (!projects || phase == 0u || base < state_size)) {
       multiply(&acc, phase, track.place.z + base / tile_units, vector_begin, first_row, lane, slice);
     }
   }

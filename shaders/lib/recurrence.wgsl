@@ -58,6 +58,8 @@ const all_tiles: u32 = tracks * tiles;
 const hidden_quads: u32 = (hidden_size + 3u) / 4u;
 const state_quads: u32 = (state_size + 3u) / 4u;
 const has_tail: bool = hidden_size % 4u != 0u;
+// Whether the last phase makes h of the first state_size units; behind them weights and h are zero.
+const projects: bool = state_size < hidden_size;
 const padded_size: u32 = 4u * hidden_quads;
 // Quads of k of a thread, for each of its sums.
 const slice_quads: u32 = (hidden_quads + slices - 1u) / slices;

@@ -234,7 +234,7 @@ export function lowerWeightGradient(
   node: GraphNode<RecurrenceAttributes>,
   lowering: Lowering,
 ): void {
-  const { cell, steps, batch, hiddenSize, reverse } = node.attributes;
+  const { cell, steps, batch, hiddenSize, stateSize = hiddenSize, reverse } = node.attributes;
   const [dRecurrent, history] = node.inputs as [SymbolicTensor, SymbolicTensor];
   const [dWeight, dBias] = node.outputs as [SymbolicTensor, SymbolicTensor];
   const layout = layOutHistory(node.attributes, lowering.precision === 'f16');
@@ -260,8 +260,9 @@ export function lowerWeightGradient(
     const shift = phase > 0 ? 0 : reverse ? row : -row;
     launchMatmul(lowering, {
       label: phase === 0 ? node.label : `${node.label}#${phase}`,
-      m: (endGate - firstGate) * hiddenSize,
-      n: hiddenSize,
+      // Where h is a projection, phase 0 multiplies, and the last one makes, its first units only.
+      m: phase === 0 ? endGate * hiddenSize : (endGate - firstGate) * stateSize,
+      n: phase === 0 ? stateSize : hiddenSize,
       k: steps * batch,
       a: {
         view: lowering.stored(dRecurrent),

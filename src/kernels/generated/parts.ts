@@ -991,6 +991,8 @@ const all_tiles: u32 = tracks * tiles;
 const hidden_quads: u32 = (hidden_size + 3u) / 4u;
 const state_quads: u32 = (state_size + 3u) / 4u;
 const has_tail: bool = hidden_size % 4u != 0u;
+// Whether the last phase makes h of the first state_size units; behind them weights and h are zero.
+const projects: bool = state_size < hidden_size;
 const padded_size: u32 = 4u * hidden_quads;
 // Quads of k of a thread, for each of its sums.
 const slice_quads: u32 = (hidden_quads + slices - 1u) / slices;
@@ -1412,7 +1414,7 @@ fn sum_tile(sums: ptr<function, array<f32, item_sums>>, phase: u32, source: Sour
   let next = (phase + 1u) % phases;
   var acc: array<f32, item_sums>; // registers
   if (multiplies && phase_gates[next] < phase_gates[next + 1u]) { // static
-    if (source.exists && (!has_lengths || source.t < longest)) {
+    if (source.exists && (!has_lengths || source.t < longest) && (!projects || next > 0u || base < state_size)) {
       multiply(&acc, next, track.place.z + base / tile_units, source.begin, first_row, local, lane, slice);
     }
   }
@@ -1426,11 +1428,12 @@ fn multiply(acc: ptr<function, array<f32, item_sums>>, next: u32, tile: u32, sou
     row_begin[r] = source_begin + min(first_row + r, batch - 1u) * gate_size;
   }
   if (!stages && slices == 1u) { // static: loops in loops around so many sums are built slowly
+    const quads = select(hidden_quads, state_quads, next > 0u);
     var g = phase_gates[next];
     var k4 = 0u;
-    for (var i = 0u; i < (phase_gates[next + 1u] - phase_gates[next]) * hidden_quads; i++) {
+    for (var i = 0u; i < (phase_gates[next + 1u] - phase_gates[next]) * quads; i++) {
       multiply_quad(acc, &row_begin, 0u, g, 0u, k4, true, tile, lane);
-      let is_last = k4 + 1u == hidden_quads;
+      let is_last = k4 + 1u == quads;
       g += select(0u, 1u, is_last);
       k4 = select(k4 + 1u, 0u, is_last);
     }
@@ -1461,7 +1464,7 @@ fn multiply_gates(acc: ptr<function, array<f32, item_sums>>, row_begin: ptr<func
     }
   } else {
     for (var g = first_gate; g < min(first_gate + staged_gates, phase_gates[next + 1u]); g++) {
-      for (var k4 = slice; k4 < hidden_quads; k4 += slices) {
+      for (var k4 = slice; k4 < select(hidden_quads, state_quads, next > 0u); k4 += slices) {
         multiply_quad(acc, row_begin, 0u, g, g - first_gate, k4, true, tile, lane);
       }
     }
@@ -1970,7 +1973,7 @@ fn sum_tile(sums: ptr<function, array<f32, item_sums>>, phase: u32, vector_begin
     }
   }
   if (multiplies && phase_gates[phase] < phase_gates[phase + 1u]) { // static
-    if (!has_lengths || moment.t < longest) {
+    if ((!has_lengths || moment.t < longest) && (!projects || phase == 0u || base < state_size)) {
       multiply(&acc, phase, track.place.z + base / tile_units, vector_begin, first_row, lane, slice);
     }
   }
