@@ -28,9 +28,8 @@ fn accurate_log(x: f32) -> f32 {
   return exponent * 0.69314718056 + 2.0 * t * series;
 }
 
-// Standard Gumbel noise of a token. The uniform number is odd · 2^-24: exact, never 0 and never 1.
-fn gumbel(seed: u32, stream: u32, position: u32, index: u32) -> f32 {
-  let word = philox(seed, stream, position, index >> 2u)[index & 3u];
+// Standard Gumbel noise from a random word. The uniform number is odd · 2^-24: exact, never 0 and never 1.
+fn gumbel(word: u32) -> f32 {
   let u = f32((word >> 8u) | 1u) * 0x1p-24;
   return -accurate_log(-accurate_log(u));
 }

@@ -138,7 +138,7 @@ const NARROW_THREADS = 8;
 const MOST_ALONE = 256;
 
 /**
- * Most tokens for a thread: top-k passes over them up to 51 times, and Mesa's llvmpipe ends the loops of an
+ * Most tokens for a thread: top-k passes over them up to 18 times, and Mesa's llvmpipe ends the loops of an
  * invocation after 65,535 rounds altogether.
  */
 const MOST_TOKENS = 1024;

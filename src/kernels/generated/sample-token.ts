@@ -57,10 +57,9 @@ export const sampleToken = {
 // Dispatch: one workgroup. Layouts: logits [vocabulary]; tokens, the sequence, whose first
 // \`prompt_length\` elements the host writes; next_token [1], what the embedding reads next.
 // Every comparison is one of integers: floats are mapped to u32 in their order (−0 equals 0).
-// Top-k: the k-th largest key bit by bit, 32 counts over the logits; of equal ones at the threshold
-// the first by index stay, found in the same way. Each count costs two barriers: every thread adds up
-// what all have found, since a tree's barriers are dear on a software adapter. A single thread needs none.
-// Loads: 2·vocabulary, with top-k up to 50·vocabulary, divided among the threads.
+// Top-k: the k-th largest key four bits at a time, eight counts over the logits; of equal ones at the threshold
+// the first by index stay, found in the same way. A count costs one barrier, and none with a single thread. A thread draws for four neighbouring tokens, whose noise comes of one block of random words.
+// Loads: 2·vocabulary, with top-k 10 and up to 18·vocabulary, divided among the threads.
 //! join lib/sampling
 //! join lib/sampling-threads
 
@@ -81,7 +80,7 @@ const threads: u32 = 64u; // specialize
 @group(0) @binding(3) var<storage, read_write> next_token: array<i32>;
 
 var<workgroup> shared_state: SampleState;
-var<workgroup> shared_count: u32;
+var<workgroup> shared_ties: u32;
 
 @compute @workgroup_size(threads)
 fn main(@builtin(local_invocation_index) lane: u32) {
@@ -90,6 +89,10 @@ fn main(@builtin(local_invocation_index) lane: u32) {
   } else {
     if (lane == 0u) {
       shared_state = state;
+    }
+    if (lane < 2u) {
+      atomicStore(&largest_keys[lane], 0u);
+      atomicStore(&first_indices[lane], 0xffffffffu);
     }
     let options = workgroupUniformLoad(&shared_state);
   }
@@ -103,7 +106,7 @@ fn main(@builtin(local_invocation_index) lane: u32) {
       chosen = index;
     }
   }
-  let largest = keep_largest(lane, best, chosen);
+  let largest = keep_largest(0u, best, chosen);
   var token = largest.index;
   if (options.temperature > 0.0 && options.position >= options.prompt_length) {
     token = draw(lane, options, vocabulary, largest.key);
@@ -123,45 +126,49 @@ fn draw(lane: u32, options: SampleState, vocabulary: u32, largest: u32) -> u32 {
   var threshold = 0u;
   var limit = vocabulary;
   if (options.top_k > 0u && options.top_k < vocabulary) {
-    for (var bit = 0x80000000u; bit > 0u; bit >>= 1u) {
-      if (count_kept(lane, threshold | bit, vocabulary) >= options.top_k) {
-        threshold |= bit;
-      }
-    }
-    if (threads == 1u) { // splice
-      let kept = count_kept(lane, threshold, vocabulary);
-    } else {
-      let counted = count_kept(lane, threshold, vocabulary);
-      if (lane == 0u) {
-        shared_count = counted;
-      }
-      let kept = workgroupUniformLoad(&shared_count);
-    }
-    if (kept > options.top_k) {
-      limit = 0u;
-      for (var bit = 1u << firstLeadingBit(vocabulary); bit > 0u; bit >>= 1u) {
-        if (count_kept(lane, threshold, limit | bit) <= options.top_k) {
-          limit |= bit;
+    var rank = options.top_k;
+    var search = 0u;
+    loop {
+      let last = find_ranked(lane, search, threshold, rank);
+      threshold = select(threshold, last.value, search == 0u);
+      limit = select(~last.value + 1u, vocabulary, search == 0u);
+      rank = last.rank;
+      search += 1u;
+      if (threads == 1u) { // splice
+        let has_ties = last.equal > rank;
+      } else {
+        if (lane == 0u) {
+          shared_ties = u32(last.equal > rank);
         }
+        let has_ties = workgroupUniformLoad(&shared_ties) == 1u;
+      }
+      if (!has_ties) {
+        break;
       }
     }
   }
   let highest = value_of(largest);
   var best = 0u;
   var chosen = vocabulary - 1u;
-  for (var index = lane; index < vocabulary; index += threads) {
-    let key = ordered(logits[index]);
-    if (key > threshold || (key == threshold && index < limit)) {
-      let relative = (value_of(key) - highest) / options.temperature;
-      let noise = gumbel(options.seed, options.stream, options.position, index);
-      let score = ordered(bitcast<u32>(relative + noise));
-      if (score > best) {
-        best = score;
-        chosen = index;
+  for (var block = lane; 4u * block < vocabulary; block += threads) {
+    let words = philox(options.seed, options.stream, options.position, block);
+    for (var index = 4u * block; index < min(4u * block + 4u, vocabulary); index++) {
+      let key = ordered(logits[index]);
+      if (key > threshold || (key == threshold && index < limit)) {
+        let relative = (value_of(key) - highest) / options.temperature;
+        let score = ordered(bitcast<u32>(relative + gumbel(words[index & 3u])));
+        if (score > best) {
+          best = score;
+          chosen = index;
+        }
       }
     }
   }
-  return keep_largest(lane, best, chosen).index;
+  let drawn = keep_largest(1u, best, chosen);
+  if (options.top_k > 0u) {
+    forget_counts(lane);
+  }
+  return drawn.index;
 }
 `,
 } as const satisfies KernelDescription;
