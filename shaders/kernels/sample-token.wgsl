@@ -72,26 +72,26 @@ fn main(@builtin(local_invocation_index) lane: u32) {
 
 fn draw(lane: u32, options: SampleState, vocabulary: u32, largest: u32) -> u32 {
   var threshold = 0u;
+  // Which tokens with the key of the threshold stay: those in front of an index, or for a single thread the first few.
   var limit = vocabulary;
   if (options.top_k > 0u && options.top_k < vocabulary) {
-    var rank = options.top_k;
-    var search = 0u;
-    loop {
-      let last = find_ranked(lane, search, threshold, rank);
-      threshold = select(threshold, last.value, search == 0u);
-      limit = select(~last.value + 1u, vocabulary, search == 0u);
-      rank = last.rank;
-      search += 1u;
-      if (threads == 1u) { // splice
-        let has_ties = last.equal > rank;
-      } else {
+    if (threads == 1u) { // static
+      let last = find_ranked(lane, 0u, 0u, options.top_k);
+      threshold = last.value;
+      limit = last.rank;
+    } else {
+      var rank = options.top_k;
+      for (var search = 0u; search < 2u; search++) {
+        let last = find_ranked(lane, search, threshold, rank);
+        threshold = select(threshold, last.value, search == 0u);
+        limit = select(~last.value + 1u, vocabulary, search == 0u);
+        rank = last.rank;
         if (lane == 0u) {
           shared_ties = u32(last.equal > rank);
         }
-        let has_ties = workgroupUniformLoad(&shared_ties) == 1u;
-      }
-      if (!has_ties) {
-        break;
+        if (workgroupUniformLoad(&shared_ties) == 0u) {
+          break;
+        }
       }
     }
   }
@@ -102,13 +102,17 @@ fn draw(lane: u32, options: SampleState, vocabulary: u32, largest: u32) -> u32 {
     let words = philox(options.seed, options.stream, options.position, block);
     for (var index = 4u * block; index < min(4u * block + 4u, vocabulary); index++) {
       let key = ordered(logits[index]);
-      if (key > threshold || (key == threshold && index < limit)) {
+      let is_last = key == threshold;
+      if (key > threshold || (is_last && select(index, 0u, threads == 1u) < limit)) {
         let relative = (value_of(key) - highest) / options.temperature;
         let score = ordered(bitcast<u32>(relative + gumbel(words[index & 3u])));
         if (score > best) {
           best = score;
           chosen = index;
         }
+      }
+      if (threads == 1u) { // static
+        limit -= min(limit, u32(is_last));
       }
     }
   }

@@ -1,6 +1,6 @@
 import type { Device } from '../../src/device/device.ts';
 import type { Executable } from '../../src/device/executable.ts';
-import type { Lowering } from '../../src/graph/operator.ts';
+import type { Lowering, PlanLimits } from '../../src/graph/operator.ts';
 import { layOutParameters } from '../../src/schedule/parameter-layout.ts';
 import { schedule } from '../../src/schedule/schedule.ts';
 import { planLimits } from '../../src/training/plan-limits.ts';
@@ -19,14 +19,14 @@ export interface Rig {
 /**
  * Compiles launches that belong to no graph, with a zeroed buffer for every shared key.
  *
- * @param laneWidth - Plans for an adapter of another lane width.
+ * @param changes - Plans for an adapter of other limits.
  */
 export async function makeRig(
   device: Device,
   stage: (lowering: Lowering) => void,
-  laneWidth?: number,
+  changes: Partial<PlanLimits> = {},
 ): Promise<Rig> {
-  const limits = { ...planLimits(device), ...(laneWidth && { laneWidth }) };
+  const limits = { ...planLimits(device), ...changes };
   const plan = schedule(
     { name: 'case', parameters: layOutParameters([]), outputs: new Map(), after: stage },
     { limits, strategy: new Map() },

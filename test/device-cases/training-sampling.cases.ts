@@ -1,4 +1,5 @@
 import type { Device } from '../../src/device/device.ts';
+import type { Lowering, PlanLimits } from '../../src/graph/operator.ts';
 import {
   encodeSampleState,
   lowerSampleToken,
@@ -17,19 +18,20 @@ async function drawSequence(
   logits: Float32Array,
   prompt: readonly number[],
   options: SampleOptions & { length: number },
+  limits: Partial<PlanLimits> = {},
 ) {
   const size = logits.length;
   const request = parseSampleOptions(prompt, options, { size });
   const total = prompt.length + options.length;
-  const rig = await makeRig(device, (lowering) =>
+  const stage = (lowering: Lowering) =>
     lowerSampleToken(lowering, {
       logits: lowering.shared('logits', 4 * size),
       tokens: lowering.shared('tokens', 4 * total),
       nextToken: lowering.shared('next', 4),
       state: lowering.shared('sample-state', sampleStateBytes),
       label: 'sample',
-    }),
-  );
+    });
+  const rig = await makeRig(device, stage, limits);
   rig.write('logits', logits);
   rig.write('tokens', request.prompt);
   rig.write('next', request.prompt.subarray(0, 1));
@@ -48,9 +50,10 @@ async function checkDraws(
   device: Device,
   logits: Float32Array,
   options: SampleOptions & { length: number },
+  limits: Partial<PlanLimits> = {},
 ): Promise<Int32Array> {
   const prompt = [0, logits.length - 1];
-  const { tokens, request } = await drawSequence(device, logits, prompt, options);
+  const { tokens, request } = await drawSequence(device, logits, prompt, options, limits);
   const { temperature, topK, seed } = request;
   for (let position = prompt.length; position < tokens.length; position++) {
     const scores = scoreTokens(logits, { temperature, topK, seed, stream: sampleStream, position });
@@ -97,23 +100,26 @@ export const cases: readonly DeviceCase[] = [
     },
   },
   {
-    name: 'top-k keeps exactly k tokens, ties by index',
+    name: 'top-k keeps exactly k tokens, ties by index, with one thread and with many',
     async run(device) {
       const logits = new Float32Array(200).fill(-5);
       for (const index of [10, 20, 30, 40, 50, 60, 150, 199]) logits[index] = 1;
       logits[70] = 2;
-      const tokens = await checkDraws(device, logits, { length: 300, topK: 5, temperature: 3 });
-      assertEqual(
-        [...new Set(tokens)].sort((a, b) => a - b),
-        [10, 20, 30, 40, 70],
-        'tokens drawn',
-      );
-      const one = await checkDraws(device, logits, { length: 5, topK: 1, temperature: 100 });
-      assertEqual([...new Set(one)], [70], 'top 1');
       const flat = new Float32Array(200);
-      const two = await checkDraws(device, flat, { length: 100, topK: 2 });
-      assertEqual([...new Set(two)].sort(), [0, 1], 'top 2 of equal logits');
-      await checkDraws(device, logits, { length: 10, topK: 1000 });
+      const threads = [{}, { residentLanes: 4 }, { laneWidth: 32, isSoftware: false }];
+      for (const limits of threads) {
+        const draw = async (from: Float32Array, options: SampleOptions & { length: number }) => {
+          const tokens = await checkDraws(device, from, options, limits);
+          return [...new Set(tokens)].sort((a, b) => a - b);
+        };
+        const five = await draw(logits, { length: 300, topK: 5, temperature: 3 });
+        assertEqual(five, [10, 20, 30, 40, 70], 'tokens drawn');
+        const one = await draw(logits, { length: 5, topK: 1, temperature: 100 });
+        assertEqual(one, [70], 'top 1');
+        const two = await draw(flat, { length: 100, topK: 2 });
+        assertEqual(two, [0, 1], 'top 2 of equal logits');
+        await draw(logits, { length: 10, topK: 1000 });
+      }
     },
   },
   {

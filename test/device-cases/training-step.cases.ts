@@ -59,7 +59,7 @@ function makeFinishRig(
       label: 'finish',
     });
   };
-  return makeRig(device, stage, options.laneWidth);
+  return makeRig(device, stage, options.laneWidth ? { laneWidth: options.laneWidth } : {});
 }
 
 async function checkGather(device: Device, source: DataSource): Promise<void> {
