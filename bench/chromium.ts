@@ -96,8 +96,13 @@ async function launch(software: boolean): Promise<Browser> {
     headless: headlessShell ? 'shell' : true,
     env: { ...process.env, ...environment },
     protocolTimeout: workloadLimitMs,
-    // The second one lets WebGL run where there is no GPU.
-    args: [...browserFlags(software), '--enable-unsafe-swiftshader'],
+    args: [
+      ...browserFlags(software),
+      // Lets WebGL run where there is no GPU.
+      '--enable-unsafe-swiftshader',
+      // jax-js walks a step's trace by recursion; in most runs 256 time steps of it overflow the default, about 1 MB.
+      '--js-flags=--stack-size=3900',
+    ],
   });
 }
 
