@@ -58,7 +58,9 @@ export const sampleToken = {
 // \`prompt_length\` elements the host writes; next_token [1], what the embedding reads next.
 // Every comparison is one of integers: floats are mapped to u32 in their order (−0 equals 0).
 // Top-k: the k-th largest key four bits at a time, eight counts over the logits; of equal ones at the threshold
-// the first by index stay, found in the same way. A count costs one barrier, and none with a single thread. A thread draws for four neighbouring tokens, whose noise comes of one block of random words.
+// the first by index stay, found in the same way; a single thread counts them as it draws. A count costs one barrier,
+// and none with a single thread. A thread draws for four neighbouring tokens: one block of random words has the noise
+// of all four.
 // Loads: 2·vocabulary, with top-k 10 and up to 18·vocabulary, divided among the threads.
 //! join lib/sampling
 //! join lib/sampling-threads
