@@ -29,7 +29,6 @@ struct Matrix {
   lined_stride: u32,
   block_stride: u32,
   swaps: u32,        // 0 or 3
-  padding: u32,
 }
 
 const matrix_count: u32 = 1u; // specialize

@@ -4,28 +4,15 @@ import { parameterOf } from '../graph/sources.ts';
 import type { SymbolicTensor } from '../graph/tensor.ts';
 import { packMatrices } from '../kernels/generated/pack-matrices.ts';
 import { defineLaunch, type TypedLaunch } from '../kernels/launch.ts';
+import { packStruct, type StructValues } from '../kernels/pack.ts';
 import { isNarrow, splitGrid } from '../ops/grid.ts';
 import type { ParameterLayout } from './parameter-layout.ts';
 import { sharedKeys } from './program.ts';
 
-/** One entry of the kernel's table. */
-interface PackedMatrix {
-  readonly sourceOffset: number;
-  readonly targetOffset: number;
-  readonly floats: number;
-  readonly quadBits: number;
-  readonly tile: number;
-  readonly quads: number;
-  readonly blocks: number;
-  readonly blocksFirst: boolean;
-  readonly tiledSize: number;
-  readonly linedSize: number;
-  readonly tiledStride: number;
-  readonly linedStride: number;
-  readonly swaps: boolean;
-}
+const matrixLayout = packMatrices.bindings.matrices.element;
 
-const WORDS_PER_MATRIX = 16;
+/** An entry of the kernel's table, but for the workgroup with which it begins. */
+type PackedMatrix = Omit<StructValues<typeof matrixLayout>, 'first_group'>;
 
 /** Numbers that a workgroup packs: on a narrow adapter reading the table is dear, and few workgroups busy it. */
 function groupSizeFor(limits: PlanLimits): number {
@@ -35,7 +22,7 @@ function groupSizeFor(limits: PlanLimits): number {
 function describeMatrix(
   [rows, columns]: readonly [number, number],
   layout: PackedLayout,
-): Omit<PackedMatrix, 'sourceOffset' | 'targetOffset'> {
+): Omit<PackedMatrix, 'source_offset' | 'target_offset'> {
   const isTransposed = layout.kind === 'transposed';
   const { blocks, tile, swaps } = isTransposed ? { blocks: 1, tile: rows, swaps: false } : layout;
   const quadBits = isTransposed ? 0 : 2;
@@ -44,17 +31,18 @@ function describeMatrix(
   const [tiled, lined] = layout.kind === 'row-quads' ? [each, units] : [units, each];
   const quads = Math.ceil(lined.size / 2 ** quadBits);
   return {
-    floats: Math.ceil(tiled.size / tile) * tile * quads * 2 ** quadBits * blocks,
-    quadBits,
+    target_size: Math.ceil(tiled.size / tile) * tile * quads * 2 ** quadBits * blocks,
+    quad_bits: quadBits,
     tile,
     quads,
     blocks,
-    blocksFirst: layout.kind !== 'row-quads',
-    tiledSize: tiled.size,
-    linedSize: lined.size,
-    tiledStride: tiled.stride,
-    linedStride: lined.stride,
-    swaps,
+    blocks_first: Number(layout.kind !== 'row-quads'),
+    tiled_size: tiled.size,
+    lined_size: lined.size,
+    tiled_stride: tiled.stride,
+    lined_stride: lined.stride,
+    block_stride: units.size * columns,
+    swaps: swaps ? 3 : 0,
   };
 }
 
@@ -72,28 +60,6 @@ function stridesOf(
   if (kind === 'column-quads') return [tile * columns, 4, block, lanes * columns, columns, 1];
   // [tile of columns][block][quad of units][column / lanes][column % lanes], four units
   return [tile, block, 4 * columns, lanes, 1, columns];
-}
-
-function wordsOf(matrix: PackedMatrix, firstGroup: number): readonly number[] {
-  const { tiledSize, tiledStride, linedSize, linedStride } = matrix;
-  const blockStride = matrix.blocksFirst ? tiledSize * tiledStride : linedSize * linedStride;
-  return [
-    matrix.sourceOffset,
-    matrix.targetOffset,
-    matrix.floats,
-    firstGroup,
-    matrix.quadBits,
-    matrix.tile,
-    matrix.quads,
-    matrix.blocks,
-    Number(matrix.blocksFirst),
-    tiledSize,
-    linedSize,
-    tiledStride,
-    linedStride,
-    blockStride,
-    matrix.swaps ? 3 : 0,
-  ];
 }
 
 /**
@@ -135,7 +101,7 @@ export class WeightPacker {
     const [first] = matrices as [SymbolicTensor];
     const shape = first.shape as [number, number];
     const described = describeMatrix(shape, layout);
-    const floats = described.floats * matrices.length;
+    const floats = described.target_size * matrices.length;
     const slots = matrices.map(({ node }) => {
       const parameter = parameterOf(node);
       return parameter && this.lowering.parameters.slots.get(parameter.name);
@@ -152,8 +118,8 @@ export class WeightPacker {
     const isHalf = this.lowering.precision === 'f16';
     if (slots.every((each) => each !== undefined)) {
       for (const [index, { offsetFloats }] of slots.entries()) {
-        const targetOffset = begin + index * described.floats;
-        this.#matrices.push({ ...described, sourceOffset: offsetFloats, targetOffset });
+        const target_offset = begin + index * described.target_size;
+        this.#matrices.push({ ...described, source_offset: offsetFloats, target_offset });
       }
       const aligned = 256 / (isHalf ? 2 : 4);
       this.#numbers += Math.ceil(floats / aligned) * aligned;
@@ -164,7 +130,8 @@ export class WeightPacker {
     const scratch = this.lowering.scratch(`${first.label}.${layout.kind}`, this.#bytesOf(floats));
     const view = isHalf ? { ...scratch, isHalf } : scratch;
     for (const [index, matrix] of matrices.entries()) {
-      const packed = { ...described, sourceOffset: 0, targetOffset: index * described.floats };
+      const target_offset = index * described.target_size;
+      const packed = { ...described, source_offset: 0, target_offset };
       this.lowering.launch(
         this.#defineLaunch(`${matrix.label}.pack`, [packed], this.lowering.view(matrix), view),
       );
@@ -203,13 +170,14 @@ export class WeightPacker {
     target: View,
   ): TypedLaunch<View> {
     const groupSize = groupSizeFor(this.lowering.limits);
-    const table = new Uint32Array(matrices.length * WORDS_PER_MATRIX);
+    const table = new Uint8Array(matrices.length * matrixLayout.sizeBytes);
     let groups = 0;
     let floats = 0;
     for (const [index, matrix] of matrices.entries()) {
-      table.set(wordsOf(matrix, groups), index * WORDS_PER_MATRIX);
-      groups += Math.ceil(matrix.floats / groupSize);
-      floats += matrix.floats;
+      const entry = packStruct(matrixLayout, { ...matrix, first_group: groups });
+      table.set(entry, index * matrixLayout.sizeBytes);
+      groups += Math.ceil(matrix.target_size / groupSize);
+      floats += matrix.target_size;
     }
     return defineLaunch(packMatrices, {
       label,
@@ -220,7 +188,7 @@ export class WeightPacker {
         target_is_half: target.isHalf ?? false,
       },
       bindings: {
-        matrices: this.lowering.constant(`${label} table`, new Uint8Array(table.buffer)),
+        matrices: this.lowering.constant(`${label} table`, table),
         source_matrix: source,
         target_matrix: target,
       },

@@ -20,7 +20,7 @@ export const packMatrices = {
       access: 'read',
       type: 'array<Matrix>',
       element: {
-        sizeBytes: 64,
+        sizeBytes: 60,
         fields: {
           source_offset: { offsetBytes: 0, sizeBytes: 4, type: 'u32' },
           target_offset: { offsetBytes: 4, sizeBytes: 4, type: 'u32' },
@@ -37,7 +37,6 @@ export const packMatrices = {
           lined_stride: { offsetBytes: 48, sizeBytes: 4, type: 'u32' },
           block_stride: { offsetBytes: 52, sizeBytes: 4, type: 'u32' },
           swaps: { offsetBytes: 56, sizeBytes: 4, type: 'u32' },
-          padding: { offsetBytes: 60, sizeBytes: 4, type: 'u32' },
         },
       },
     },
@@ -87,7 +86,6 @@ struct Matrix {
   lined_stride: u32,
   block_stride: u32,
   swaps: u32,        // 0 or 3
-  padding: u32,
 }
 
 const matrix_count: u32 = 1u; // specialize
