@@ -223,7 +223,7 @@ async function findCulprit(
 /** Lets the device look for mistakes, which it does when a command buffer is finished. */
 function encodeUnsubmitted(gpu: GPUDevice, label: string, commands: readonly Command[]): void {
   const encoder = gpu.createCommandEncoder({ label });
-  encodeCommands(encoder, label, commands);
+  encodeCommands(encoder, { label }, commands);
   encoder.finish();
 }
 

@@ -1,7 +1,8 @@
 import { DeviceError, DeviceLostError, OutOfMemoryError } from '../errors.ts';
-import { type DeviceLimits, readLimits } from './adapter.ts';
+import { type DeviceInfo, type DeviceLimits, readLimits } from './adapter.ts';
 import { bufferUsage } from './flags.ts';
-import type { Rest } from './rest.ts';
+import { type Rest, restFor } from './rest.ts';
+import { Submission } from './submission.ts';
 
 /** What to create with `createBuffer`. */
 export interface BufferRequest {
@@ -41,16 +42,17 @@ export class DeviceCore {
     bytesUploaded: 0,
   };
   readonly lost: Promise<GPUDeviceLostInfo>;
+  readonly rest: Rest;
+  readonly #beginsEarly: boolean;
   readonly #live = new Map<GPUBuffer, number>();
   readonly #failures: DeviceError[] = [];
   #liveBytes = 0;
   #lostBecause: string | undefined;
 
-  constructor(
-    gpu: GPUDevice,
-    readonly rest: Rest,
-  ) {
+  constructor(gpu: GPUDevice, info: DeviceInfo) {
     this.gpu = gpu;
+    this.rest = restFor(info);
+    this.#beginsEarly = !info.software;
     this.limits = readLimits(gpu.limits);
     this.lost = gpu.lost;
     gpu.addEventListener('uncapturederror', this.#onUncapturedError);
@@ -129,11 +131,10 @@ export class DeviceCore {
   }
 
   /** Submits what `encode` encodes. Returns its result. */
-  submit<T>(label: string, encode: (encoder: GPUCommandEncoder) => T): T {
-    const encoder = this.gpu.createCommandEncoder({ label });
-    const result = encode(encoder);
-    this.gpu.queue.submit([encoder.finish()]);
-    this.counters.submits += 1;
+  submit<T>(label: string, encode: (submission: Submission) => T): T {
+    const submission = new Submission(this.gpu, label, this.counters, this.#beginsEarly);
+    const result = encode(submission);
+    submission.end();
     return result;
   }
 

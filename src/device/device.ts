@@ -7,7 +7,6 @@ import { type BufferRequest, DeviceCore, type DeviceCounters } from './core.ts';
 import type { Executable } from './executable.ts';
 import { PipelineCache } from './pipelines.ts';
 import { ReadbackRing } from './readback.ts';
-import { restFor } from './rest.ts';
 
 /** What a {@link Device} is made of. */
 export interface DeviceParts {
@@ -39,7 +38,7 @@ export class Device {
     this.gpu = gpu;
     this.info = info;
     this.features = new Set(gpu.features);
-    this.#core = new DeviceCore(gpu, restFor(info));
+    this.#core = new DeviceCore(gpu, info);
     this.limits = this.#core.limits;
     this.#ring = new ReadbackRing(this.#core);
     this.#pipelines = new PipelineCache(this.#core);

@@ -1,4 +1,5 @@
 import type { Launch } from '../schedule/plan.ts';
+import type { Submission } from './submission.ts';
 
 /** A launch that is ready to be encoded. */
 export interface Command {
@@ -8,35 +9,68 @@ export interface Command {
   readonly groups: readonly GPUBindGroup[];
 }
 
-/** Encodes `first` once and then `repeated` as often as asked, in one compute pass. */
-export function encodeCommands(
-  encoder: GPUCommandEncoder,
+/**
+ * Dispatches that are submitted before the next ones are encoded: few at first, so that the device begins at once,
+ * and twice as many each time, up to what a submit's own cost is lost in (docs/adr/0041-gpus-begin-early.md).
+ */
+const PART = { first: 32, most: 256 };
+
+/**
+ * Encodes `first` once and then `repeated` as often as asked, in one compute pass, or in one for each part where
+ * the device begins early.
+ */
+export function encodeRun(
+  submission: Submission,
   label: string,
   first: readonly Command[],
-  repeated: readonly Command[] = [],
-  repeats = 1,
+  repeated: readonly Command[],
+  repeats: number,
 ): void {
-  const pass = encoder.beginComputePass({ label });
-  let bound = dispatchAll(pass, first, undefined);
-  for (let repeat = 0; repeat < repeats; repeat += 1) bound = dispatchAll(pass, repeated, bound);
+  let part = submission.beginsEarly ? PART.first : Number.POSITIVE_INFINITY;
+  let left = part;
+  let pass = submission.encoder.beginComputePass({ label });
+  let bound: GPUComputePipeline | undefined;
+  for (let round = first.length > 0 ? -1 : 0; round < repeats; round += 1) {
+    for (const command of round < 0 ? first : repeated) {
+      if (left === 0) {
+        pass.end();
+        submission.flush();
+        pass = submission.encoder.beginComputePass({ label });
+        bound = undefined;
+        part = Math.min(2 * part, PART.most);
+        left = part;
+      }
+      bound = dispatch(pass, command, bound);
+      left -= 1;
+    }
+  }
   pass.end();
 }
 
-/** Dispatches the commands in order; returns the pipeline that is then set. */
-export function dispatchAll(
-  pass: GPUComputePassEncoder,
+/** Encodes the commands in order, in one compute pass. */
+export function encodeCommands(
+  encoder: GPUCommandEncoder,
+  options: GPUComputePassDescriptor,
   commands: readonly Command[],
-  bound: GPUComputePipeline | undefined,
-): GPUComputePipeline | undefined {
-  let current = bound;
-  for (const { launch, pipeline, groups } of commands) {
-    if (pipeline !== current) {
-      pass.setPipeline(pipeline);
-      current = pipeline;
-    }
-    for (let index = 0; index < groups.length; index += 1) pass.setBindGroup(index, groups[index]);
-    const [x, y, z] = launch.workgroups;
-    pass.dispatchWorkgroups(x, y, z);
+  repeats = 1,
+): void {
+  const pass = encoder.beginComputePass(options);
+  let bound: GPUComputePipeline | undefined;
+  for (let repeat = 0; repeat < repeats; repeat += 1) {
+    for (const command of commands) bound = dispatch(pass, command, bound);
   }
-  return current;
+  pass.end();
+}
+
+/** Encodes one dispatch where `bound` is the pipeline that is set. Returns the one that is set then. */
+function dispatch(
+  pass: GPUComputePassEncoder,
+  { launch, pipeline, groups }: Command,
+  bound: GPUComputePipeline | undefined,
+): GPUComputePipeline {
+  if (pipeline !== bound) pass.setPipeline(pipeline);
+  for (let index = 0; index < groups.length; index += 1) pass.setBindGroup(index, groups[index]);
+  const [x, y, z] = launch.workgroups;
+  pass.dispatchWorkgroups(x, y, z);
+  return pipeline;
 }

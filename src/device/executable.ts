@@ -2,9 +2,10 @@ import { DeviceError, OptionError, ShapeError } from '../errors.ts';
 import { halfBytes, widenFloat16 } from '../float16.ts';
 import type { Plan, PlanTensor } from '../schedule/plan.ts';
 import type { DeviceCore } from './core.ts';
-import { encodeCommands } from './encode.ts';
+import { encodeRun } from './encode.ts';
 import type { ReadbackRange, ReadbackRing } from './readback.ts';
 import type { Replay } from './replay.ts';
+import type { Submission } from './submission.ts';
 import { type LaunchTime, timeLaunches, timeRun } from './timing.ts';
 
 /** What a compiled plan works with. */
@@ -54,7 +55,7 @@ export class Executable {
    */
   run(options: RunOptions = {}): void {
     this.#assertRunnable(options);
-    this.#parts.core.submit(this.plan.name, (encoder) => this.#encode(encoder, options));
+    this.#parts.core.submit(this.plan.name, (submission) => this.#encode(submission, options));
   }
 
   /**
@@ -74,7 +75,9 @@ export class Executable {
   ): Promise<Uint8Array<ArrayBuffer>[]> {
     this.#assertRunnable(options);
     const label = ranges.map(({ buffer }) => `buffer '${buffer.label}'`).join(', ');
-    return this.#parts.ring.download(label, ranges, (encoder) => this.#encode(encoder, options));
+    return this.#parts.ring.download(label, ranges, (submission) =>
+      this.#encode(submission, options),
+    );
   }
 
   /**
@@ -138,7 +141,7 @@ export class Executable {
     if (!core.gpu.features.has('timestamp-query')) return null;
     const { name } = this.plan;
     if (prologue.length > 0)
-      core.submit(name, (encoder) => encodeCommands(encoder, name, prologue));
+      core.submit(name, (submission) => encodeRun(submission, name, prologue, [], 0));
     core.counters.dispatches += prologue.length;
     return timeLaunches(core, ring, commands, repeats);
   }
@@ -159,7 +162,7 @@ export class Executable {
     }
     const begun = performance.now();
     const { name } = this.plan;
-    core.submit(name, (encoder) => encodeCommands(encoder, name, [], commands, repeats));
+    core.submit(name, (submission) => encodeRun(submission, name, [], commands, repeats));
     core.counters.dispatches += repeats * commands.length;
     await this.finished();
     return (performance.now() - begun) / repeats;
@@ -193,11 +196,11 @@ export class Executable {
     );
   }
 
-  #encode(encoder: GPUCommandEncoder, { repeats = 1, version }: RunOptions): void {
+  #encode(submission: Submission, { repeats = 1, version }: RunOptions): void {
     const { core, replay } = this.#parts;
     const isCurrent = version !== undefined && version === this.#prologueVersion;
     this.#prologueVersion = version;
-    core.counters.dispatches += replay.encode(encoder, repeats, !isCurrent);
+    core.counters.dispatches += replay.encode(submission, repeats, !isCurrent);
   }
 
   /** Reads tensors, after a run in the same submit where there are options for one. */
@@ -210,7 +213,7 @@ export class Executable {
         offsetBytes: tensor.view.offsetBytes,
         bytes: countBytes(tensor),
       })),
-      options && ((encoder) => this.#encode(encoder, options)),
+      options && ((submission) => this.#encode(submission, options)),
     );
     return copies.map(({ buffer }, index) => decode(tensors[index] as PlanTensor, buffer));
   }

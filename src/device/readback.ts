@@ -1,6 +1,7 @@
 import { DeviceError } from '../errors.ts';
 import type { DeviceCore } from './core.ts';
 import { bufferUsage, mapModeRead } from './flags.ts';
+import type { Submission } from './submission.ts';
 
 /** Staging buffers kept for the next readback. More are made where more are under way at once. */
 const keptBuffers = 4;
@@ -30,14 +31,14 @@ export class ReadbackRing {
 
   /**
    * @param label - What is read, for messages.
-   * @param encode - Encodes work of the same submit, ahead of the copies.
+   * @param encode - Encodes work of the same submission, ahead of the copies.
    * @returns Copies of the ranges as they are after the work submitted so far and that of `encode`.
    * @throws {DeviceError} if a range lies outside its buffer, or the device reported an error.
    */
   async download(
     label: string,
     ranges: readonly ReadbackRange[],
-    encode?: (encoder: GPUCommandEncoder) => void,
+    encode?: (submission: Submission) => void,
   ): Promise<Uint8Array<ArrayBuffer>[]> {
     const action = `read back ${label}`;
     this.#core.assertAlive(action);
@@ -49,8 +50,9 @@ export class ReadbackRing {
       return { ...range, at };
     });
     const staging = this.#takeStaging(size);
-    this.#core.submit(label, (encoder) => {
-      encode?.(encoder);
+    this.#core.submit(label, (submission) => {
+      encode?.(submission);
+      const { encoder } = submission;
       for (const { buffer, offsetBytes, bytes, at } of parts) {
         encoder.copyBufferToBuffer(buffer, offsetBytes, staging, at, roundUp(bytes));
       }

@@ -1,5 +1,6 @@
 import type { Plan } from '../schedule/plan.ts';
-import { type Command, encodeCommands } from './encode.ts';
+import { type Command, encodeRun } from './encode.ts';
+import type { Submission } from './submission.ts';
 
 /** How a compiled plan is encoded, as often as it is run. */
 export interface Replay {
@@ -7,7 +8,7 @@ export interface Replay {
   readonly prologue: readonly Command[];
   readonly commands: readonly Command[];
   /** Returns the number of dispatches. */
-  encode(encoder: GPUCommandEncoder, repeats: number, runsPrologue: boolean): number;
+  encode(submission: Submission, repeats: number, runsPrologue: boolean): number;
 }
 
 /** A plan whose launches are dispatches. */
@@ -18,9 +19,9 @@ export class LaunchReplay implements Replay {
     readonly commands: readonly Command[],
   ) {}
 
-  encode(encoder: GPUCommandEncoder, repeats: number, runsPrologue: boolean): number {
+  encode(submission: Submission, repeats: number, runsPrologue: boolean): number {
     const first = runsPrologue ? this.prologue : [];
-    encodeCommands(encoder, this.plan.name, first, this.commands, repeats);
+    encodeRun(submission, this.plan.name, first, this.commands, repeats);
     return first.length + repeats * this.commands.length;
   }
 }
@@ -46,7 +47,7 @@ export class ResidentReplay implements Replay {
     return this.runs.slice(0, 1);
   }
 
-  encode(encoder: GPUCommandEncoder, repeats: number, runsPrologue: boolean): number {
+  encode(submission: Submission, repeats: number, runsPrologue: boolean): number {
     const chosen: Command[] = [];
     let [left, runs] = [
       repeats,
@@ -58,7 +59,7 @@ export class ResidentReplay implements Replay {
       left -= 2 ** power;
       runs = this.runs;
     }
-    encodeCommands(encoder, this.plan.name, chosen);
+    encodeRun(submission, this.plan.name, [], chosen, 1);
     return chosen.length;
   }
 }

@@ -1,5 +1,5 @@
 import type { DeviceCore } from './core.ts';
-import { type Command, dispatchAll } from './encode.ts';
+import { type Command, encodeCommands } from './encode.ts';
 import { bufferUsage } from './flags.ts';
 import type { ReadbackRing } from './readback.ts';
 
@@ -48,10 +48,7 @@ export async function timeRun(
   repeats: number,
 ): Promise<number> {
   const [ms] = await timePasses(core, ring, 1, (encoder, _index, timestampWrites) => {
-    const pass = encoder.beginComputePass({ label: 'timing', timestampWrites });
-    let bound: GPUComputePipeline | undefined;
-    for (let repeat = 0; repeat < repeats; repeat += 1) bound = dispatchAll(pass, commands, bound);
-    pass.end();
+    encodeCommands(encoder, { label: 'timing', timestampWrites }, commands, repeats);
   });
   core.counters.dispatches += repeats * commands.length;
   return ms as number;
@@ -64,9 +61,7 @@ async function timeOnce(
 ): Promise<number[]> {
   const times = await timePasses(core, ring, commands.length, (encoder, index, timestampWrites) => {
     const command = commands[index] as Command;
-    const pass = encoder.beginComputePass({ label: command.launch.label, timestampWrites });
-    dispatchAll(pass, [command], undefined);
-    pass.end();
+    encodeCommands(encoder, { label: command.launch.label, timestampWrites }, [command]);
   });
   core.counters.dispatches += commands.length;
   return times;
@@ -92,7 +87,7 @@ async function timePasses(
   });
   try {
     const stampBytes = { buffer: resolved, offsetBytes: 0, bytes: count * 8 };
-    const [bytes] = await ring.download('timestamps', [stampBytes], (encoder) => {
+    const [bytes] = await ring.download('timestamps', [stampBytes], ({ encoder }) => {
       for (let index = 0; index < passes; index += 1) {
         encode(encoder, index, {
           querySet,

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { globals } from 'webgpu';
+import { Device } from '../../src/device/device.ts';
 import { requestNodeAdapter } from '../../src/device/node.ts';
 import { requestDevice } from '../../src/device/request.ts';
 import { OptionError } from '../../src/errors.ts';
@@ -16,10 +17,11 @@ const totalBytes = accumulateCount * 4;
 
 type Prototypes = {
   readonly GPUDevice: { prototype: GPUDevice };
+  readonly GPUCommandEncoder: { prototype: GPUCommandEncoder };
   readonly GPUQueue: { prototype: GPUQueue };
   readonly GPUComputePassEncoder: { prototype: GPUComputePassEncoder };
 };
-const { GPUDevice, GPUQueue, GPUComputePassEncoder } = globals as Prototypes;
+const { GPUDevice, GPUCommandEncoder, GPUQueue, GPUComputePassEncoder } = globals as Prototypes;
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -37,7 +39,7 @@ describe('a run, counted from outside', () => {
       dispatches: vi.spyOn(GPUComputePassEncoder.prototype, 'dispatchWorkgroups'),
       pipelines: vi.spyOn(GPUComputePassEncoder.prototype, 'setPipeline'),
     };
-    executable.run({ repeats: 50 });
+    executable.run({ repeats: 16 });
     const counts = Object.fromEntries(
       Object.entries(calls).map(([name, spy]) => [name, spy.mock.calls.length]),
     );
@@ -47,10 +49,27 @@ describe('a run, counted from outside', () => {
       encoders: 1,
       uploads: 0,
       submits: 1,
-      dispatches: 100,
+      dispatches: 32,
       pipelines: 1,
     });
     await executable.finished();
+    dispose();
+  });
+
+  it('is several submits on a GPU, which begins while more is encoded', async () => {
+    const { gpu, info } = getDevice();
+    using device = new Device({ gpu, info: { ...info, software: false }, ownsDevice: false });
+    const { executable, dispose } = await compileAccumulate(device);
+    executable.write('values', new Float32Array(accumulateCount).fill(1));
+    const passes = vi.spyOn(GPUCommandEncoder.prototype, 'beginComputePass');
+    const pipelines = vi.spyOn(GPUComputePassEncoder.prototype, 'setPipeline');
+    const before = { ...device.counters };
+    const [inner, total] = await executable.runAndRead(['inner', 'total'], { repeats: 500 });
+    expect([inner?.[5], total?.[5]]).toEqual([500, 500 * 501]);
+    expect(device.counters.dispatches - before.dispatches).toBe(1000);
+    // 32, 64, 128, three times 256, and the 8 that are left.
+    expect(device.counters.submits - before.submits).toBe(7);
+    expect([passes.mock.calls.length, pipelines.mock.calls.length]).toEqual([7, 7]);
     dispose();
   });
 
