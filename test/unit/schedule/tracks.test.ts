@@ -192,6 +192,23 @@ describe('a wavefront', () => {
     expect(choices(plan(deep(), undefined, wideLimits, 2)).join()).not.toContain('wavefront');
   });
 
+  it('is chosen by itself on a GPU where dispatches of single steps take most of the time', () => {
+    const deep = (hiddenSize: number) => lstm(hiddenSize, { layers: 2 });
+    const wide = plan(deep(256), undefined, wideLimits, 64);
+    expect(wide.decisions[0]).toMatchObject({
+      choice: expect.stringMatching(/^wavefront of 2 layers, 8 steps apart, stepwise, /),
+      reason: expect.stringMatching(
+        /^a step of several layers waits for one dispatch, side by side the layers take an estimated \d\d % of/,
+      ),
+    });
+    // One dispatch copies the states; 8 chunks of 8 steps, and one more for the layer above.
+    expect(count(wide)).toEqual([1 + 9 * 8, 9 * 8]);
+    expect(choices(plan(deep(256), 'stepwise', wideLimits, 64)).join()).not.toContain('wavefront');
+    expect(choices(plan(deep(256), undefined, narrowLimits, 64)).join()).not.toContain('wavefront');
+    // Where weights take far longer to read than a dispatch to begin, nothing is gained.
+    expect(choices(plan(deep(4096), undefined, wideLimits, 8)).join()).not.toContain('wavefront');
+  });
+
   it('is a line per kind of launch in explain()', () => {
     const lines = explainPlan(plan(lstm(64, { layers: 2 }), 'wavefront')).split('\n');
     const own = lines.filter((line) => /recurrence-forward|project_l1:/.test(line));

@@ -1,6 +1,6 @@
 import { learningRate, makeData, makeModel, seed } from '../../../bench/data.ts';
 import type { Workload } from '../../../bench/workloads.ts';
-import type { PlanLimits, Precision } from '../../../src/graph/operator.ts';
+import type { PlanLimits, PlanStrategy, Precision } from '../../../src/graph/operator.ts';
 import type { Plan } from '../../../src/schedule/plan.ts';
 import { sharedKeys } from '../../../src/schedule/program.ts';
 import { GpuStore } from '../../../src/training/gpu-store.ts';
@@ -36,11 +36,14 @@ export async function planTraining(
 export async function planWorkload(
   workload: Workload,
   limits: PlanLimits,
-  precision: Precision = 'f32',
+  {
+    precision = 'f32',
+    strategy,
+  }: { readonly precision?: Precision; readonly strategy?: PlanStrategy | undefined } = {},
 ): Promise<Plan> {
   const [model, data] = [makeModel(workload), makeData(workload)];
   if (workload.kind === 'training') {
-    return planTraining({ model, data, seed, precision }, limits);
+    return planTraining({ model, data, seed, precision, ...(strategy && { strategy }) }, limits);
   }
   const { device, plans } = makeRecordingDevice(limits);
   const store = new GpuStore(device);
