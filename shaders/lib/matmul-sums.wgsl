@@ -25,40 +25,6 @@ fn b_terms(i: vec4u) -> vec4u {
   return shape.b_term * select(i, min(i, vec4u(shape.k - 1u)), has_tail);
 }
 
-// Through workgroup memory.
-fn add_staged(acc: ptr<function, array<f32, tile_sums>>, sum: ptr<function, array<f32, rows>>, k_begin: u32, k_end: u32, group: vec3u, lane: vec3u,
-    local: u32) { // inline
-  for (var i = k_begin; i < k_end; i += stage_k) {
-    for (var at = local; at < stage_k * tile_m; at += lanes_n * lanes_m) {
-      let term = select(at % max(stage_k, 1u), at / tile_m, walks_rows);
-      let line = select(at / max(stage_k, 1u), at % tile_m, walks_rows);
-      a_stage[term * tile_m + line] = a_at(row_at(group.y * tile_m + line) + (i + term) * shape.a_term, i + term < k_end);
-    }
-    for (var at = local; at < stage_k * tile_n; at += lanes_n * lanes_m) {
-      let term = select(at / tile_n, at % max(stage_k, 1u), walks_terms);
-      let line = select(at % tile_n, at / max(stage_k, 1u), walks_terms);
-      b_stage[term * tile_n + line] = f32(b[column_at(group.x * tile_n + line) + b_terms(vec4u(i + term)).x]);
-    }
-    workgroupBarrier();
-    for (var term = 0u; term < stage_k; term++) {
-      var left: array<f32, rows>; // registers
-      for (var r = 0u; r < rows; r++) { // unroll
-        left[r] = a_stage[term * tile_m + lane.y * rows + r];
-        if (sums_columns) { // static
-          sum[r] += left[r];
-        }
-      }
-      for (var j = 0u; j < columns; j++) { // unroll
-        let right = b_stage[term * tile_n + j * lanes_n + lane.x];
-        for (var r = 0u; r < rows; r++) { // unroll
-          acc[r * columns + j] += left[r] * right;
-        }
-      }
-    }
-    workgroupBarrier();
-  }
-}
-
 // From memory, four terms at a time.
 fn add_plain(acc: ptr<function, array<f32, tile_sums>>, sum: ptr<function, array<f32, rows>>, first_row: u32, first_column: u32, k_begin: u32,
     k_end: u32, slice: u32) { // inline

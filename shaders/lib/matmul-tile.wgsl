@@ -21,15 +21,15 @@ fn keep_own(acc: ptr<function, array<f32, tile_sums>>, sum: ptr<function, array<
   var row_bias: array<f32, columns>; // registers
   if (shape.has_bias == 1u) {
     for (var j = 0u; j < columns; j++) { // unroll
-      row_bias[j] = bias[min(first_column + j * lanes_n, shape.n - 1u)];
+      row_bias[j] = bias[min(first_column + column_of(0u, j), shape.n - 1u)];
     }
   }
   let end = min(rows, shape.m - min(first_row, shape.m));
   for (var r = 0u; r < end; r++) {
     let begin = place_of(part, first_row + r, first_column);
     for (var j = 0u; j < columns; j++) { // unroll
-      if (first_column + j * lanes_n < shape.n) {
-        keep(begin + j * lanes_n, tile[r * columns + j] + row_bias[j]);
+      if (first_column + column_of(0u, j) < shape.n) {
+        keep(begin + column_of(0u, j), tile[r * columns + j] + row_bias[j]);
       }
     }
   }
@@ -84,6 +84,15 @@ fn keep_shared(acc: ptr<function, array<f32, tile_sums>>, sum: ptr<function, arr
         column_sums[part * shape.m + shape.sums_offset + first_row + r] = value;
       }
     }
+  }
+}
+
+// A lane's column, counted from the tile's first. Staged columns are dealt out in fours.
+fn column_of(lane: u32, column: u32) -> u32 {
+  if (stage_k > 0u) { // static
+    return column / 4u * 4u * lanes_n + 4u * lane + column % 4u;
+  } else {
+    return column * lanes_n + lane;
   }
 }
 

@@ -85,6 +85,10 @@ function refuse(
   if (!Number.isSafeInteger(stageK) || stageK < 0 || (stageK > 0 && spreads)) {
     return 'stageK is an integer, 0 where spreads is on';
   }
+  const staged = [rows, columns, (stageK * rows) / lanesN, (stageK * columns) / lanesM];
+  if (stageK > 0 && !staged.every((count) => count % 4 === 0)) {
+    return 'where it stages, rows, columns, and what a thread stages of A and of B come in fours';
+  }
   if (slices > 1 && (stageK > 0 || spreads)) return 'slices are 1 where it stages or spreads';
   const bytes = bytesOf(shape);
   if (bytes > limits.maxComputeWorkgroupStorageSize) {

@@ -80,7 +80,7 @@ function countGroups(
 
 /** Workgroup memory that a shape takes, sums of columns included. */
 export function bytesOf({ rows, columns, lanesM, lanesN, stageK, slices }: MatmulShape): number {
-  const staged = stageK * (lanesM * rows + lanesN * columns);
+  const staged = stageK * (lanesM * rows + lanesN * columns + 8);
   const sliced = slices > 1 ? slices * lanesM * rows * (lanesN * columns + 1) : 0;
   return 4 * (staged + sliced);
 }

@@ -4,7 +4,7 @@ import type { KernelDescription } from '../description.ts';
 export const matmul = {
   name: 'matmul',
   entryPoint: 'main',
-  joins: ['lib/quads', 'lib/matmul-sums', 'lib/half', 'lib/matmul-tile'],
+  joins: ['lib/quads', 'lib/matmul-sums', 'lib/matmul-staged', 'lib/half', 'lib/matmul-tile'],
   cell: false,
   constants: {
     walks_rows: 'bool',
@@ -103,11 +103,13 @@ export const matmul = {
 //   plain   every lane loads A's numbers: one address for all lanes of a row, broadcast from cache.
 //   spreads a quad loads four numbers of A and swaps them, so that each lane adds four terms in an order of its
 //           own: for adapters that pay per load. lanes_m is 1.
-//   stages  A and B pass through workgroup memory, \`stage_k\` terms at a time, two barriers each: GPUs
-//           with 64 and more lanes read each number from memory once per workgroup, coalesced.
-// Neighbouring lanes take neighbouring columns: b and c are coalesced in all of them.
+//   stages  A and B pass through workgroup memory, \`stage_k\` terms at a time, two barriers each, the next ones on
+//           their way meanwhile: GPUs with 64 and more lanes read each number from memory once per workgroup,
+//           coalesced, and four at a time from workgroup memory. rows and columns come in fours.
+// Neighbouring lanes take neighbouring columns, or fours of them: b and c are coalesced in all of them.
 // \`slices\` threads share their sums, without stages: each takes every so manieth four terms of k, and the partial
 // sums meet in workgroup memory. A GPU waits for each load some hundred clocks, and few rows make few threads.
+//! join lib/matmul-staged
 //! join lib/matmul-sums
 //! join lib/matmul-tile
 
@@ -153,6 +155,15 @@ const tile_n = lanes_n * columns;
 const tile_sums = rows * columns;
 const lanes = lanes_m * lanes_n;
 
+// What is staged of a term: quads of lines, and one more between terms, which keeps lanes that stage terms off each
+// other's banks. A thread loads so many quads of a round.
+const a_quads = tile_m / 4u;
+const b_quads = tile_n / 4u;
+const a_stride = a_quads + 1u;
+const b_stride = b_quads + 1u;
+const a_loads = max(stage_k * a_quads / lanes, 1u);
+const b_loads = max(stage_k * b_quads / lanes, 1u);
+
 @group(0) @binding(0) var<uniform> shape: MatmulShape;
 @group(0) @binding(1) var<storage, read> a: array<a_number>;
 @group(0) @binding(2) var<storage, read> b: array<b_number>;
@@ -160,8 +171,8 @@ const lanes = lanes_m * lanes_n;
 @group(0) @binding(4) var<storage, read_write> c: array<c_number>;
 @group(0) @binding(5) var<storage, read_write> column_sums: array<f32>;
 
-var<workgroup> a_stage: array<f32, max(stage_k, 1u) * tile_m>;
-var<workgroup> b_stage: array<f32, max(stage_k, 1u) * tile_n>;
+var<workgroup> a_stage: array<vec4f, max(stage_k, 1u) * a_stride>;
+var<workgroup> b_stage: array<vec4f, max(stage_k, 1u) * b_stride>;
 var<workgroup> sliced: array<f32, slices * tile_sums * lanes>;
 var<workgroup> sliced_columns: array<f32, slices * lanes_m * rows>;
 
@@ -174,7 +185,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) lane:
     const slice = 0u;
   }
   let first_row = (group.y * lanes_m + lane.y) * rows;
-  let first_column = group.x * tile_n + lane.x;
+  let first_column = group.x * tile_n + column_of(lane.x, 0u);
   let k_begin = group.z * shape.split_k;
   let k_end = min(k_begin + shape.split_k, shape.k);
   var acc: array<f32, tile_sums>; // registers

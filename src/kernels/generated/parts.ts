@@ -505,6 +505,101 @@ fn lstm_backward(given: CellGradient, d_vector: f32, d_cell: f32) -> CellGradien
       input_forget: 'bool',
     },
   },
+  'lib/matmul-staged': {
+    name: 'lib/matmul-staged',
+    source: `// A thread's sums of a product whose numbers pass through workgroup memory. Bindings and tile are those of
+// kernels/matmul.
+//! join lib/matmul-sums
+
+// Through workgroup memory, a round of \`stage_k\` terms at a time. The next round's numbers are on their way while this
+// one's are multiplied: a GPU with a workgroup or two to a processor has nothing else to do meanwhile.
+fn add_staged(acc: ptr<function, array<f32, tile_sums>>, sum: ptr<function, array<f32, rows>>, k_begin: u32, k_end: u32, group: vec3u, lane: vec3u,
+    local: u32) { // inline
+  var a_from: array<vec4u, a_loads>; // registers
+  var b_from: array<vec4u, b_loads>; // registers
+  for (var l = 0u; l < a_loads; l++) { // unroll
+    let line = group.y * tile_m + 4u * a_quad(local + l * lanes);
+    a_from[l] = vec4u(row_at(line), row_at(line + 1u), row_at(line + 2u), row_at(line + 3u));
+  }
+  for (var l = 0u; l < b_loads; l++) { // unroll
+    let line = group.x * tile_n + 4u * b_quad(local + l * lanes);
+    b_from[l] = vec4u(column_at(line), column_at(line + 1u), column_at(line + 2u), column_at(line + 3u));
+  }
+  var a_next: array<vec4f, a_loads>; // registers
+  var b_next: array<vec4f, b_loads>; // registers
+  load_round(&a_from, &b_from, &a_next, &b_next, k_begin, k_end, local);
+  for (var i = k_begin; i < k_end; i += stage_k) {
+    workgroupBarrier();
+    for (var l = 0u; l < a_loads; l++) { // unroll
+      a_stage[a_term(local + l * lanes) * a_stride + a_quad(local + l * lanes)] = a_next[l];
+    }
+    for (var l = 0u; l < b_loads; l++) { // unroll
+      b_stage[b_term(local + l * lanes) * b_stride + b_quad(local + l * lanes)] = b_next[l];
+    }
+    workgroupBarrier();
+    if (i + stage_k < k_end) {
+      load_round(&a_from, &b_from, &a_next, &b_next, i + stage_k, k_end, local);
+    }
+    for (var term = 0u; term < stage_k; term++) {
+      var left: array<f32, rows>; // registers
+      for (var q = 0u; q < rows / 4u; q++) { // unroll
+        let four = a_stage[term * a_stride + lane.y * (rows / 4u) + q];
+        left[4u * q] = four.x;
+        left[4u * q + 1u] = four.y;
+        left[4u * q + 2u] = four.z;
+        left[4u * q + 3u] = four.w;
+      }
+      if (sums_columns) { // static
+        for (var r = 0u; r < rows; r++) { // unroll
+          sum[r] += left[r];
+        }
+      }
+      for (var q = 0u; q < columns / 4u; q++) { // unroll
+        let right = b_stage[term * b_stride + q * lanes_n + lane.x];
+        for (var r = 0u; r < rows; r++) { // unroll
+          acc[r * columns + 4u * q] += left[r] * right.x;
+          acc[r * columns + 4u * q + 1u] += left[r] * right.y;
+          acc[r * columns + 4u * q + 2u] += left[r] * right.z;
+          acc[r * columns + 4u * q + 3u] += left[r] * right.w;
+        }
+      }
+    }
+  }
+}
+
+// A thread's share of a round: four lines of a term at a time.
+fn load_round(a_from: ptr<function, array<vec4u, a_loads>>, b_from: ptr<function, array<vec4u, b_loads>>, a_next: ptr<function, array<vec4f, a_loads>>,
+    b_next: ptr<function, array<vec4f, b_loads>>, begin: u32, k_end: u32, local: u32) { // inline
+  for (var l = 0u; l < a_loads; l++) { // unroll
+    let term = begin + a_term(local + l * lanes);
+    let at = a_from[l] + term * shape.a_term;
+    a_next[l] = vec4f(a_at(at.x, term < k_end), a_at(at.y, term < k_end), a_at(at.z, term < k_end), a_at(at.w, term < k_end));
+  }
+  for (var l = 0u; l < b_loads; l++) { // unroll
+    let at = b_from[l] + b_terms(vec4u(begin + b_term(local + l * lanes)));
+    b_next[l] = vec4f(f32(b[at.x]), f32(b[at.y]), f32(b[at.z]), f32(b[at.w]));
+  }
+}
+
+// The term of a round, and the four lines of it, that a thread stages: neighbours take what lies side by side.
+fn a_term(at: u32) -> u32 {
+  return select(at % max(stage_k, 1u), at / max(a_quads, 1u), walks_rows);
+}
+
+fn a_quad(at: u32) -> u32 {
+  return select(at / max(stage_k, 1u), at % max(a_quads, 1u), walks_rows);
+}
+
+fn b_term(at: u32) -> u32 {
+  return select(at / max(b_quads, 1u), at % max(stage_k, 1u), walks_terms);
+}
+
+fn b_quad(at: u32) -> u32 {
+  return select(at % max(b_quads, 1u), at / max(stage_k, 1u), walks_terms);
+}
+`,
+    constants: {},
+  },
   'lib/matmul-sums': {
     name: 'lib/matmul-sums',
     source: `// A thread's sums of a product over its part of k. Bindings and tile are those of kernels/matmul.
@@ -532,40 +627,6 @@ fn a_at(at: u32, is_inside: bool) -> f32 {
 // the last one keeps them finite.
 fn b_terms(i: vec4u) -> vec4u {
   return shape.b_term * select(i, min(i, vec4u(shape.k - 1u)), has_tail);
-}
-
-// Through workgroup memory.
-fn add_staged(acc: ptr<function, array<f32, tile_sums>>, sum: ptr<function, array<f32, rows>>, k_begin: u32, k_end: u32, group: vec3u, lane: vec3u,
-    local: u32) { // inline
-  for (var i = k_begin; i < k_end; i += stage_k) {
-    for (var at = local; at < stage_k * tile_m; at += lanes_n * lanes_m) {
-      let term = select(at % max(stage_k, 1u), at / tile_m, walks_rows);
-      let line = select(at / max(stage_k, 1u), at % tile_m, walks_rows);
-      a_stage[term * tile_m + line] = a_at(row_at(group.y * tile_m + line) + (i + term) * shape.a_term, i + term < k_end);
-    }
-    for (var at = local; at < stage_k * tile_n; at += lanes_n * lanes_m) {
-      let term = select(at / tile_n, at % max(stage_k, 1u), walks_terms);
-      let line = select(at % tile_n, at / max(stage_k, 1u), walks_terms);
-      b_stage[term * tile_n + line] = f32(b[column_at(group.x * tile_n + line) + b_terms(vec4u(i + term)).x]);
-    }
-    workgroupBarrier();
-    for (var term = 0u; term < stage_k; term++) {
-      var left: array<f32, rows>; // registers
-      for (var r = 0u; r < rows; r++) { // unroll
-        left[r] = a_stage[term * tile_m + lane.y * rows + r];
-        if (sums_columns) { // static
-          sum[r] += left[r];
-        }
-      }
-      for (var j = 0u; j < columns; j++) { // unroll
-        let right = b_stage[term * tile_n + j * lanes_n + lane.x];
-        for (var r = 0u; r < rows; r++) { // unroll
-          acc[r * columns + j] += left[r] * right;
-        }
-      }
-    }
-    workgroupBarrier();
-  }
 }
 
 // From memory, four terms at a time.
@@ -639,15 +700,15 @@ fn keep_own(acc: ptr<function, array<f32, tile_sums>>, sum: ptr<function, array<
   var row_bias: array<f32, columns>; // registers
   if (shape.has_bias == 1u) {
     for (var j = 0u; j < columns; j++) { // unroll
-      row_bias[j] = bias[min(first_column + j * lanes_n, shape.n - 1u)];
+      row_bias[j] = bias[min(first_column + column_of(0u, j), shape.n - 1u)];
     }
   }
   let end = min(rows, shape.m - min(first_row, shape.m));
   for (var r = 0u; r < end; r++) {
     let begin = place_of(part, first_row + r, first_column);
     for (var j = 0u; j < columns; j++) { // unroll
-      if (first_column + j * lanes_n < shape.n) {
-        keep(begin + j * lanes_n, tile[r * columns + j] + row_bias[j]);
+      if (first_column + column_of(0u, j) < shape.n) {
+        keep(begin + column_of(0u, j), tile[r * columns + j] + row_bias[j]);
       }
     }
   }
@@ -702,6 +763,15 @@ fn keep_shared(acc: ptr<function, array<f32, tile_sums>>, sum: ptr<function, arr
         column_sums[part * shape.m + shape.sums_offset + first_row + r] = value;
       }
     }
+  }
+}
+
+// A lane's column, counted from the tile's first. Staged columns are dealt out in fours.
+fn column_of(lane: u32, column: u32) -> u32 {
+  if (stage_k > 0u) { // static
+    return column / 4u * 4u * lanes_n + 4u * lane + column % 4u;
+  } else {
+    return column * lanes_n + lane;
   }
 }
 
