@@ -26,13 +26,36 @@ const TILES = [
 ] as const;
 type Tile = (typeof TILES)[number];
 
-/** Without slices, a tile reads each number least often where it stages; so many workgroups need no slices. */
-const STAGED = { rows: 4, columns: 4, lanesM: 16, lanesN: 16, stageK: 16, slices: 1 };
-const STAGED_WORKGROUPS = 512;
+/**
+ * Tiles that pass through workgroup memory, by falling size. The larger one reads each number less often; the smaller
+ * ones wait less for a barrier where they stage more terms at a time.
+ */
+const STAGED = [
+  { rows: 8, columns: 4, lanesM: 16, lanesN: 16, stageK: 16 },
+  { rows: 4, columns: 4, lanesM: 16, lanesN: 16, stageK: 32 },
+  { rows: 4, columns: 4, lanesM: 16, lanesN: 8, stageK: 32 },
+  { rows: 4, columns: 4, lanesM: 8, lanesN: 8, stageK: 32 },
+].map((tile) => ({ ...tile, slices: 1 }));
+/** The first so many of them are better with all of k than the first one with parts of it. */
+const WHOLE_FIRST = 2;
+
+/** When products stage (docs/adr/0042-staged-products.md). */
+const STAGES = {
+  /** Workgroups at least, and so many where parts of k can make them. */
+  workgroups: 96,
+  wanted: 128,
+  /** With so many workgroups a processor has others to run while one waits: few terms at a time are enough. */
+  many: 256,
+  partTerms: 256,
+  /** Terms at least. */
+  terms: 32,
+  /** Of the tiles' area, so much at least lies in the product. */
+  used: 0.6,
+};
 
 /**
- * A GPU waits for each load, some hundred clocks: the largest tile that makes as many workgroups as there may be
- * processors, of threads that slice the sums.
+ * The largest tile that makes as many workgroups as there may be processors: staged where there are so many, else
+ * of threads that slice the sums, since a GPU waits for each load some hundred clocks.
  *
  * @param canSplit - whether the sum over k may be cut into parts.
  */
@@ -41,21 +64,51 @@ export function applyWideRule(
   sizes: MatmulSizes,
   canSplit: boolean,
 ): MatmulShape {
+  return chooseStaged(limits, sizes, canSplit) ?? chooseSliced(limits, sizes, canSplit);
+}
+
+function chooseStaged(
+  limits: PlanLimits,
+  sizes: MatmulSizes,
+  canSplit: boolean,
+): MatmulShape | undefined {
+  const { m, n, k } = sizes;
+  if (k < STAGES.terms) return undefined;
+  const tiles = STAGED.filter(({ rows, columns, lanesM, lanesN }) => {
+    const area = rows * columns * lanesM * lanesN;
+    const fits = lanesM * lanesN <= limits.maxComputeInvocationsPerWorkgroup;
+    const groups = countGroups(sizes, { rows, columns, lanesM, lanesN });
+    return fits && m * n >= STAGES.used * groups * area;
+  });
+  const mostParts = canSplit ? Math.max(1, Math.floor(k / STAGES.partTerms)) : 1;
+  const fills = (parts: number) => (tile: (typeof STAGED)[number]) =>
+    countGroups(sizes, tile) * parts >= STAGES.workgroups;
+  const tile = tiles.slice(0, WHOLE_FIRST).find(fills(1)) ?? tiles.find(fills(mostParts));
+  if (!tile) return undefined;
+  const groups = countGroups(sizes, tile);
+  const parts = Math.min(mostParts, Math.ceil(STAGES.wanted / groups));
+  const whole = { ...tile, spreads: false, splitK: k };
+  const isRoomy = bytesOf(whole) <= limits.maxComputeWorkgroupStorageSize;
+  const stageK = groups * parts >= STAGES.many || !isRoomy ? 16 : tile.stageK;
+  return { ...whole, stageK, splitK: cutTerms(k, parts, stageK) };
+}
+
+function chooseSliced(limits: PlanLimits, sizes: MatmulSizes, canSplit: boolean): MatmulShape {
   const { k } = sizes;
-  const whole = { spreads: false, splitK: k };
-  const staged = { ...STAGED, ...whole };
-  const hasThreads = STAGED.lanesM * STAGED.lanesN <= limits.maxComputeInvocationsPerWorkgroup;
-  if (k >= STAGED.stageK && hasThreads && countGroups(sizes, staged) >= STAGED_WORKGROUPS) {
-    return staged;
-  }
   const mostParts = canSplit ? Math.max(1, Math.floor(k / WIDE.partTerms)) : 1;
-  const shapes = TILES.map((tile) => ({ ...layOut(limits, sizes, tile), ...whole })).filter(
-    (shape) => bytesOf(shape) <= limits.maxComputeWorkgroupStorageSize,
-  );
+  const shapes = TILES.map((tile) => ({
+    ...layOut(limits, sizes, tile),
+    ...{ spreads: false, splitK: k },
+  })).filter((shape) => bytesOf(shape) <= limits.maxComputeWorkgroupStorageSize);
   const enough = shapes.find((shape) => countGroups(sizes, shape) * mostParts >= WIDE.workgroups);
   const shape = enough ?? (shapes.at(-1) as MatmulShape);
   const parts = Math.min(mostParts, Math.ceil(WIDE.workgroups / countGroups(sizes, shape)));
-  return parts > 1 ? { ...shape, splitK: 4 * Math.ceil(k / parts / 4) } : shape;
+  return { ...shape, splitK: cutTerms(k, parts, 4) };
+}
+
+/** Terms of each of `parts` parts of k, in multiples of what a round takes. */
+function cutTerms(k: number, parts: number, round: number): number {
+  return parts > 1 ? round * Math.ceil(k / parts / round) : k;
 }
 
 /** Threads of a workgroup that are not for rows of the tile go to slices, as far as k has terms for them. */

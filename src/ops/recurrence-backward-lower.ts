@@ -52,7 +52,12 @@ export function lowerBackward(
   const { cell, batch, hiddenSize } = attributes;
   const label = labelOf(tracks);
   const requested = requestedWalk(lowering, nodes[0] as GraphNode);
-  const shape = chooseRecurrenceShape(lowering, attributes, 'backward', requested, true);
+  const shape = chooseRecurrenceShape(lowering, attributes, {
+    direction: 'backward',
+    requested,
+    trains: true,
+    tracks: nodes.length,
+  });
   for (const node of nodes) {
     const { choice, reason } = describeChoice(tracks, shape);
     lowering.decide(node.label, choice, reason);

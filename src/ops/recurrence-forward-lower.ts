@@ -46,7 +46,12 @@ export function lowerForward(tracks: Tracks<RecurrenceAttributes>, lowering: Low
   const label = labelOf(tracks);
   const requested = requestedWalk(lowering, nodes[0] as GraphNode);
   const trains = keepsSaved(nodes, lowering);
-  const shape = chooseRecurrenceShape(lowering, attributes, 'forward', requested, trains);
+  const shape = chooseRecurrenceShape(lowering, attributes, {
+    direction: 'forward',
+    requested,
+    trains,
+    tracks: nodes.length,
+  });
   for (const node of nodes) {
     const { choice, reason } = describeChoice(tracks, shape);
     lowering.decide(node.label, choice, reason);

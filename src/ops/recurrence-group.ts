@@ -175,7 +175,12 @@ function chooseWavefront(
   const { attributes } = first;
   const walk = requestedWalk(lowering, first as GraphNode);
   const trains = pass.direction === 'backward' || keepsSaved(layers, lowering);
-  const shape = chooseRecurrenceShape(lowering, attributes, pass.direction, walk, trains);
+  const shape = chooseRecurrenceShape(lowering, attributes, {
+    direction: pass.direction,
+    requested: walk,
+    trains,
+    tracks: layers.length,
+  });
   const { chunk, advantage } = planWavefront(lowering.limits, attributes, shape, layers.length);
   const reason = isAsked ? 'asked for' : advantage;
   return reason === undefined ? undefined : { chunk, reason };

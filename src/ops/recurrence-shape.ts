@@ -5,7 +5,7 @@ import type { RecurrenceExtra } from './recurrence-extras.ts';
 import { applyHoldRule } from './recurrence-hold.ts';
 import { type RecurrenceDirection, sumsPerUnit } from './recurrence-memory.ts';
 import { tuneRecurrence } from './recurrence-tunable.ts';
-import { applyWideRule } from './recurrence-wide-shape.ts';
+import { applyWideRule, type WalkUse } from './recurrence-wide-shape.ts';
 
 /** What a recurrence node is: a cell walking over time in one direction. */
 export interface RecurrenceAttributes {
@@ -140,17 +140,22 @@ const NARROW_ROWS = 16;
 /** A walk of so many FLOPs earns back in a few steps what twice the rows and sums take to build. */
 const LARGE_FLOPS = 5e8;
 
-/**
- * Picks strategy and register tile of a recurrence: from a tuning where there is one, else by the rule.
- *
- * @param trains - whether its gradient is computed, too.
- */
+/** What a recurrence is run for, as far as its shape depends on it. */
+export interface RecurrenceUse {
+  readonly direction: RecurrenceDirection;
+  /** The strategy that was asked for. */
+  readonly requested: Walk | undefined;
+  /** Whether its gradient is computed, too. */
+  readonly trains: boolean;
+  /** Recurrences that share its dispatches, itself among them. */
+  readonly tracks: number;
+}
+
+/** Picks strategy and register tile of a recurrence: from a tuning where there is one, else by the rule. */
 export function chooseRecurrenceShape(
   lowering: Lowering,
   attributes: RecurrenceAttributes,
-  direction: RecurrenceDirection,
-  requested: Walk | undefined,
-  trains: boolean,
+  { direction, requested, trains, tracks }: RecurrenceUse,
 ): RecurrenceShape & { readonly reason: string } {
   const { limits } = lowering;
   const held =
@@ -159,7 +164,8 @@ export function chooseRecurrenceShape(
     ? [held.strategy, 'the threads keep the weights from step to step']
     : preferStrategy(limits, attributes);
   const reason = requested ? 'asked for' : why;
-  const applyRule = (strategy: Walk) => applyShapeRule(limits, attributes, direction, strategy);
+  const applyRule = (strategy: Walk) =>
+    applyShapeRule(limits, attributes, { direction, strategy, tracks });
   const builtIn = held ?? applyRule(requested ?? preferred);
   const subject = { attributes, direction, requested };
   const settled = lowering.settled(tuneRecurrence(limits, subject, builtIn, applyRule));
@@ -175,14 +181,14 @@ const plainShape = { spreads: false, stages: false, slices: 1, heldQuads: 0 } as
 function applyShapeRule(
   limits: PlanLimits,
   attributes: RecurrenceAttributes,
-  direction: RecurrenceDirection,
-  strategy: Walk,
+  use: WalkUse,
 ): RecurrenceShape {
+  const { direction, strategy } = use;
   const { cell, steps, batch, hiddenSize } = attributes;
   if (limits.residentLanes !== undefined) {
     return applyResidentRule(limits.residentLanes, batch, hiddenSize);
   }
-  if (!isNarrow(limits)) return applyWideRule(limits, attributes, direction, strategy);
+  if (!isNarrow(limits)) return applyWideRule(limits, attributes, use);
   const width = Math.max(4, limits.laneWidth);
   const most = Math.min(
     limits.maxComputeInvocationsPerWorkgroup,

@@ -3,6 +3,14 @@ import { powerOfTwo, splitEvenly } from './grid.ts';
 import { type RecurrenceDirection, workgroupBytes } from './recurrence-memory.ts';
 import type { RecurrenceAttributes, RecurrenceShape } from './recurrence-shape.ts';
 
+/** How a recurrence is walked. */
+export interface WalkUse {
+  readonly direction: RecurrenceDirection;
+  readonly strategy: Walk;
+  /** Recurrences that share its dispatches, itself among them. */
+  readonly tracks: number;
+}
+
 /** What a GPU was seen to want (docs/adr/0023-hardware-gpus.md). */
 const WIDE = {
   rows: 4,
@@ -29,8 +37,7 @@ export function spreadRows(batch: number): number {
 export function applyWideRule(
   limits: PlanLimits,
   attributes: RecurrenceAttributes,
-  direction: RecurrenceDirection,
-  strategy: Walk,
+  { direction, strategy, tracks }: WalkUse,
 ): RecurrenceShape {
   const { cell, batch, hiddenSize } = attributes;
   const width = Math.max(4, limits.laneWidth);
@@ -39,7 +46,8 @@ export function applyWideRule(
   const rows = persists ? spreadRows(batch) : splitEvenly(batch, WIDE.rows);
   const groups = Math.ceil(batch / rows);
   const tiles = [64, 32, 16].map((lanes) => Math.min(lanes, most));
-  const fills = (lanes: number) => groups * Math.ceil(hiddenSize / lanes) >= WIDE.workgroups;
+  const fills = (lanes: number) =>
+    tracks * groups * Math.ceil(hiddenSize / lanes) >= WIDE.workgroups;
   const lanes = persists
     ? Math.min(most, 256, Math.ceil(hiddenSize / width) * width)
     : (tiles.find(fills) ?? (tiles.at(-1) as number));
@@ -48,7 +56,7 @@ export function applyWideRule(
   const bare = { strategy, rows, units: 1, lanes, unitTile, ...flags };
   const fits = (shape: RecurrenceShape) =>
     workgroupBytes(attributes, direction, shape) <= limits.maxComputeWorkgroupStorageSize;
-  const threads = groups * Math.ceil(hiddenSize / unitTile) * lanes;
+  const threads = tracks * groups * Math.ceil(hiddenSize / unitTile) * lanes;
   const quads = Math.ceil(hiddenSize / 4);
   const mostSlices = Math.min(
     WIDE.slices,

@@ -36,7 +36,7 @@ export interface FitOptions {
 }
 
 /** Work that one submit should carry at most. */
-const SUBMIT_MS = 250;
+const SUBMIT_MS = 50;
 /** Submits under way at once: the device never waits for the host. */
 const SUBMITS_AHEAD = 2;
 
