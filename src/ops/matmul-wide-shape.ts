@@ -34,7 +34,6 @@ const STAGED = [
   { rows: 8, columns: 4, lanesM: 16, lanesN: 16, stageK: 16 },
   { rows: 4, columns: 4, lanesM: 16, lanesN: 16, stageK: 32 },
   { rows: 4, columns: 4, lanesM: 16, lanesN: 8, stageK: 32 },
-  { rows: 4, columns: 4, lanesM: 8, lanesN: 8, stageK: 32 },
 ].map((tile) => ({ ...tile, slices: 1 }));
 /** The first so many of them are better with all of k than the first one with parts of it. */
 const WHOLE_FIRST = 2;

@@ -174,7 +174,7 @@ describe('a plan made with a tuning', () => {
       ...{ spreads: false, stages: false, slices: 1, heldQuads: 0 },
     };
     const tuning = {
-      version: 4,
+      version: 5,
       adapter: device().info,
       shapes: {
         'recurrence-forward lstm t=6 b=5 h=12': { shape, ms: 1, ruleMs: 2, candidates: 9 },
@@ -216,14 +216,14 @@ describe('a plan made with a tuning', () => {
 
   it('is by the rule where the tuning is of another adapter, and refuses what is no tuning', async () => {
     const other = { ...device().info, description: 'Acme One' };
-    const tuning = { version: 4, adapter: other, shapes: {} } as const;
+    const tuning = { version: 5, adapter: other, shapes: {} } as const;
     await using trainer = await Trainer.create({ ...tinyModel(), tuning: [tuning] });
     expect(trainer.explain()).toContain(
       `not measured: the tuning is of Acme One, this is ${device().info.description}`,
     );
     const wrong = { ...tuning, version: 9 } as unknown as typeof tuning;
     await expect(Trainer.create({ ...tinyModel(), tuning: wrong })).rejects.toThrow(
-      'tuning: version is 9, this Gatefold reads 4. Measure again with tune().',
+      'tuning: version is 9, this Gatefold reads 5. Measure again with tune().',
     );
   });
 });

@@ -10,7 +10,7 @@ const least = wideLimits;
 function chosen(limits: typeof roomy, m: number, n: number, k: number, canSplit = false) {
   const shape = chooseMatmulShape(limits, { m, n, k }, canSplit);
   const { rows, columns, lanesM, lanesN, slices, stageK, splitK } = shape;
-  const form = stageK > 0 ? 'staged' : `${slices} slices`;
+  const form = stageK > 0 ? `${stageK} terms staged` : `${slices} slices`;
   const parts = splitK < k ? `, ${Math.ceil(k / splitK)} parts` : '';
   return `${rows}×${columns} sums, ${lanesM}×${lanesN} lanes, ${form}${parts}`;
 }
@@ -23,8 +23,16 @@ describe('the shape of a product on a GPU', () => {
     ['one output', 64, 1, 128, '1×1 sums, 1×8 lanes, 16 slices'],
     ['eight rows', 8, 10_000, 512, '4×4 sums, 1×16 lanes, 16 slices'],
     ['logits of a batch', 2048, 64, 128, '4×4 sums, 2×16 lanes, 8 slices'],
-    ['a layer’s inputs', 512, 2048, 512, '4×4 sums, 4×16 lanes, 4 slices'],
-    ['so many that none need share a sum', 2048, 1024, 256, '4×4 sums, 16×16 lanes, staged'],
+    ['… of more tokens', 2048, 96, 256, '4×4 sums, 16×8 lanes, 32 terms staged'],
+    ['a layer’s inputs', 512, 2048, 512, '8×4 sums, 16×16 lanes, 16 terms staged'],
+    ['a gradient of inputs', 2048, 256, 1024, '4×4 sums, 16×16 lanes, 32 terms staged'],
+    [
+      'so many that others run meanwhile',
+      64,
+      20_000,
+      256,
+      '4×4 sums, 16×16 lanes, 16 terms staged',
+    ],
     ['short sums', 2048, 128, 10, '2×2 sums, 16×16 lanes, 1 slices'],
   ] as const)('%s', ([, m, n, k, expected]) => {
     expect(chosen(roomy, m, n, k)).toBe(expected);
@@ -32,14 +40,16 @@ describe('the shape of a product on a GPU', () => {
 
   it.for([
     [64, 128, 2048, '4×2 sums, 1×16 lanes, 16 slices, 4 parts'],
-    [256, 64, 4096, '4×4 sums, 2×16 lanes, 8 slices, 8 parts'],
+    [1024, 256, 2048, '8×4 sums, 16×16 lanes, 16 terms staged, 4 parts'],
+    [256, 256, 1024, '4×4 sums, 16×8 lanes, 32 terms staged, 4 parts'],
     [512, 128, 512, '4×4 sums, 1×16 lanes, 16 slices'],
   ] as const)('cuts long sums into parts: %i × %i × %i', ([m, n, k, expected]) => {
     expect(chosen(roomy, m, n, k, true)).toBe(expected);
   });
 
-  it('takes smaller tiles where workgroup memory is small', () => {
-    expect(chosen(least, 512, 2048, 512)).toBe('4×2 sums, 1×16 lanes, 16 slices');
+  it('takes smaller tiles, or stages fewer terms, where workgroup memory is small', () => {
+    expect(chosen(least, 512, 128, 512)).toBe('4×2 sums, 1×16 lanes, 16 slices');
+    expect(chosen(least, 2048, 256, 1024)).toBe('4×4 sums, 16×16 lanes, 16 terms staged');
   });
 
   it('is one that may run, with and without parts', () => {
