@@ -13,13 +13,20 @@ export function sumsPerUnit(
 
 /**
  * Whether what a step hands to the next one goes through workgroup memory: where one workgroup walks all steps, and
- * nothing but the cell's phases stands between them.
+ * nothing but the cell's phases stands between them. Its units are in one tile: backward, a tile would overwrite what
+ * the next one still reads.
  */
 export function carriesOver(
-  { cell, steps }: Pick<RecurrenceAttributes, 'cell' | 'steps'>,
-  { strategy, stages }: Pick<RecurrenceShape, 'strategy' | 'stages'>,
+  { cell, steps, hiddenSize }: Pick<RecurrenceAttributes, 'cell' | 'steps' | 'hiddenSize'>,
+  {
+    strategy,
+    stages,
+    lanes,
+    units,
+  }: Pick<RecurrenceShape, 'strategy' | 'stages' | 'lanes' | 'units'>,
 ): boolean {
-  return strategy === 'persistent' && stages && steps > 1 && !cell.norms;
+  const isOneTile = lanes * units >= hiddenSize;
+  return strategy === 'persistent' && stages && steps > 1 && isOneTile && !cell.norms;
 }
 
 /**

@@ -175,7 +175,8 @@ export const cases: readonly DeviceCase[] = [
       async run(device) {
         const wide: Form = { ...smallForm, weights: false };
         for (const strategy of strategies) {
-          for (const hiddenSize of [5, 70]) {
+          // More units than a workgroup has threads are several tiles.
+          for (const hiddenSize of strategy === 'persistent' ? [5, 70, 300] : [5, 70]) {
             const form = { ...wide, hiddenSize };
             await check(device, variant, form, strategy, { laneWidth: 32, registers: 0 });
           }
