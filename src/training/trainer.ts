@@ -31,7 +31,7 @@ export interface FitOptions {
   /** Further steps. */
   readonly steps: number;
   readonly signal?: AbortSignal;
-  /** Fixes how many steps one submit carries; by default about 250 ms of work, as measured. */
+  /** Fixes how many steps one submit carries; by default about 50 ms of work, as measured. */
   readonly stepsPerSubmit?: number;
 }
 
