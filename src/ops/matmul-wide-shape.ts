@@ -73,13 +73,12 @@ function chooseStaged(
 ): MatmulShape | undefined {
   const { m, n, k } = sizes;
   if (k < STAGES.terms) return undefined;
-  const tiles = STAGED.filter(({ rows, columns, lanesM, lanesN }) => {
-    const area = rows * columns * lanesM * lanesN;
-    const fits = lanesM * lanesN <= limits.maxComputeInvocationsPerWorkgroup;
-    const groups = countGroups(sizes, { rows, columns, lanesM, lanesN });
-    return fits && m * n >= STAGES.used * groups * area;
+  const tiles = STAGED.filter((tile) => {
+    const lanes = tile.lanesM * tile.lanesN;
+    const area = countGroups(sizes, tile) * lanes * tile.rows * tile.columns;
+    return lanes <= limits.maxComputeInvocationsPerWorkgroup && m * n >= STAGES.used * area;
   });
-  const mostParts = canSplit ? Math.max(1, Math.floor(k / STAGES.partTerms)) : 1;
+  const mostParts = canSplit ? countParts(k, STAGES.partTerms) : 1;
   const fills = (parts: number) => (tile: (typeof STAGED)[number]) =>
     countGroups(sizes, tile) * parts >= STAGES.workgroups;
   const tile = tiles.slice(0, WHOLE_FIRST).find(fills(1)) ?? tiles.find(fills(mostParts));
@@ -94,7 +93,7 @@ function chooseStaged(
 
 function chooseSliced(limits: PlanLimits, sizes: MatmulSizes, canSplit: boolean): MatmulShape {
   const { k } = sizes;
-  const mostParts = canSplit ? Math.max(1, Math.floor(k / WIDE.partTerms)) : 1;
+  const mostParts = canSplit ? countParts(k, WIDE.partTerms) : 1;
   const shapes = TILES.map((tile) => ({
     ...layOut(limits, sizes, tile),
     ...{ spreads: false, splitK: k },
@@ -103,6 +102,11 @@ function chooseSliced(limits: PlanLimits, sizes: MatmulSizes, canSplit: boolean)
   const shape = enough ?? (shapes.at(-1) as MatmulShape);
   const parts = Math.min(mostParts, Math.ceil(WIDE.workgroups / countGroups(sizes, shape)));
   return { ...shape, splitK: cutTerms(k, parts, 4) };
+}
+
+/** Parts of k, of so many terms or more. */
+function countParts(k: number, terms: number): number {
+  return Math.max(1, Math.floor(k / terms));
 }
 
 /** Terms of each of `parts` parts of k, in multiples of what a round takes. */

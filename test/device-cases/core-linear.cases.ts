@@ -4,6 +4,7 @@ import { add, multiply } from '../../src/ops/binary.ts';
 import { differentiate } from '../../src/ops/differentiate.ts';
 import { embedding, oneHot, oneHotLinear } from '../../src/ops/embedding.ts';
 import { linear, matmul, transpose } from '../../src/ops/linear.ts';
+import type { MatmulSubject } from '../../src/ops/matmul-tunable.ts';
 import { sum } from '../../src/ops/reduce.ts';
 import { scale } from '../../src/ops/unary.ts';
 import { assertEqual, assertTrue, casesOf, type DeviceCase, forEachOf } from './case.ts';
@@ -64,6 +65,36 @@ export const cases: readonly DeviceCase[] = [
       });
     },
   ),
+  {
+    name: 'linear and its gradients through workgroup memory, whole and in parts of the sum',
+    async run(device) {
+      const [x, weight, bias] = [input('x', [70, 50]), own('weight', [37, 50]), own('bias', [37])];
+      const y = linear(x, weight, bias);
+      const tiles = [
+        { rows: 8, columns: 4, lanesM: 16, lanesN: 16, stageK: 16 },
+        { rows: 4, columns: 8, lanesM: 4, lanesN: 8, stageK: 8 },
+      ];
+      await forEachOf(tiles, async (tile) => {
+        const staged: string[] = [];
+        await compareCore(device, withGradients(y, { x, weight, bias }), {
+          kind: 'linear',
+          inputs: { x: makeNoise(x.size, 1), of_y: makeNoise(y.size, 2) },
+          steps: 1,
+          fanIn: 70,
+          tuning({ kernel, key, subject, builtIn, refuse }) {
+            if (kernel !== 'matmul') return undefined;
+            const { k, canSplit } = subject as MatmulSubject;
+            const rest = { spreads: false, slices: 1, splitK: canSplit ? 32 : k };
+            const shape = { ...builtIn, ...tile, ...rest };
+            assertEqual(refuse(shape), undefined, 'why it is refused');
+            staged.push(key);
+            return { shape, reason: 'a case' };
+          },
+        });
+        assertEqual(staged.length, 3, 'products');
+      });
+    },
+  },
   {
     name: 'a product of two computed matrices, without a bias, and of a vector',
     async run(device) {

@@ -3,6 +3,7 @@ import type { ReadbackArray } from '../../src/device/executable.ts';
 import type { PlanStrategy, Precision, Values } from '../../src/graph/operator.ts';
 import { parameterOf } from '../../src/graph/sources.ts';
 import { type SymbolicTensor, sortNodes } from '../../src/graph/tensor.ts';
+import type { ShapeSource } from '../../src/graph/tunable.ts';
 import { evaluateGraph } from '../../src/reference/interpreter.ts';
 import { largestMagnitude, tolerance } from '../../src/reference/tolerance.ts';
 import { layOutParameters } from '../../src/schedule/parameter-layout.ts';
@@ -29,6 +30,8 @@ export interface CoreRun {
   readonly laneWidth?: number;
   /** … and of so many registers, none being known. */
   readonly registers?: number;
+  /** Shapes in place of the rules'. */
+  readonly tuning?: ShapeSource;
   /** Changes the plan before it is compiled. */
   readonly editPlan?: (plan: Plan) => Plan;
 }
@@ -58,7 +61,7 @@ export async function runCore(
   run: CoreRun = {},
 ): Promise<CoreResult> {
   const { gradients = new Map<string, SymbolicTensor>(), strategy, precision } = run;
-  const { laneWidth, registers } = run;
+  const { laneWidth, registers, tuning } = run;
   const roots = [...Object.values(outputs), ...gradients.values()];
   const drawn = drawParameters(roots);
   const scheduled = schedule(
@@ -76,6 +79,7 @@ export async function runCore(
       },
       strategy: strategy ?? new Map(),
       ...(precision && { precision }),
+      ...(tuning && { tuning }),
     },
   );
   const plan = run.editPlan?.(scheduled) ?? scheduled;

@@ -518,11 +518,11 @@ fn add_staged(acc: ptr<function, array<f32, tile_sums>>, sum: ptr<function, arra
   var a_from: array<vec4u, a_loads>; // registers
   var b_from: array<vec4u, b_loads>; // registers
   for (var l = 0u; l < a_loads; l++) { // unroll
-    let line = group.y * tile_m + 4u * a_quad(local + l * lanes);
+    let line = group.y * tile_m + 4u * staged_quad(local + l * lanes, a_quads, walks_rows);
     a_from[l] = vec4u(row_at(line), row_at(line + 1u), row_at(line + 2u), row_at(line + 3u));
   }
   for (var l = 0u; l < b_loads; l++) { // unroll
-    let line = group.x * tile_n + 4u * b_quad(local + l * lanes);
+    let line = group.x * tile_n + 4u * staged_quad(local + l * lanes, b_quads, !walks_terms);
     b_from[l] = vec4u(column_at(line), column_at(line + 1u), column_at(line + 2u), column_at(line + 3u));
   }
   var a_next: array<vec4f, a_loads>; // registers
@@ -531,10 +531,12 @@ fn add_staged(acc: ptr<function, array<f32, tile_sums>>, sum: ptr<function, arra
   for (var i = k_begin; i < k_end; i += stage_k) {
     workgroupBarrier();
     for (var l = 0u; l < a_loads; l++) { // unroll
-      a_stage[a_term(local + l * lanes) * a_stride + a_quad(local + l * lanes)] = a_next[l];
+      let at = local + l * lanes;
+      a_stage[staged_term(at, a_quads, walks_rows) * a_stride + staged_quad(at, a_quads, walks_rows)] = a_next[l];
     }
     for (var l = 0u; l < b_loads; l++) { // unroll
-      b_stage[b_term(local + l * lanes) * b_stride + b_quad(local + l * lanes)] = b_next[l];
+      let at = local + l * lanes;
+      b_stage[staged_term(at, b_quads, !walks_terms) * b_stride + staged_quad(at, b_quads, !walks_terms)] = b_next[l];
     }
     workgroupBarrier();
     if (i + stage_k < k_end) {
@@ -571,31 +573,24 @@ fn add_staged(acc: ptr<function, array<f32, tile_sums>>, sum: ptr<function, arra
 fn load_round(a_from: ptr<function, array<vec4u, a_loads>>, b_from: ptr<function, array<vec4u, b_loads>>, a_next: ptr<function, array<vec4f, a_loads>>,
     b_next: ptr<function, array<vec4f, b_loads>>, begin: u32, k_end: u32, local: u32) { // inline
   for (var l = 0u; l < a_loads; l++) { // unroll
-    let term = begin + a_term(local + l * lanes);
+    let term = begin + staged_term(local + l * lanes, a_quads, walks_rows);
     let at = a_from[l] + term * shape.a_term;
     a_next[l] = vec4f(a_at(at.x, term < k_end), a_at(at.y, term < k_end), a_at(at.z, term < k_end), a_at(at.w, term < k_end));
   }
   for (var l = 0u; l < b_loads; l++) { // unroll
-    let at = b_from[l] + b_terms(vec4u(begin + b_term(local + l * lanes)));
+    let at = b_from[l] + b_terms(vec4u(begin + staged_term(local + l * lanes, b_quads, !walks_terms)));
     b_next[l] = vec4f(f32(b[at.x]), f32(b[at.y]), f32(b[at.z]), f32(b[at.w]));
   }
 }
 
-// The term of a round, and the four lines of it, that a thread stages: neighbours take what lies side by side.
-fn a_term(at: u32) -> u32 {
-  return select(at % max(stage_k, 1u), at / max(a_quads, 1u), walks_rows);
+// The term of a round, and the four lines of it, that a thread stages: neighbours take what lies side by side, lines or
+// terms.
+fn staged_term(at: u32, quads: u32, by_line: bool) -> u32 {
+  return select(at % max(stage_k, 1u), at / max(quads, 1u), by_line);
 }
 
-fn a_quad(at: u32) -> u32 {
-  return select(at / max(stage_k, 1u), at % max(a_quads, 1u), walks_rows);
-}
-
-fn b_term(at: u32) -> u32 {
-  return select(at / max(b_quads, 1u), at % max(stage_k, 1u), walks_terms);
-}
-
-fn b_quad(at: u32) -> u32 {
-  return select(at % max(b_quads, 1u), at / max(stage_k, 1u), walks_terms);
+fn staged_quad(at: u32, quads: u32, by_line: bool) -> u32 {
+  return select(at / max(stage_k, 1u), at % max(quads, 1u), by_line);
 }
 `,
     constants: {},
