@@ -33,8 +33,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   if (index >= copy.count) {
     return;
   }
-  let row = index / copy.extents.z;
-  let at = vec3i(vec3u(row / copy.extents.y, row % copy.extents.y, index % copy.extents.z));
+  let line = index / copy.extents.z;
+  let plane = line / copy.extents.y;
+  let at = vec3i(vec3u(plane, line - plane * copy.extents.y, index - line * copy.extents.z));
   let from_steps = at * copy.source_strides;
   let to_steps = at * copy.target_strides;
   var word = element(0);

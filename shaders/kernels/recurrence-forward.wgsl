@@ -103,10 +103,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
       is_held = true;
     }
   }
-  if (track.walk.z == 1u) {
-    keep_first_state(track, first_row, unit_begin, unit_end, lane, slice);
-    if (hands_on) { // static
-      storageBarrier();
+  if (!starts_alone || keeps_saved) { // static: the backward pass reads it
+    if (track.walk.z == 1u) {
+      keep_first_state(track, first_row, unit_begin, unit_end, lane, slice);
+      if (hands_on && !starts_alone) { // static
+        storageBarrier();
+      }
     }
   }
   if (carries) { // static

@@ -2,7 +2,7 @@ import { ShaderError } from '../errors.ts';
 import type { BufferView, Launch } from '../schedule/plan.ts';
 import type { KernelDescription, PartDescription } from './description.ts';
 import { type LaunchFunction, makeLaunchFunction } from './launch-function.ts';
-import type { MemoryPlace } from './memory-access.ts';
+import { knownWord, type MemoryPlace } from './memory-access.ts';
 
 /** Launches that are to become one kernel of one workgroup. */
 export interface FuseRequest {
@@ -12,8 +12,8 @@ export interface FuseRequest {
   readonly prologue: readonly FusedLaunch[];
   /** Run as often as a run asks for. */
   readonly launches: readonly FusedLaunch[];
-  /** Bytes of each buffer that the launches' views name. */
-  readonly bufferBytes: readonly number[];
+  /** The buffers that the launches' views name. What uniforms hold never changes. */
+  readonly buffers: readonly { readonly bytes: number; readonly content?: Uint8Array }[];
 }
 
 /** A launch with its kernel and cell. */
@@ -27,10 +27,10 @@ export interface FusedLaunch {
 export interface FusedKernel {
   readonly code: string;
   /**
-   * Buffers bound in group 0 from binding 1 on; binding 0 is a uniform `Run` of two u32: how often to repeat,
-   * and whether to run the prologue first.
+   * Buffers bound as storage in group 0 from binding 1 on; binding 0 is a uniform `Run` of two u32: how often to
+   * repeat, and whether to run the prologue first.
    */
-  readonly bindings: readonly { readonly buffer: number; readonly kind: 'uniform' | 'storage' }[];
+  readonly bindings: readonly number[];
 }
 
 /** Bytes of the `Run` that a fused kernel reads. */
@@ -47,8 +47,8 @@ export const fusedRunBytes = 8;
  * @throws {ShaderError} for a launch that does not fit.
  */
 export function fuseLaunches(request: FuseRequest): FusedKernel {
-  const { lanes, prologue, launches, bufferBytes } = request;
-  const memory = new Memory(bufferBytes);
+  const { lanes, prologue, launches, buffers } = request;
+  const memory = new Memory(buffers);
   const all = [...prologue, ...launches];
   const functions = all.map((fused, index) => {
     const prefix = `launch${index}`;
@@ -62,6 +62,7 @@ export function fuseLaunches(request: FuseRequest): FusedKernel {
   );
   const code = [
     ...new Set(functions.flatMap(({ directives }) => directives)),
+    knownWord,
     ...memory.declarations,
     'struct Run { repeats: u32, runs_prologue: u32 }',
     '@group(0) @binding(0) var<uniform> run: Run;',
@@ -83,34 +84,34 @@ export function fuseLaunches(request: FuseRequest): FusedKernel {
 
 /** Buffers as globals, in the order in which they are first named. */
 class Memory {
-  readonly bindings: { buffer: number; kind: 'uniform' | 'storage' }[] = [];
+  readonly bindings: number[] = [];
   readonly declarations: string[] = [];
 
-  constructor(private readonly bufferBytes: readonly number[]) {}
+  constructor(private readonly buffers: FuseRequest['buffers']) {}
 
   placesOf({ launch, kernel }: FusedLaunch): Map<string, MemoryPlace> {
     return new Map(
       Object.entries(kernel.bindings).map(([name, { kind }]) => {
         const { buffer, offsetBytes, bytes, strides } = launch.bindings[name] as BufferView;
-        const isUniform = kind === 'uniform';
-        const global = this.#globalOf(buffer, kind);
-        return [name, { global, isUniform, word: offsetBytes / 4, wordCount: bytes / 4, strides }];
+        const memory = this.#memoryOf(buffer, kind);
+        return [name, { memory, word: offsetBytes / 4, wordCount: bytes / 4, strides }];
       }),
     );
   }
 
-  #globalOf(buffer: number, kind: 'uniform' | 'storage'): string {
-    let index = this.bindings.findIndex((known) => known.buffer === buffer);
+  #memoryOf(buffer: number, kind: 'uniform' | 'storage'): MemoryPlace['memory'] {
+    const { bytes = 0, content } = this.buffers[buffer] ?? {};
+    if (kind === 'uniform') {
+      if (!content)
+        throw new ShaderError(`buffer ${buffer}: uniforms that may change: cannot be fused.`);
+      return new Uint32Array(content.slice().buffer);
+    }
+    let index = this.bindings.indexOf(buffer);
     if (index < 0) {
       index = this.bindings.length;
-      this.bindings.push({ buffer, kind });
-      const bytes = this.bufferBytes[buffer] ?? 0;
-      const [space, type] =
-        kind === 'uniform'
-          ? ['uniform', `array<vec4u, ${bytes / 16}>`]
-          : ['storage, read_write', `array<u32, ${bytes / 4}>`];
+      this.bindings.push(buffer);
       this.declarations.push(
-        `@group(0) @binding(${index + 1}) var<${space}> memory_${index}: ${type};`,
+        `@group(0) @binding(${index + 1}) var<storage, read_write> memory_${index}: array<u32, ${bytes / 4}>;`,
       );
     }
     return `memory_${index}`;

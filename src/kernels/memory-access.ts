@@ -1,16 +1,19 @@
 import { ShaderError } from '../errors.ts';
 import type { MemoryLayout, ScalarName, StructMember } from './memory-layout.ts';
 
-/** Where a binding's words are: a global `array<u32>`, or the vectors of a uniform block. */
+/** Where a binding's words are. */
 export interface MemoryPlace {
-  readonly global: string;
-  readonly isUniform: boolean;
+  /** A global `array<u32>`, or the words of a uniform block, which never change: they are written out. */
+  readonly memory: string | Uint32Array;
   /** First word of the binding. */
   readonly word: number;
   readonly wordCount: number;
   /** Words between neighbours along each index, then between the numbers of an element; else it is dense. */
   readonly strides?: readonly number[] | undefined;
 }
+
+/** A word that is known: behind a function, as an expression of constants alone must not divide by 0 or be infinite. */
+export const knownWord = 'fn known_word(word: u32) -> u32 { return word; }';
 
 /** Indices and fields behind a binding's name, e.g. `[i].sum`. */
 export interface AccessPath {
@@ -141,10 +144,12 @@ export class MemoryAccess {
   }
 
   #word({ word, dynamic }: Address): string {
-    const { global, isUniform } = this.place;
-    if (!isUniform) return `${global}[${word}u${dynamic === '' ? '' : ` + ${dynamic}`}]`;
+    const { memory } = this.place;
+    if (typeof memory === 'string') {
+      return `${memory}[${word}u${dynamic === '' ? '' : ` + ${dynamic}`}]`;
+    }
     if (dynamic !== '') throw new ShaderError(`${this.prefix}: an array in a uniform block.`);
-    return `${global}[${Math.floor(word / 4)}u].${'xyzw'[word % 4]}`;
+    return `known_word(${memory[word] ?? 0}u)`;
   }
 }
 

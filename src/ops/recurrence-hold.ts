@@ -78,7 +78,7 @@ export function findHoldObstacle(
     return 'the cell multiplies nothing, normalises its products or projects its state';
   }
   if (strategy !== 'persistent' || lanes * units < hiddenSize) return 'units are in several tiles';
-  if (slices !== HOLD_SLICES || !stages || spreads) {
+  if (slices !== HOLD_SLICES || (!stages && !isNarrow(limits)) || spreads) {
     return `slices are ${HOLD_SLICES}, with stages and without spreads`;
   }
   const quads = sliceQuads(hiddenSize);
@@ -125,7 +125,10 @@ function applyNarrowRule(
   if (residentLanes !== undefined) {
     if (!residentHolds || batch > 1 || purpose === 'backward') return undefined;
     const lanes = residentLanes / HOLD_SLICES;
-    return shapeOf(hiddenSize, { units: Math.ceil(hiddenSize / lanes), lanes });
+    return {
+      ...shapeOf(hiddenSize, { units: Math.ceil(hiddenSize / lanes), lanes }),
+      stages: false,
+    };
   }
   const most = NARROW[purpose];
   if (batch > most.batch || steps < LEAST_STEPS.narrow) return undefined;

@@ -1989,14 +1989,13 @@ fn read_step(step: ptr<function, CellStep>, next_token: ptr<function, u32>, phas
 //! join lib/recurrence-sums
 
 fn hold_weights(track: Track, lane: u32, slice: u32) {
-  var at = 0u;
-  for (var q = 0u; q < held_quads; q++) {
-    let k4 = min(q * slices + slice, hidden_quads - 1u);
-    let is_inside = q * slices + slice < hidden_quads;
-    for (var n = 0u; n < units; n++) {
-      for (var g = 0u; g < gates; g++) {
-        held[at] = select(vec4f(), vec4f(weight[track.place.z][k4][g][n][lane]), is_inside);
-        at++;
+  // k innermost: a row of the weights is read from front to back.
+  for (var n = 0u; n < units; n++) {
+    for (var g = 0u; g < gates; g++) {
+      for (var q = 0u; q < held_quads; q++) {
+        let k4 = min(q * slices + slice, hidden_quads - 1u);
+        let is_inside = q * slices + slice < hidden_quads;
+        held[(q * units + n) * gates + g] = select(vec4f(), vec4f(weight[track.place.z][k4][g][n][lane]), is_inside);
       }
     }
   }
@@ -2262,7 +2261,7 @@ fn take_phase(next_token: ptr<function, u32>, phase: u32, first_row: u32, unit_b
   }
   if (carries) { // static
     workgroupBarrier();
-  } else if (hands_on) { // static
+  } else if (hands_on && (steps > 1u || phase + 1u < phases)) { // static: behind a single step the dispatch ends
     storageBarrier();
   }
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { KernelDescription } from '../../../src/kernels/description.ts';
 import { fuseLaunches } from '../../../src/kernels/fuse.ts';
 import { copyStrided } from '../../../src/kernels/generated/copy-strided.ts';
 import { finishStep } from '../../../src/kernels/generated/finish-step.ts';
@@ -8,6 +9,8 @@ import type { Launch } from '../../../src/schedule/plan.ts';
 
 const cost = { flops: 0, readBytes: 0, writtenBytes: 0 };
 const uniform = { buffer: 1, offsetBytes: 0, bytes: 64 };
+const content = new Uint8Array(Uint32Array.from({ length: 16 }, (_, at) => 100 + at).buffer);
+const buffers = [{ bytes: 1024 }, { bytes: 64, content }, { bytes: 256 }];
 
 function copy(label: string, from: number, to: number): Launch {
   const view = (offsetBytes: number) => ({ buffer: 0, offsetBytes, bytes: 256 });
@@ -40,8 +43,16 @@ const matmulConstants = {
   c_is_half: false,
 };
 
+function bindAll({ bindings }: KernelDescription): Launch['bindings'] {
+  const storage = { buffer: 0, offsetBytes: 0, bytes: 256 };
+  const entries = Object.entries(bindings);
+  return Object.fromEntries(
+    entries.map(([name, { kind }]) => [name, kind === 'uniform' ? uniform : storage]),
+  );
+}
+
 function fuse(launches: readonly Launch[]) {
-  const request = { lanes: 4, prologue: [], bufferBytes: [1024, 64, 256] };
+  const request = { lanes: 4, prologue: [], buffers };
   const fused = launches.map((launch) => ({ launch, kernel: copyStrided, cell: undefined }));
   return fuseLaunches({ ...request, launches: fused });
 }
@@ -67,13 +78,20 @@ describe('fusing launches', () => {
 
   it('binds each buffer once, whatever the launches call it', () => {
     const { code, bindings } = fuse([copy('a', 0, 256), copy('b', 256, 512)]);
-    expect(bindings).toEqual([
-      { buffer: 1, kind: 'uniform' },
-      { buffer: 0, kind: 'storage' },
-    ]);
-    expect(code).toContain('@binding(2) var<storage, read_write> memory_1: array<u32, 256>;');
+    expect(bindings).toEqual([0]);
+    expect(code).toContain('@binding(1) var<storage, read_write> memory_0: array<u32, 256>;');
     expect(code).toContain(
-      'fn launch1_source_words_get(i0: u32) -> u32 { return memory_1[64u + i0]; }',
+      'fn launch1_source_words_get(i0: u32) -> u32 { return memory_0[64u + i0]; }',
+    );
+  });
+
+  it('writes out what uniforms hold, and binds none of them', () => {
+    const { code, bindings } = fuse([copy('a', 0, 256)]);
+    expect(bindings).toEqual([0]);
+    // Words of the struct Copy: extents, count, source_strides, source_offset.
+    expect(code).toContain('copy_get_count() -> u32 { return known_word(103u); }');
+    expect(code).toContain(
+      'copy_get_source_offset() -> i32 { return bitcast<i32>(known_word(107u)); }',
     );
   });
 
@@ -90,28 +108,24 @@ describe('fusing launches', () => {
   });
 
   it('puts the directives of all launches in front', () => {
-    const view = { buffer: 0, offsetBytes: 0, bytes: 256 };
-    const names = Object.keys(matmul.bindings);
     const launch: Launch = {
       ...copy('a', 0, 256),
       kernel: 'matmul',
       constants: { ...matmulConstants, spreads: true },
-      bindings: Object.fromEntries(names.map((name) => [name, view])),
+      bindings: bindAll(matmul),
     };
     const launches = [launch, launch].map((each) => ({
       launch: each,
       kernel: matmul,
       cell: undefined,
     }));
-    const { code } = fuseLaunches({ lanes: 4, prologue: [], launches, bufferBytes: [1024] });
-    expect(code).toMatch(/^enable subgroups;\n@group/);
+    const { code } = fuseLaunches({ lanes: 4, prologue: [], launches, buffers });
+    expect(code).toMatch(/^enable subgroups;\nfn known_word/);
     expect(code.match(/enable/g)).toHaveLength(1);
   });
 
   it('refuses workgroups of another size whose threads wait for each other', () => {
-    const view = { buffer: 0, offsetBytes: 0, bytes: 256 };
-    const names = Object.keys(finishStep.bindings);
-    const bindings = Object.fromEntries(names.map((name) => [name, view]));
+    const bindings = bindAll(finishStep);
     const constants = {
       part_count: 1,
       capacity: 1,
@@ -131,7 +145,7 @@ describe('fusing launches', () => {
       cost,
     };
     const launches = [{ launch, kernel: finishStep, cell: undefined }];
-    expect(() => fuseLaunches({ lanes: 4, prologue: [], launches, bufferBytes: [256] })).toThrow(
+    expect(() => fuseLaunches({ lanes: 4, prologue: [], launches, buffers })).toThrow(
       "launch 'finish': workgroups of 64 threads that wait for each other cannot run on 4 lanes. " +
         'Give the kernel a constant for its threads, and take it from the limits.',
     );
