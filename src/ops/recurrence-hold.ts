@@ -78,8 +78,9 @@ export function findHoldObstacle(
     return 'the cell multiplies nothing, normalises its products or projects its state';
   }
   if (strategy !== 'persistent' || lanes * units < hiddenSize) return 'units are in several tiles';
-  if (slices !== HOLD_SLICES || (!stages && !isNarrow(limits)) || spreads) {
-    return `slices are ${HOLD_SLICES}, with stages and without spreads`;
+  const needsStages = direction === 'backward' || !isNarrow(limits);
+  if (slices !== HOLD_SLICES || (needsStages && !stages) || spreads) {
+    return `slices are ${HOLD_SLICES}, ${needsStages ? 'with stages and ' : ''}without spreads`;
   }
   const quads = sliceQuads(hiddenSize);
   if (heldQuads > quads) return `a thread sums up ${quads} quads`;
@@ -125,10 +126,9 @@ function applyNarrowRule(
   if (residentLanes !== undefined) {
     if (!residentHolds || batch > 1 || purpose === 'backward') return undefined;
     const lanes = residentLanes / HOLD_SLICES;
-    return {
-      ...shapeOf(hiddenSize, { units: Math.ceil(hiddenSize / lanes), lanes }),
-      stages: false,
-    };
+    const shape = shapeOf(hiddenSize, { units: Math.ceil(hiddenSize / lanes), lanes });
+    // The barriers around what is staged cost more than it saves (docs/adr/0043-known-uniforms.md).
+    return { ...shape, stages: false };
   }
   const most = NARROW[purpose];
   if (batch > most.batch || steps < LEAST_STEPS.narrow) return undefined;
