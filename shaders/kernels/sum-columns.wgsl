@@ -1,13 +1,15 @@
-// Sums of a matrix's columns, times a factor. Matrices of many rows take two launches: sums of segments of
+// Sums of a matrix's columns, times a factor; or of its rows, where the steps say so. Matrices of many rows take two launches: sums of segments of
 // rows, then this kernel once more over the segments. A second matrix of as many rows comes along, in one launch.
 //
 // Dispatch: one thread per column and segment, 64 threads a workgroup, x·y workgroups; neighbouring threads
 // take neighbouring columns. Rows are added in order, so equal inputs give equal bits.
-// Layouts: x [rows, columns]; output [segments, columns]; second [rows, second_columns]; second_output
+// Layouts: x [rows, columns], with steps of row_step and column_step; output [segments, columns]; second [rows, second_columns]; second_output
 //   [second_columns]. FLOPs and loads one for each number.
 
 const rows: u32 = 4u; // specialize
 const columns: u32 = 4u; // specialize
+const row_step: u32 = 4u; // specialize
+const column_step: u32 = 1u; // specialize
 const segments: u32 = 1u; // specialize
 const factor: f32 = 1.0; // specialize
 const second_columns: u32 = 0u; // specialize: 0 unless segments are 1
@@ -46,7 +48,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let column = index % columns;
   var sum = 0.0;
   for (var row = first_row; row < end_row; row++) {
-    sum += f32(x[row * columns + column]);
+    sum += f32(x[row * row_step + column * column_step]);
   }
   output[index] = sum * factor;
 }

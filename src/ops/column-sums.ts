@@ -21,6 +21,8 @@ export interface SummedColumns {
 export interface ColumnSums extends SummedColumns {
   readonly rows: number;
   readonly factor: number;
+  /** Whether `view` holds the matrix transposed, [columns, rows]: the sums are those of its rows. */
+  readonly isTransposed?: boolean | undefined;
   /** f32; its rows are as many. */
   readonly second?: SummedColumns | undefined;
 }
@@ -30,7 +32,7 @@ export interface ColumnSums extends SummedColumns {
  * matrix, of segments and of their sums.
  */
 export function launchColumnSums(lowering: Lowering, label: string, sums: ColumnSums): void {
-  const { rows, factor, second } = sums;
+  const { rows, factor, second, isTransposed } = sums;
   const segments =
     rows <= ROWS_PER_THREAD ? 1 : Math.min(MOST_SEGMENTS, Math.ceil(rows / ROWS_PER_SEGMENT));
   if (segments === 1) {
@@ -39,7 +41,7 @@ export function launchColumnSums(lowering: Lowering, label: string, sums: Column
   }
   for (const { view, columns, output } of second ? [sums, second] : [sums]) {
     const partial = lowering.scratch(`${label}.parts`, 4 * segments * columns);
-    const parts = { view, rows, columns, factor: 1, output: partial };
+    const parts = { view, rows, columns, factor: 1, output: partial, isTransposed };
     launchSums(lowering, `${label}.parts`, parts, segments);
     launchSums(lowering, label, { view: partial, rows: segments, columns, factor, output }, 1);
   }
@@ -48,7 +50,7 @@ export function launchColumnSums(lowering: Lowering, label: string, sums: Column
 function launchSums(
   lowering: Lowering,
   label: string,
-  { view, rows, columns, factor, output, second }: ColumnSums,
+  { view, rows, columns, factor, output, second, isTransposed }: ColumnSums,
   segments: number,
 ): void {
   const secondColumns = second?.columns ?? 0;
@@ -59,6 +61,8 @@ function launchSums(
       constants: {
         rows,
         columns,
+        row_step: isTransposed ? 1 : columns,
+        column_step: isTransposed ? rows : 1,
         segments,
         factor,
         second_columns: secondColumns,

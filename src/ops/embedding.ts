@@ -68,13 +68,12 @@ const oneHotLinearOperator: Operator<null> = {
     const [tokens, weight] = node.inputs as [SymbolicTensor, SymbolicTensor];
     if (!dy) return [];
     const attributes = { rows: weight.shape[1] as number, transposed: true };
-    return [
-      undefined,
-      needsWeight
-        ? applyUnary(tableGradient, [tokens, dy], attributes, `${node.label}.d_weight`)
-        : undefined,
-      needsBias ? columnSum(dy, `${node.label}.d_bias`) : undefined,
-    ];
+    const dWeight = needsWeight
+      ? applyUnary(tableGradient, [tokens, dy], attributes, `${node.label}.d_weight`)
+      : undefined;
+    // Each row of dy has gone into one column of dWeight.
+    const dBias = needsBias ? columnSum(dy, `${node.label}.d_bias`, dWeight) : undefined;
+    return [undefined, dWeight, dBias];
   },
   evaluate([tokens, weight, bias], _attributes, _context, node) {
     const [outputs, vocabulary] = (node.inputs[1] as SymbolicTensor).shape as [number, number];

@@ -211,4 +211,22 @@ export const cases: readonly DeviceCase[] = [
       }
     },
   },
+  {
+    name: 'sums of rows stand in for sums of columns where they are fewer',
+    async run(device) {
+      for (const [columns, terms, dispatches] of [
+        [3, 1, 1],
+        [65, 7, 1],
+        [384, 64, 1],
+        [5, 513, 2],
+      ] as const) {
+        const x = input('x', [4 * terms, columns]);
+        const totals = input('totals', [columns, terms]);
+        const inputs = { totals: makeNoise(columns * terms, 1) };
+        const outputs = { sums: columnSum(x, 'sums', totals) };
+        const result = await compareGraph(device, outputs, { inputs }, sumBound(terms));
+        assertEqual(result.dispatches, dispatches, `dispatches for ${columns} rows of ${terms}`);
+      }
+    },
+  },
 ];
