@@ -47,6 +47,8 @@ struct Span {
 
 const keeps_saved: bool = true; // specialize
 const gathers: bool = false; // specialize
+const row_step: u32 = 8u; // specialize: from a row of projected to the next
+const unit_step: u32 = 1u; // specialize: from a number of a row to the next
 const projected_is_half: bool = false; // specialize
 alias projected_number = f32; // f16: projected_is_half
 

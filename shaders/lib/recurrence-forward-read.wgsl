@@ -47,10 +47,10 @@ fn read_step(step: ptr<function, CellStep>, next_token: ptr<function, u32>, phas
     is_void = span.table_rows > 0u && token >= span.table_rows;
     source_row = select(source_row, min(token, span.table_rows - 1u), span.table_rows > 0u);
   }
-  let projected_at = track.source.x + source_row * input_gates * hidden_size + item.unit;
+  let projected_at = track.source.x + source_row * row_step + item.unit * unit_step;
   for (var g = phase_gates[max(phase, input_lag) - input_lag]; g < phase_gates[phase + 1u - min(phase + 1u, input_lag)]; g++) { // unroll
     if (g < input_gates) { // static
-      step.x[g] = f32(projected[projected_at + g * hidden_size]);
+      step.x[g] = f32(projected[projected_at + g * hidden_size * unit_step]);
       if (gathers && gradients_apart) { // static
         step.x[g] += input_bias[track.source.w + g * hidden_size + item.unit];
       }

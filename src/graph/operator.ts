@@ -111,8 +111,9 @@ export type PackedLayout =
 export interface GatheredRows {
   /** i32 tokens, one per row. */
   readonly tokens: View;
-  /** [tableRows, width]. */
+  /** [tableRows, width], or [width, tableRows]. */
   readonly table: View;
+  readonly isTransposed: boolean;
   readonly tableRows: number;
   /** [width]. */
   readonly bias?: View | undefined;

@@ -92,17 +92,22 @@ const oneHotLinearOperator: Operator<null> = {
     const [tokens, weight, bias] = node.inputs as [SymbolicTensor, SymbolicTensor, SymbolicTensor?];
     const [y] = node.outputs as [SymbolicTensor];
     const [width, rows] = weight.shape as [number, number];
-    const table = { view: lowering.packed(weight, { kind: 'transposed' }), rows, width };
     const biasView = bias && lowering.view(bias);
+    const pack = () => lowering.packed(weight, { kind: 'transposed' });
+    // A small resident plan reads the weight as it is, which costs less than a copy at each step.
+    const { residentLanes, residentHolds } = lowering.limits;
+    const isTransposed = residentLanes !== undefined && !residentHolds;
     const gathered = {
       tokens: lowering.view(tokens),
-      table: table.view,
+      table: isTransposed ? lowering.view(weight) : pack(),
+      isTransposed,
       tableRows: rows,
       bias: biasView,
     };
-    lowering.defer(y, gathered, () =>
-      launchGather(lowering, node.label, tokens, table, lowering.storedOutput(y), biasView),
-    );
+    lowering.defer(y, gathered, () => {
+      const table = { view: pack(), rows, width };
+      launchGather(lowering, node.label, tokens, table, lowering.storedOutput(y), biasView);
+    });
   },
 };
 

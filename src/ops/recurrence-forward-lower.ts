@@ -114,6 +114,8 @@ export function lowerForward(tracks: Tracks<RecurrenceAttributes>, lowering: Low
           ...recurrenceConstants(attributes, shape, nodes.length, lowering),
           keeps_saved: trains,
           gathers: gathered !== undefined,
+          row_step: gathered?.isTransposed ? 1 : cell.inputGates * hiddenSize,
+          unit_step: gathered?.isTransposed ? gathered.tableRows : 1,
           projected_is_half: projected.view.isHalf ?? false,
         },
         bindings: {

@@ -29,6 +29,8 @@ export const recurrenceForward = {
     has_zoneout: 'bool',
     keeps_saved: 'bool',
     gathers: 'bool',
+    row_step: 'u32',
+    unit_step: 'u32',
     projected_is_half: 'bool',
   },
   bindings: {
@@ -165,6 +167,8 @@ struct Span {
 
 const keeps_saved: bool = true; // specialize
 const gathers: bool = false; // specialize
+const row_step: u32 = 8u; // specialize: from a row of projected to the next
+const unit_step: u32 = 1u; // specialize: from a number of a row to the next
 const projected_is_half: bool = false; // specialize
 alias projected_number = f32; // f16: projected_is_half
 
