@@ -42,12 +42,20 @@ export async function compileResident(request: ResidentRequest) {
   const name = `${plan.name}/resident`;
   const layout = [
     { binding: 0, kind: 'uniform', access: 'read' } as const,
-    ...bindings.map((_buffer, index) => {
-      return { binding: index + 1, kind: 'storage', access: 'read_write' } as const;
+    ...bindings.map(({ kind }, index) => {
+      return {
+        binding: index + 1,
+        kind,
+        access: kind === 'uniform' ? 'read' : 'read_write',
+      } as const;
     }),
   ];
   const { pipeline, layouts } = await pipelines.buildCode({ name, code, groups: [layout] });
   const [layoutOfGroup] = layouts;
+  const uniforms = new Set(
+    bindings.filter(({ kind }) => kind === 'uniform').map(({ buffer }) => buffer),
+  );
+
   const bind = async (
     buffers: readonly GPUBuffer[],
     owned: GPUBuffer[],
@@ -75,7 +83,7 @@ export async function compileResident(request: ResidentRequest) {
         layout: layoutOfGroup as GPUBindGroupLayout,
         entries: [
           { binding: 0, resource: { buffer: runs, offset: row * alignment, size: fusedRunBytes } },
-          ...bindings.map((buffer, index) => {
+          ...bindings.map(({ buffer }, index) => {
             return { binding: index + 1, resource: { buffer: buffers[buffer] as GPUBuffer } };
           }),
         ],
@@ -96,7 +104,7 @@ export async function compileResident(request: ResidentRequest) {
     const [plain, first] = [commands.slice(0, counts.length), commands.slice(counts.length)];
     return new ResidentReplay(plan, plain, first);
   };
-  return { uniforms: new Set<number>(), bind };
+  return { uniforms, bind };
 }
 
 function powersUpTo(most: number): number[] {

@@ -25,6 +25,8 @@ export interface View {
   readonly strides?: readonly number[];
   /** Whether its numbers are f16. */
   readonly isHalf?: boolean;
+  /** Of uniforms: whether they are {@link Lowering.settings}. */
+  readonly isSetting?: boolean;
 }
 
 /** How weights, activations and their gradients are stored. Arithmetic is float32 in both. */
@@ -151,6 +153,8 @@ export interface Lowering {
   constant(label: string, content: Uint8Array): View;
   /** A block of uniforms, written once when the plan is compiled. */
   uniforms(label: string, content: Uint8Array): View;
+  /** Uniforms that do not follow from the program: plans that differ in them alone share their pipelines. */
+  settings(label: string, content: Uint8Array): View;
   /** A buffer that outlives the plan, by key, e.g. `training-state`. */
   shared(key: string, bytes: number): View;
   /**

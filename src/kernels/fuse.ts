@@ -12,7 +12,7 @@ export interface FuseRequest {
   readonly prologue: readonly FusedLaunch[];
   /** Run as often as a run asks for. */
   readonly launches: readonly FusedLaunch[];
-  /** The buffers that the launches' views name. What uniforms hold never changes. */
+  /** The buffers that the launches' views name. What uniforms hold is written out, but for settings. */
   readonly buffers: readonly { readonly bytes: number; readonly content?: Uint8Array }[];
 }
 
@@ -27,10 +27,10 @@ export interface FusedLaunch {
 export interface FusedKernel {
   readonly code: string;
   /**
-   * Buffers bound as storage in group 0 from binding 1 on; binding 0 is a uniform `Run` of two u32: how often to
-   * repeat, and whether to run the prologue first.
+   * Buffers bound in group 0 from binding 1 on; binding 0 is a uniform `Run` of two u32: how often to repeat,
+   * and whether to run the prologue first.
    */
-  readonly bindings: readonly number[];
+  readonly bindings: readonly { readonly buffer: number; readonly kind: 'uniform' | 'storage' }[];
 }
 
 /** Bytes of the `Run` that a fused kernel reads. */
@@ -84,7 +84,7 @@ export function fuseLaunches(request: FuseRequest): FusedKernel {
 
 /** Buffers as globals, in the order in which they are first named. */
 class Memory {
-  readonly bindings: number[] = [];
+  readonly bindings: { buffer: number; kind: 'uniform' | 'storage' }[] = [];
   readonly declarations: string[] = [];
 
   constructor(private readonly buffers: FuseRequest['buffers']) {}
@@ -92,26 +92,36 @@ class Memory {
   placesOf({ launch, kernel }: FusedLaunch): Map<string, MemoryPlace> {
     return new Map(
       Object.entries(kernel.bindings).map(([name, { kind }]) => {
-        const { buffer, offsetBytes, bytes, strides } = launch.bindings[name] as BufferView;
-        const memory = this.#memoryOf(buffer, kind);
+        const view = launch.bindings[name] as BufferView;
+        const { offsetBytes, bytes, strides } = view;
+        const memory = this.#memoryOf(view, kind);
         return [name, { memory, word: offsetBytes / 4, wordCount: bytes / 4, strides }];
       }),
     );
   }
 
-  #memoryOf(buffer: number, kind: 'uniform' | 'storage'): MemoryPlace['memory'] {
-    const { bytes = 0, content } = this.buffers[buffer] ?? {};
-    if (kind === 'uniform') {
-      if (!content)
-        throw new ShaderError(`buffer ${buffer}: uniforms that may change: cannot be fused.`);
-      return new Uint32Array(content.slice().buffer);
+  #memoryOf({ buffer, isSetting }: BufferView, kind: 'uniform' | 'storage'): MemoryPlace['memory'] {
+    if (kind === 'storage') return this.#globalOf(buffer, kind);
+    if (isSetting) return { uniform: this.#globalOf(buffer, kind) };
+    const { content } = this.buffers[buffer] ?? {};
+    if (!content) {
+      throw new ShaderError(`buffer ${buffer}: uniforms of unknown content cannot be fused.`);
     }
-    let index = this.bindings.indexOf(buffer);
+    return new Uint32Array(content.slice().buffer);
+  }
+
+  #globalOf(buffer: number, kind: 'uniform' | 'storage'): string {
+    let index = this.bindings.findIndex((known) => known.buffer === buffer);
     if (index < 0) {
       index = this.bindings.length;
-      this.bindings.push(buffer);
+      this.bindings.push({ buffer, kind });
+      const { bytes = 0 } = this.buffers[buffer] ?? {};
+      const [space, type] =
+        kind === 'uniform'
+          ? ['uniform', `array<vec4u, ${bytes / 16}>`]
+          : ['storage, read_write', `array<u32, ${bytes / 4}>`];
       this.declarations.push(
-        `@group(0) @binding(${index + 1}) var<storage, read_write> memory_${index}: array<u32, ${bytes / 4}>;`,
+        `@group(0) @binding(${index + 1}) var<${space}> memory_${index}: ${type};`,
       );
     }
     return `memory_${index}`;

@@ -3,8 +3,8 @@ import type { MemoryLayout, ScalarName, StructMember } from './memory-layout.ts'
 
 /** Where a binding's words are. */
 export interface MemoryPlace {
-  /** A global `array<u32>`, or the words of a uniform block, which never change: they are written out. */
-  readonly memory: string | Uint32Array;
+  /** A global `array<u32>`, the vectors of a uniform block, or the words of such a block, to be written out. */
+  readonly memory: string | { readonly uniform: string } | Uint32Array;
   /** First word of the binding. */
   readonly word: number;
   readonly wordCount: number;
@@ -149,7 +149,8 @@ export class MemoryAccess {
       return `${memory}[${word}u${dynamic === '' ? '' : ` + ${dynamic}`}]`;
     }
     if (dynamic !== '') throw new ShaderError(`${this.prefix}: an array in a uniform block.`);
-    return `known_word(${memory[word] ?? 0}u)`;
+    if (memory instanceof Uint32Array) return `known_word(${memory[word] ?? 0}u)`;
+    return `${memory.uniform}[${Math.floor(word / 4)}u].${'xyzw'[word % 4]}`;
   }
 }
 

@@ -108,7 +108,7 @@ export function launchDropout(
         state: lowering.shared('training-state', bindings.state.struct.sizeBytes),
         x: from,
         y: to,
-        options: lowering.uniforms(`${label}/options`, content),
+        options: lowering.settings(`${label}/options`, content),
       },
       workgroups: splitGrid(Math.ceil((blocks * chunks) / 64)),
       cost: {

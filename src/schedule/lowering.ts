@@ -190,6 +190,10 @@ export class PlanBuilder implements Lowering {
     return { storage: this.#uniformStorage, offsetBytes, bytes: content.byteLength };
   }
 
+  settings(label: string, content: Uint8Array): View {
+    return { ...this.uniforms(label, content), isSetting: true };
+  }
+
   /** The storage of all uniform blocks, complete once every launch has been emitted. */
   finishUniforms(): Storage | undefined {
     if (this.#uniformBytes === 0) return undefined;

@@ -32,6 +32,8 @@ export interface BufferView {
   readonly bytes: number;
   /** In resident plans: words between neighbours along each index, then between the numbers of an element. */
   readonly strides?: readonly number[];
+  /** Of uniforms: whether they do not follow from the program, so that a resident kernel must not be built for them. */
+  readonly isSetting?: boolean;
 }
 
 /** Work of a launch as counted from the algorithm, not measured. A gather counts no FLOPs. */

@@ -114,6 +114,10 @@ export function findResidentObstacle(plan: Plan, limits: PlanLimits): string | u
   const large = storages.find(({ bytes }) => bytes > mostBytes);
   if (large)
     return `'${large.label}' has ${large.bytes} B, this adapter binds at most ${mostBytes}`;
+  const uniforms = plan.buffers.find(({ role }) => role === 'uniform');
+  if (uniforms && uniforms.bytes > limits.maxUniformBufferBindingSize) {
+    return `its uniforms have ${uniforms.bytes} B, this adapter binds ${limits.maxUniformBufferBindingSize}`;
+  }
   return undefined;
 }
 

@@ -238,6 +238,7 @@ function finishPlan(
     offsetBytes: view.offsetBytes,
     bytes: view.bytes,
     ...(view.strides && { strides: view.strides }),
+    ...(view.isSetting && { isSetting: true }),
   });
   const resolveLaunch = (launch: TypedLaunch<View>): Launch => mapBindings(launch, resolve);
   const tensors = new Map<string, PlanTensor>();

@@ -121,7 +121,7 @@ function makeAdam(name: string, given: AdamOptions, defaultDecay: number): Optim
           mean,
           variance,
           group_settings: table,
-          options: lowering.uniforms(`${label}/options`, content),
+          options: lowering.settings(`${label}/options`, content),
         },
         workgroups,
         cost: updateCost(vectorCount, 14, 4, 3),

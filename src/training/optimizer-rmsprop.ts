@@ -104,7 +104,7 @@ export function rmsprop(given: RmspropOptions = {}): Optimizer {
           average: moment('grad_avg'),
           momentum_buffer: moment('momentum_buffer'),
           group_settings: table,
-          options: lowering.uniforms(`${label}/options`, content),
+          options: lowering.settings(`${label}/options`, content),
         },
         workgroups,
         cost: updateCost(vectorCount, 16, 2 + moments.length, 1 + moments.length),

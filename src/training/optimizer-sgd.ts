@@ -93,7 +93,7 @@ export function sgd(given: SgdOptions = {}): Optimizer {
           parameters,
           momentum_buffer: momentOr(lowering, views.moments[0], label),
           group_settings: table,
-          options: lowering.uniforms(`${label}/options`, content),
+          options: lowering.settings(`${label}/options`, content),
         },
         workgroups,
         cost: hasMomentum ? updateCost(vectorCount, 9, 3, 2) : updateCost(vectorCount, 5, 2, 1),

@@ -221,7 +221,7 @@ export function lowerFinishStep(lowering: Lowering, request: FinishRequest): voi
           powersOf(curve.kind === 'step' ? curve.gamma : 1),
         ),
         history,
-        rule: lowering.uniforms(`${label}/rule`, rule),
+        rule: lowering.settings(`${label}/rule`, rule),
         loss_scale: lossScale?.view ?? unusedOutput(lowering, 'loss scale'),
       },
       workgroups: [1, 1, 1],

@@ -103,6 +103,32 @@ export const cases: readonly DeviceCase[] = [
     },
   },
   {
+    name: 'trainers whose settings differ share the kernel of their workgroup',
+    async run(device) {
+      const { gpu } = device;
+      const create = gpu.createShaderModule;
+      let modules = 0;
+      gpu.createShaderModule = (descriptor) => {
+        modules += 1;
+        return create.call(gpu, descriptor);
+      };
+      try {
+        const train = (learningRate: number, clipNorm: number) => {
+          const optimizer = adam({ learningRate, weightDecay: learningRate / 2 });
+          const changes = { optimizer, clipNorm, strategy: 'resident' } as const;
+          return withTrainer(options(device, changes), (trainer) => trainOn(trainer, { steps: 2 }));
+        };
+        const [first] = (await train(0.02, 0.7)).slice(-1);
+        const before = modules;
+        const [second] = (await train(0.005, 0.2)).slice(-1);
+        assertEqual(modules, before, 'shader modules after the second trainer');
+        assertTrue(first?.loss !== second?.loss, `both losses are ${first?.loss}`);
+      } finally {
+        gpu.createShaderModule = create;
+      }
+    },
+  },
+  {
     name: 'a small model trains and samples in one workgroup by itself',
     async run(device) {
       const sampleOn = (target: TrainerOptions['device']) =>

@@ -46,13 +46,14 @@ export const sumColumns = {
       type: 'array<f32>',
     },
   },
-  source: `// Sums of a matrix's columns, times a factor; or of its rows, where the steps say so. Matrices of many rows take two launches: sums of segments of
-// rows, then this kernel once more over the segments. A second matrix of as many rows comes along, in one launch.
+  source: `// Sums of a matrix's columns, times a factor, or of its rows, where the steps say so. Matrices of many rows take two
+// launches: sums of segments of rows, then this kernel once more over the segments. A second matrix of as many rows
+// comes along, in one launch.
 //
 // Dispatch: one thread per column and segment, 64 threads a workgroup, x·y workgroups; neighbouring threads
 // take neighbouring columns. Rows are added in order, so equal inputs give equal bits.
-// Layouts: x [rows, columns], with steps of row_step and column_step; output [segments, columns]; second [rows, second_columns]; second_output
-//   [second_columns]. FLOPs and loads one for each number.
+// Layouts: x [rows, columns], with row_step and column_step between neighbours; output [segments, columns];
+//   second [rows, second_columns]; second_output [second_columns]. FLOPs and loads one for each number.
 
 const rows: u32 = 4u; // specialize
 const columns: u32 = 4u; // specialize

@@ -78,20 +78,33 @@ describe('fusing launches', () => {
 
   it('binds each buffer once, whatever the launches call it', () => {
     const { code, bindings } = fuse([copy('a', 0, 256), copy('b', 256, 512)]);
-    expect(bindings).toEqual([0]);
+    expect(bindings).toEqual([{ buffer: 0, kind: 'storage' }]);
     expect(code).toContain('@binding(1) var<storage, read_write> memory_0: array<u32, 256>;');
     expect(code).toContain(
       'fn launch1_source_words_get(i0: u32) -> u32 { return memory_0[64u + i0]; }',
     );
   });
 
-  it('writes out what uniforms hold, and binds none of them', () => {
-    const { code, bindings } = fuse([copy('a', 0, 256)]);
-    expect(bindings).toEqual([0]);
+  it('writes out what uniforms hold, but for settings, which are bound', () => {
+    const launch = copy('a', 0, 256);
+    const { code, bindings } = fuse([launch]);
+    expect(bindings).toEqual([{ buffer: 0, kind: 'storage' }]);
     // Words of the struct Copy: extents, count, source_strides, source_offset.
     expect(code).toContain('copy_get_count() -> u32 { return known_word(103u); }');
     expect(code).toContain(
       'copy_get_source_offset() -> i32 { return bitcast<i32>(known_word(107u)); }',
+    );
+    const settings = { ...launch.bindings, copy: { ...uniform, isSetting: true } };
+    const bound = fuse([{ ...launch, bindings: settings }]);
+    expect(bound.bindings[0]).toEqual({ buffer: 1, kind: 'uniform' });
+    expect(bound.code).toContain('copy_get_count() -> u32 { return memory_0[0u].w; }');
+  });
+
+  it('refuses uniforms whose content is not known', () => {
+    const launches = [{ launch: copy('a', 0, 256), kernel: copyStrided, cell: undefined }];
+    const unknown = [{ bytes: 1024 }, { bytes: 64 }];
+    expect(() => fuseLaunches({ lanes: 4, prologue: [], launches, buffers: unknown })).toThrow(
+      'buffer 1: uniforms of unknown content cannot be fused.',
     );
   });
 

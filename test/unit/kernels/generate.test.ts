@@ -187,6 +187,8 @@ describe('the generated modules', () => {
       has_lengths: true,
       has_mask: true,
       has_zoneout: true,
+      row_step: 48,
+      unit_step: 1,
       projected_is_half: false,
       keeps_saved: false,
     };
