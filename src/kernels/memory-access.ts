@@ -149,7 +149,7 @@ export class MemoryAccess {
       return `${memory}[${word}u${dynamic === '' ? '' : ` + ${dynamic}`}]`;
     }
     if (dynamic !== '') throw new ShaderError(`${this.prefix}: an array in a uniform block.`);
-    if (memory instanceof Uint32Array) return `known_word(${memory[word] ?? 0}u)`;
+    if (memory instanceof Uint32Array) return `known_word(${memory[word]}u)`;
     return `${memory.uniform}[${Math.floor(word / 4)}u].${'xyzw'[word % 4]}`;
   }
 }

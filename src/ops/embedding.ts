@@ -6,7 +6,7 @@ import { defineLaunch } from '../kernels/launch.ts';
 import { launchGather } from './gather-rows.ts';
 import { splitGrid } from './grid.ts';
 import { readToken } from './read-token.ts';
-import { columnSum } from './reduce.ts';
+import { columnSum, columnSumByTotals } from './reduce.ts';
 import { tableGradient } from './table-gradient.ts';
 
 function requireTokens(tokens: TensorType | undefined, label: string): TensorType {
@@ -71,8 +71,10 @@ const oneHotLinearOperator: Operator<null> = {
     const dWeight = needsWeight
       ? applyUnary(tableGradient, [tokens, dy], attributes, `${node.label}.d_weight`)
       : undefined;
+    if (!needsBias) return [undefined, dWeight];
+    const label = `${node.label}.d_bias`;
     // Each row of dy has gone into one column of dWeight.
-    const dBias = needsBias ? columnSum(dy, `${node.label}.d_bias`, dWeight) : undefined;
+    const dBias = dWeight ? columnSumByTotals(dy, dWeight, label) : columnSum(dy, label);
     return [undefined, dWeight, dBias];
   },
   evaluate([tokens, weight, bias], _attributes, _context, node) {

@@ -210,22 +210,27 @@ export function provideColumnSums(x: SymbolicTensor, sums: SymbolicTensor): void
 /**
  * Sums over all axes but the last: [..., N] → [N].
  *
- * @param totals - a matrix [N, M] whose rows add up to the same; taken where it is a quarter as large or less, as it
- *   may have to be copied for that.
  * @throws {ShapeError} for a scalar.
  */
-export function columnSum(
-  x: SymbolicTensor,
-  label = 'column-sum',
-  totals?: SymbolicTensor,
-): SymbolicTensor {
+export function columnSum(x: SymbolicTensor, label = 'column-sum'): SymbolicTensor {
   const known = knownColumnSums.get(x);
   if (known) return known;
-  if (totals && 4 * totals.size <= x.size) {
-    return applyUnary(sumRowsOperator, [totals], null, label);
-  }
   if (x.shape.length === 0) {
     throw new ShapeError(`${label}: input is a scalar [], expected at least one axis. Use sum().`);
   }
   return sumLeading(x, x.shape.slice(-1), 1, label);
+}
+
+/**
+ * {@link columnSum}, where `totals` [N, M] has rows that add up to the same: taken unless the sums are known, where it
+ * is a quarter as large as x or less, as it may have to be copied for that.
+ */
+export function columnSumByTotals(
+  x: SymbolicTensor,
+  totals: SymbolicTensor,
+  label: string,
+): SymbolicTensor {
+  return knownColumnSums.has(x) || 4 * totals.size > x.size
+    ? columnSum(x, label)
+    : applyUnary(sumRowsOperator, [totals], null, label);
 }

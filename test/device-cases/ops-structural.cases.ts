@@ -5,7 +5,7 @@ import { blockDiagonal } from '../../src/ops/block-diagonal.ts';
 import { concat } from '../../src/ops/concat.ts';
 import { launchStridedCopy } from '../../src/ops/copy-strided.ts';
 import { differentiate } from '../../src/ops/differentiate.ts';
-import { columnSum, mean, sum } from '../../src/ops/reduce.ts';
+import { columnSum, columnSumByTotals, mean, sum } from '../../src/ops/reduce.ts';
 import { repeatTime } from '../../src/ops/repeat.ts';
 import { reshape } from '../../src/ops/reshape.ts';
 import { lastStep, reverseTime, sliceColumns, sliceTime } from '../../src/ops/slice.ts';
@@ -223,7 +223,7 @@ export const cases: readonly DeviceCase[] = [
         const x = input('x', [4 * terms, columns]);
         const totals = input('totals', [columns, terms]);
         const inputs = { totals: makeNoise(columns * terms, 1) };
-        const outputs = { sums: columnSum(x, 'sums', totals) };
+        const outputs = { sums: columnSumByTotals(x, totals, 'sums') };
         const result = await compareGraph(device, outputs, { inputs }, sumBound(terms));
         assertEqual(result.dispatches, dispatches, `dispatches for ${columns} rows of ${terms}`);
       }
