@@ -28,27 +28,30 @@ export function philox({ index, step, stream, seed }: RandomCounter): Words {
 
 /** The generator itself: four words of counter and two of key to four words. */
 export function philoxBlock(counter: Words, key: readonly [number, number]): Words {
-  let [c0, c1, c2, c3] = counter.map((word) => word >>> 0) as [number, number, number, number];
-  let [k0, k1] = [key[0] >>> 0, key[1] >>> 0];
+  let [c0, c1, c2, c3] = counter;
+  let [k0, k1] = key;
+  // Words are signed within: engines keep those in registers.
   for (let round = 0; round < ROUNDS; round++) {
     const high0 = multiplyHigh(0xd251_1f53, c0);
-    const low0 = Math.imul(0xd251_1f53, c0) >>> 0;
+    const low0 = Math.imul(0xd251_1f53, c0);
     const high1 = multiplyHigh(0xcd9e_8d57, c2);
-    const low1 = Math.imul(0xcd9e_8d57, c2) >>> 0;
-    [c0, c1, c2, c3] = [(high1 ^ c1 ^ k0) >>> 0, low1, (high0 ^ c3 ^ k1) >>> 0, low0];
-    k0 = (k0 + 0x9e37_79b9) >>> 0;
-    k1 = (k1 + 0xbb67_ae85) >>> 0;
+    const low1 = Math.imul(0xcd9e_8d57, c2);
+    c0 = high1 ^ c1 ^ k0;
+    c1 = low1;
+    c2 = high0 ^ c3 ^ k1;
+    c3 = low0;
+    k0 = (k0 + 0x9e37_79b9) | 0;
+    k1 = (k1 + 0xbb67_ae85) | 0;
   }
-  return [c0, c1, c2, c3];
+  return [c0 >>> 0, c1 >>> 0, c2 >>> 0, c3 >>> 0];
 }
 
 /** Upper 32 bits of the product of two unsigned 32-bit integers. */
 function multiplyHigh(a: number, b: number): number {
   const [aHigh, aLow, bHigh, bLow] = [a >>> 16, a & 0xffff, b >>> 16, b & 0xffff];
-  const low = aLow * bLow;
-  const middle1 = aHigh * bLow + (low >>> 16);
+  const middle1 = aHigh * bLow + ((aLow * bLow) >>> 16);
   const middle2 = aLow * bHigh + (middle1 & 0xffff);
-  return aHigh * bHigh + Math.floor(middle1 / 65536) + Math.floor(middle2 / 65536);
+  return (aHigh * bHigh + (middle1 >>> 16) + (middle2 >>> 16)) | 0;
 }
 
 /** A word as a float32-exact number in [0, 1): its upper 24 bits. */

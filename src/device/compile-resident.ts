@@ -26,7 +26,7 @@ const alignment = 256;
  * @returns what binds the plan's buffers; the buffer that it creates belongs to the caller.
  * @throws {ShaderError} if the fused kernel does not compile.
  */
-export async function compileResident(request: ResidentRequest) {
+export function compileResident(request: ResidentRequest) {
   const { core, pipelines, plan, resident, kernels, cells } = request;
   const complete = (launch: Launch) => ({
     launch,
@@ -50,8 +50,8 @@ export async function compileResident(request: ResidentRequest) {
       } as const;
     }),
   ];
-  const { pipeline, layouts } = await pipelines.buildCode({ name, code, groups: [layout] });
-  const [layoutOfGroup] = layouts;
+  const building = pipelines.buildCode({ name, code, groups: [layout] });
+  building.catch(() => undefined);
   const uniforms = new Set(
     bindings.filter(({ kind }) => kind === 'uniform').map(({ buffer }) => buffer),
   );
@@ -75,6 +75,9 @@ export async function compileResident(request: ResidentRequest) {
       content,
     });
     owned.push(runs);
+    const { pipeline, layouts } = await building;
+    const [layoutOfGroup] = layouts;
+    core.assertAlive(`compile plan '${plan.name}'`);
     core.gpu.pushErrorScope('validation');
     const commands = rows.map(([count], row): Command => {
       core.counters.bindGroupsCreated += 1;

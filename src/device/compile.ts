@@ -1,11 +1,11 @@
-import { DeviceError } from '../errors.ts';
-import type { Launch, Plan, PlanBuffer } from '../schedule/plan.ts';
+import type { Plan, PlanBuffer } from '../schedule/plan.ts';
+import { bindLaunches, type ResolvedLaunch } from './bind.ts';
 import { compileResident } from './compile-resident.ts';
 import type { DeviceCore } from './core.ts';
-import { type Command, encodeCommands } from './encode.ts';
 import { Executable } from './executable.ts';
 import { bufferUsage } from './flags.ts';
-import { type BuiltKernel, describeGroups, type PipelineCache } from './pipelines.ts';
+import { runAhead } from './head-start.ts';
+import { describeGroups, type PipelineCache } from './pipelines.ts';
 import {
   type CellRegistry,
   checkLaunch,
@@ -25,6 +25,11 @@ export interface CompileOptions {
   readonly cells: CellRegistry;
   /** Fills activations with NaN bit patterns, so that a value nobody wrote shows. For tests. */
   readonly poison?: boolean;
+  /**
+   * On software adapters, runs the first launches while the others are being built, for the first run to go on from.
+   * For plans that take nothing of their activations from one run to the next.
+   */
+  readonly headStart?: boolean;
 }
 
 /** What compiling needs of a device. */
@@ -32,12 +37,6 @@ export interface CompileContext {
   readonly core: DeviceCore;
   readonly pipelines: PipelineCache;
   readonly ring: ReadbackRing;
-}
-
-interface ResolvedLaunch {
-  readonly launch: Launch;
-  readonly built: BuiltKernel;
-  readonly groups: ReturnType<typeof describeGroups>;
 }
 
 /**
@@ -58,8 +57,7 @@ export async function compilePlan(
   const action = `compile plan '${plan.name}'`;
   core.assertAlive(action);
   const given = findSharedBuffers(plan, shared);
-  const compiled = await compileCommands({ core, pipelines, ring }, plan, options, action);
-  core.assertAlive(action);
+  const compiled = compileCommands({ core, pipelines, ring }, plan, options, action);
   const owned: GPUBuffer[] = [];
   try {
     const buffers = plan.buffers.map((buffer, index) => {
@@ -96,21 +94,31 @@ interface CompiledCommands {
   bind(buffers: readonly GPUBuffer[], owned: GPUBuffer[]): Promise<Replay>;
 }
 
-async function compileCommands(
+function compileCommands(
   { core, pipelines }: CompileContext,
   plan: Plan,
   options: CompileOptions,
   action: string,
-): Promise<CompiledCommands> {
+): CompiledCommands {
   const { resident } = plan;
   if (resident) return compileResident({ core, pipelines, plan, resident, ...options });
-  const resolved = await resolveLaunches(core, pipelines, plan, options);
+  const resolved = resolveLaunches(core, pipelines, plan, options);
   return {
     uniforms: findUniforms(resolved),
     bind: async (buffers) => {
-      const commands = await bindLaunches(core, action, resolved, buffers);
-      const [first, repeated] = [plan.prologue.length, commands.slice(plan.prologue.length)];
-      return new LaunchReplay(plan, commands.slice(0, first), repeated);
+      const runsAhead = options.headStart && core.isSoftware && plan.prologue.length === 0;
+      const headStart = runsAhead ? await runAhead(core, plan, resolved, buffers) : undefined;
+      const ahead = headStart?.commands ?? [];
+      const others = await bindLaunches(core, action, resolved.slice(ahead.length), buffers);
+      const commands = [...ahead, ...others];
+      const first = plan.prologue.length;
+      return new LaunchReplay(
+        core,
+        plan,
+        commands.slice(0, first),
+        commands.slice(first),
+        headStart,
+      );
     },
   };
 }
@@ -139,24 +147,24 @@ function findSharedBuffers(
   return found;
 }
 
-async function resolveLaunches(
+function resolveLaunches(
   core: DeviceCore,
   pipelines: PipelineCache,
   plan: Plan,
   { kernels, cells }: CompileOptions,
-): Promise<ResolvedLaunch[]> {
-  const launches = [...plan.prologue, ...plan.launches].map((launch) => {
+): ResolvedLaunch[] {
+  const checked = [...plan.prologue, ...plan.launches].map((launch) => {
     const kernel = findKernel(kernels, launch);
     checkLaunch(plan, launch, kernel, core.limits);
-    return { launch, kernel };
+    return { launch, kernel, cell: findCell(cells, launch) };
   });
-  return Promise.all(
-    launches.map(async ({ launch, kernel }) => {
-      const use = { kernel, cell: findCell(cells, launch), constants: launch.constants };
-      const built = await pipelines.build(use, launch.label);
-      return { launch, built, groups: describeGroups(kernel) };
-    }),
-  );
+  return checked.map(({ launch, kernel, cell }) => {
+    const use = { kernel, cell, constants: launch.constants };
+    const building = pipelines.build(use, launch.label);
+    // Whoever waits for it throws; nobody does once another launch has failed.
+    building.catch(() => undefined);
+    return { launch, groups: describeGroups(kernel), building };
+  });
 }
 
 function findUniforms(resolved: readonly ResolvedLaunch[]): ReadonlySet<number> {
@@ -168,63 +176,6 @@ function findUniforms(resolved: readonly ResolvedLaunch[]): ReadonlySet<number> 
     }
   }
   return uniforms;
-}
-
-/** Creates the bind groups and encodes everything once, without submitting it. */
-async function bindLaunches(
-  core: DeviceCore,
-  action: string,
-  resolved: readonly ResolvedLaunch[],
-  buffers: readonly GPUBuffer[],
-): Promise<Command[]> {
-  const { gpu, counters } = core;
-  gpu.pushErrorScope('validation');
-  const commands = resolved.map(({ launch, built, groups }) => ({
-    launch,
-    pipeline: built.pipeline,
-    groups: groups.map((bindings, group) => {
-      counters.bindGroupsCreated += 1;
-      return gpu.createBindGroup({
-        label: launch.label,
-        layout: built.layouts[group] as GPUBindGroupLayout,
-        entries: bindings.map(({ name, binding }) => {
-          const view = launch.bindings[name] as Launch['bindings'][string];
-          const buffer = buffers[view.buffer] as GPUBuffer;
-          return { binding, resource: { buffer, offset: view.offsetBytes, size: view.bytes } };
-        }),
-      });
-    }),
-  }));
-  encodeUnsubmitted(gpu, action, commands);
-  const error = await gpu.popErrorScope();
-  if (error) {
-    const culprit = await findCulprit(gpu, commands);
-    const where = culprit ? `launch '${culprit.launch.label}'` : action;
-    throw new DeviceError(
-      `${where}: ${error.message.trim()}\nThis is a mistake in the plan; please report it.`,
-    );
-  }
-  return commands;
-}
-
-/** The first launch that is invalid on its own. */
-async function findCulprit(
-  gpu: GPUDevice,
-  commands: readonly Command[],
-): Promise<Command | undefined> {
-  for (const command of commands) {
-    gpu.pushErrorScope('validation');
-    encodeUnsubmitted(gpu, command.launch.label, [command]);
-    if (await gpu.popErrorScope()) return command;
-  }
-  return undefined;
-}
-
-/** Lets the device look for mistakes, which it does when a command buffer is finished. */
-function encodeUnsubmitted(gpu: GPUDevice, label: string, commands: readonly Command[]): void {
-  const encoder = gpu.createCommandEncoder({ label });
-  encodeCommands(encoder, { label }, commands);
-  encoder.finish();
 }
 
 /** All bits set: a NaN as f32, -1 as i32. */

@@ -43,7 +43,8 @@ export class DeviceCore {
   };
   readonly lost: Promise<GPUDeviceLostInfo>;
   readonly rest: Rest;
-  readonly #beginsEarly: boolean;
+  /** Whether it computes on the processor that also runs this code and builds pipelines. */
+  readonly isSoftware: boolean;
   readonly #live = new Map<GPUBuffer, number>();
   readonly #failures: DeviceError[] = [];
   #liveBytes = 0;
@@ -52,7 +53,7 @@ export class DeviceCore {
   constructor(gpu: GPUDevice, info: DeviceInfo) {
     this.gpu = gpu;
     this.rest = restFor(info);
-    this.#beginsEarly = !info.software;
+    this.isSoftware = info.software;
     this.limits = readLimits(gpu.limits);
     this.lost = gpu.lost;
     gpu.addEventListener('uncapturederror', this.#onUncapturedError);
@@ -68,6 +69,11 @@ export class DeviceCore {
 
   get liveBytes(): number {
     return this.#liveBytes;
+  }
+
+  /** Grows with everything that may change what a buffer holds: with each submit and each byte uploaded. */
+  get changes(): number {
+    return this.counters.submits + this.counters.bytesUploaded;
   }
 
   /**
@@ -132,7 +138,7 @@ export class DeviceCore {
 
   /** Submits what `encode` encodes. Returns its result. */
   submit<T>(label: string, encode: (submission: Submission) => T): T {
-    const submission = new Submission(this.gpu, label, this.counters, this.#beginsEarly);
+    const submission = new Submission(this.gpu, label, this.counters, !this.isSoftware);
     const result = encode(submission);
     submission.end();
     return result;

@@ -1,5 +1,7 @@
 import type { Plan } from '../schedule/plan.ts';
+import type { DeviceCore } from './core.ts';
 import { type Command, encodeRun } from './encode.ts';
+import type { HeadStart } from './head-start.ts';
 import type { Submission } from './submission.ts';
 
 /** How a compiled plan is encoded, as often as it is run. */
@@ -13,16 +15,28 @@ export interface Replay {
 
 /** A plan whose launches are dispatches. */
 export class LaunchReplay implements Replay {
+  /** @param headStart - what ran already, for the first run to go on from. */
   constructor(
+    private readonly core: DeviceCore,
     private readonly plan: Plan,
     readonly prologue: readonly Command[],
     readonly commands: readonly Command[],
+    private headStart?: HeadStart,
   ) {}
 
   encode(submission: Submission, repeats: number, runsPrologue: boolean): number {
-    const first = runsPrologue ? this.prologue : [];
-    encodeRun(submission, this.plan.name, first, this.commands, repeats);
-    return first.length + repeats * this.commands.length;
+    const ahead = this.#takeHeadStart();
+    const first = ahead > 0 ? this.commands.slice(ahead) : runsPrologue ? this.prologue : [];
+    const left = ahead > 0 ? repeats - 1 : repeats;
+    encodeRun(submission, this.plan.name, first, this.commands, left);
+    return first.length + left * this.commands.length;
+  }
+
+  /** How many launches of the first repetition ran already, and still stand. */
+  #takeHeadStart(): number {
+    const { headStart } = this;
+    this.headStart = undefined;
+    return headStart?.changes === this.core.changes ? headStart.commands.length : 0;
   }
 }
 

@@ -9,13 +9,12 @@ export function constant(value: number): Initializer {
 /** Uniform in [-bound, bound]. */
 export function uniform(bound: number): Initializer {
   return (shape, random) =>
-    Float32Array.from({ length: sizeOf(shape) }, () => (2 * random.uniform() - 1) * bound);
+    new Float32Array(sizeOf(shape)).map(() => (2 * random.uniform() - 1) * bound);
 }
 
 /** Normal with mean 0. */
 export function normal(deviation: number): Initializer {
-  return (shape, random) =>
-    Float32Array.from({ length: sizeOf(shape) }, () => random.normal() * deviation);
+  return (shape, random) => new Float32Array(sizeOf(shape)).map(() => random.normal() * deviation);
 }
 
 /**

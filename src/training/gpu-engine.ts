@@ -62,15 +62,18 @@ export class GpuEngine implements Engine {
    * Compiles the training plan and uploads data and parameters.
    *
    * @param draw - the first parameters: called while the device builds pipelines, as large models take a while.
+   * @param options - `headStart`: begin with the first step while pipelines are being built, which is in vain if
+   *   anything is written or read before it runs. Default true.
    */
   static async create(
     device: Device,
     spec: TrainingSpec,
     draw: () => NamedArrays,
+    { headStart = true }: { readonly headStart?: boolean } = {},
   ): Promise<GpuEngine> {
     const engine = new GpuEngine(new GpuStore(device, spec.tuning), spec);
     try {
-      await engine.#compile(draw);
+      await engine.#compile(draw, headStart);
       return engine;
     } catch (error) {
       engine.dispose();
@@ -223,7 +226,7 @@ export class GpuEngine implements Engine {
     return decodeLossScale(await this.store.read(lossScaleKey));
   }
 
-  async #compile(draw: () => NamedArrays): Promise<void> {
+  async #compile(draw: () => NamedArrays, headStart: boolean): Promise<void> {
     const { graph, data, seed, lossScaling } = this.#spec;
     const program = trainingProgram(this.#spec, this.#resident);
     const plan = schedule(program, this.#scheduleOptions());
@@ -235,7 +238,7 @@ export class GpuEngine implements Engine {
       this.store.create(lossScaleKey, lossScaleBytes, content);
     }
     this.store.provide(plan);
-    const compiling = this.store.device.compile(plan, this.store.buffers);
+    const compiling = this.store.device.compile(plan, this.store.buffers, { headStart });
     try {
       this.store.write(sharedKeys.parameters, flattenParameters(graph.layout, draw()));
     } finally {

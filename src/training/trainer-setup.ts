@@ -87,7 +87,9 @@ export async function setUp(options: TrainerOptions): Promise<TrainerParts> {
   const engine =
     device === 'reference'
       ? new ReferenceEngine(spec, draw())
-      : await GpuEngine.create(device, spec, draw);
+      : await GpuEngine.create(device, spec, draw, {
+          headStart: !options.checkpoint && !options.validate,
+        });
   try {
     const saved = options.checkpoint && readCheckpoint(options.checkpoint);
     const resumeNotes: string[] = [];
