@@ -1,7 +1,7 @@
 // Adam and AdamW over the flat parameter buffer. Runs after finish-step, so that `step` counts from 1.
 // Source: Kingma & Ba 2015; Loshchilov & Hutter 2019 (decoupled weight decay).
 //
-// Dispatch: a loop over the grid, four floats per thread and turn.
+// Dispatch: each workgroup walks vectors of four floats that lie side by side, one per thread and turn.
 // Layouts: parameters, gradients, mean, variance [4·vector_count].
 // FLOPs about 14 and bytes 28 per parameter.
 // group_settings [vector_count / 16] holds weight decay and factor of the learning rate of 64 parameters each;
@@ -21,6 +21,7 @@ struct Options {
 
 const vector_count: u32 = 16u; // specialize
 const threads: u32 = 64u; // specialize
+const turns: u32 = 1u; // specialize
 const decoupled: bool = false; // specialize
 const clips_value: bool = false; // specialize
 const has_groups: bool = false; // specialize
@@ -34,13 +35,15 @@ const has_groups: bool = false; // specialize
 @group(0) @binding(6) var<uniform> options: Options;
 
 @compute @workgroup_size(threads)
-fn main(@builtin(global_invocation_id) thread: vec3u, @builtin(num_workgroups) groups: vec3u) {
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   if (state.halted != 0u) {
     return;
   }
   let base_step = state.learning_rate / missing_weight(f32(state.step - state.skipped_steps) * options.mean_log_decay);
   let correction = inverseSqrt(missing_weight(f32(state.step - state.skipped_steps) * options.variance_log_decay));
-  for (var index = thread.x; index < vector_count; index += groups.x * threads) {
+  let begin = group.x * turns * threads;
+  let end = min(begin + turns * threads, vector_count);
+  for (var index = begin + lane; index < end; index += threads) {
     var weight_decay = options.weight_decay;
     var rate = state.learning_rate;
     var step_size = base_step;

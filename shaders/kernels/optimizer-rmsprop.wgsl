@@ -1,7 +1,7 @@
 // RMSprop over the flat parameter buffer, with PyTorch's meaning of momentum and centered.
 // Runs after finish-step. Source: Tieleman & Hinton 2012, lecture 6.5; Graves 2013 (centered).
 //
-// Dispatch: a loop over the grid, four floats per thread and turn.
+// Dispatch: each workgroup walks vectors of four floats that lie side by side, one per thread and turn.
 // Layouts: parameters, gradients, square, average, momentum [4·vector_count]; average and momentum are
 // unread where centered and has_momentum are false. FLOPs up to 16, bytes 20 to 36 per parameter.
 // group_settings [vector_count / 16] holds weight decay and factor of the learning rate of 64 parameters each;
@@ -19,6 +19,7 @@ struct Options {
 
 const vector_count: u32 = 16u; // specialize
 const threads: u32 = 64u; // specialize
+const turns: u32 = 1u; // specialize
 const centered: bool = false; // specialize
 const has_momentum: bool = false; // specialize
 const clips_value: bool = false; // specialize
@@ -34,11 +35,13 @@ const has_groups: bool = false; // specialize
 @group(0) @binding(7) var<uniform> options: Options;
 
 @compute @workgroup_size(threads)
-fn main(@builtin(global_invocation_id) thread: vec3u, @builtin(num_workgroups) groups: vec3u) {
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   if (state.halted != 0u) {
     return;
   }
-  for (var index = thread.x; index < vector_count; index += groups.x * threads) {
+  let begin = group.x * turns * threads;
+  let end = min(begin + turns * threads, vector_count);
+  for (var index = begin + lane; index < end; index += threads) {
     var weight_decay = options.weight_decay;
     var rate = state.learning_rate;
     if (has_groups) { // static

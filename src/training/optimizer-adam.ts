@@ -103,13 +103,14 @@ function makeAdam(name: string, given: AdamOptions, defaultDecay: number): Optim
       variance_gain: 1 - beta2,
       variance_log_decay: logOfDecay(beta2),
     });
-    const { threads, workgroups } = spread(lowering, vectorCount);
+    const { threads, turns, workgroups } = spread(lowering, vectorCount);
     lowering.launch(
       defineLaunch(optimizerAdam, {
         label,
         constants: {
           vector_count: vectorCount,
           threads,
+          turns,
           decoupled,
           clips_value: clipping.clipValue !== undefined,
           has_groups,

@@ -84,13 +84,14 @@ export function rmsprop(given: RmspropOptions = {}): Optimizer {
     });
     const moment = (name: string) =>
       momentOr(lowering, pick(views.moments, name), `${label}/${name}`);
-    const { threads, workgroups } = spread(lowering, vectorCount);
+    const { threads, turns, workgroups } = spread(lowering, vectorCount);
     lowering.launch(
       defineLaunch(optimizerRmsprop, {
         label,
         constants: {
           vector_count: vectorCount,
           threads,
+          turns,
           centered,
           has_momentum: hasMomentum,
           clips_value: clipping.clipValue !== undefined,

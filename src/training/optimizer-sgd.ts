@@ -75,13 +75,14 @@ export function sgd(given: SgdOptions = {}): Optimizer {
       kept: 1 - dampening,
       clip_value: clipping.clipValue ?? largestFloat,
     });
-    const { threads, workgroups } = spread(lowering, vectorCount);
+    const { threads, turns, workgroups } = spread(lowering, vectorCount);
     lowering.launch(
       defineLaunch(optimizerSgd, {
         label,
         constants: {
           vector_count: vectorCount,
           threads,
+          turns,
           has_momentum: hasMomentum,
           nesterov,
           clips_value: clipping.clipValue !== undefined,

@@ -1,5 +1,5 @@
 import type { Lowering, View } from '../graph/operator.ts';
-import { threadsFor } from '../ops/grid.ts';
+import { isNarrow, threadsFor } from '../ops/grid.ts';
 import type { ParameterLayout } from '../schedule/parameter-layout.ts';
 import type { LaunchCost } from '../schedule/plan.ts';
 import type { Clipping } from './clipping.ts';
@@ -64,12 +64,21 @@ export interface Optimizer {
 
 const optimizerThreads = 64;
 const mostWorkgroups = 4096;
+/**
+ * On a narrow adapter, more than its cores, but few: what a thread of Adam works out before its first turn takes as
+ * long as some ten turns there (docs/adr/0045-few-threads-update.md).
+ */
+const mostNarrowWorkgroups = 32;
 
-/** Threads and workgroups of a kernel that loops over the grid with as many threads as there are. */
-export function spread({ limits }: Lowering, items: number, most = mostWorkgroups) {
+/** Threads and workgroups of a kernel that loops over its items, and how often a thread has a turn. */
+export function spread(
+  { limits }: Lowering,
+  items: number,
+  most = isNarrow(limits) ? mostNarrowWorkgroups : mostWorkgroups,
+) {
   const threads = threadsFor(limits, optimizerThreads);
   const workgroups = limits.residentLanes === undefined ? loopGrid(items, threads, most) : oneGroup;
-  return { threads, workgroups };
+  return { threads, workgroups, turns: Math.ceil(items / (threads * workgroups[0])) };
 }
 
 const oneGroup = [1, 1, 1] as const;

@@ -9,6 +9,7 @@ export const optimizerSgd = {
   constants: {
     vector_count: 'u32',
     threads: 'u32',
+    turns: 'u32',
     has_momentum: 'bool',
     nesterov: 'bool',
     clips_value: 'bool',
@@ -83,7 +84,7 @@ export const optimizerSgd = {
   source: `// Stochastic gradient descent over the flat parameter buffer, with PyTorch's meaning of momentum,
 // dampening, nesterov and weight decay. Runs after finish-step, so that \`step\` counts from 1.
 //
-// Dispatch: a loop over the grid, four floats per thread and turn.
+// Dispatch: each workgroup walks vectors of four floats that lie side by side, one per thread and turn.
 // Layouts: parameters, gradients, momentum [4·vector_count]; momentum is unread where has_momentum is
 // false. FLOPs up to 9 and bytes 12 (20 with momentum) per parameter.
 // group_settings [vector_count / 16] holds weight decay and factor of the learning rate of 64 parameters each;
@@ -99,6 +100,7 @@ struct Options {
 
 const vector_count: u32 = 16u; // specialize
 const threads: u32 = 64u; // specialize
+const turns: u32 = 1u; // specialize
 const has_momentum: bool = false; // specialize
 const nesterov: bool = false; // specialize
 const clips_value: bool = false; // specialize
@@ -112,11 +114,13 @@ const has_groups: bool = false; // specialize
 @group(0) @binding(5) var<uniform> options: Options;
 
 @compute @workgroup_size(threads)
-fn main(@builtin(global_invocation_id) thread: vec3u, @builtin(num_workgroups) groups: vec3u) {
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   if (state.halted != 0u) {
     return;
   }
-  for (var index = thread.x; index < vector_count; index += groups.x * threads) {
+  let begin = group.x * turns * threads;
+  let end = min(begin + turns * threads, vector_count);
+  for (var index = begin + lane; index < end; index += threads) {
     var weight_decay = options.weight_decay;
     var rate = state.learning_rate;
     if (has_groups) { // static
