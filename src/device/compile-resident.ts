@@ -51,7 +51,6 @@ export function compileResident(request: ResidentRequest) {
     }),
   ];
   const building = pipelines.buildCode({ name, code, groups: [layout] });
-  building.catch(() => undefined);
   const uniforms = new Set(
     bindings.filter(({ kind }) => kind === 'uniform').map(({ buffer }) => buffer),
   );

@@ -161,8 +161,6 @@ function resolveLaunches(
   return checked.map(({ launch, kernel, cell }) => {
     const use = { kernel, cell, constants: launch.constants };
     const building = pipelines.build(use, launch.label);
-    // Whoever waits for it throws; nobody does once another launch has failed.
-    building.catch(() => undefined);
     return { launch, groups: describeGroups(kernel), building };
   });
 }

@@ -99,6 +99,7 @@ export class PipelineCache {
     if (!built) {
       built = create();
       this.#built.set(key, built);
+      // Whoever waits for it throws; nobody does once another kernel of the plan has failed.
       built.catch(() => this.#built.delete(key));
     }
     return built;

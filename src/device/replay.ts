@@ -25,18 +25,19 @@ export class LaunchReplay implements Replay {
   ) {}
 
   encode(submission: Submission, repeats: number, runsPrologue: boolean): number {
-    const ahead = this.#takeHeadStart();
-    const first = ahead > 0 ? this.commands.slice(ahead) : runsPrologue ? this.prologue : [];
-    const left = ahead > 0 ? repeats - 1 : repeats;
+    const rest = this.#takeRest();
+    const first = rest ?? (runsPrologue ? this.prologue : []);
+    const left = rest ? repeats - 1 : repeats;
     encodeRun(submission, this.plan.name, first, this.commands, left);
     return first.length + left * this.commands.length;
   }
 
-  /** How many launches of the first repetition ran already, and still stand. */
-  #takeHeadStart(): number {
+  /** What a head start that still stands has left of the first repetition. */
+  #takeRest(): readonly Command[] | undefined {
     const { headStart } = this;
     this.headStart = undefined;
-    return headStart?.changes === this.core.changes ? headStart.commands.length : 0;
+    if (headStart?.changes !== this.core.changes) return undefined;
+    return this.commands.slice(headStart.commands.length);
   }
 }
 

@@ -34,7 +34,7 @@ export const orthogonalBlocks: Initializer = (shape, random) => {
 };
 
 function orthonormalRows(size: number, draw: () => number): Float64Array {
-  const block = Float64Array.from({ length: size * size }, draw);
+  const block = new Float64Array(size * size).map(draw);
   const row = (index: number): Float64Array => block.subarray(index * size, (index + 1) * size);
   for (let i = 0; i < size; i++) {
     const current = row(i);

@@ -91,6 +91,14 @@ function begin(device: Device, plan: Plan, options: Partial<CompileOptions> = {}
   return { values, compiling };
 }
 
+/** {@link begin}, and waits until the first launch has been submitted. */
+async function beginEarly(device: Device, plan: Plan) {
+  const begun = begin(device, plan);
+  release('early');
+  await untilSubmitted(device, 1);
+  return begun;
+}
+
 const releases = new Map<string, () => void>();
 const release = (...names: string[]) => {
   for (const name of names) releases.get(name)?.();
@@ -129,9 +137,7 @@ function openDevice(software = true): Device {
 describe('a head start', () => {
   it('runs what is built while the rest is being built, and the first run goes on from there', async () => {
     using device = openDevice();
-    const { compiling } = begin(device, chain());
-    release('early');
-    await untilSubmitted(device, 1);
+    const { compiling } = await beginEarly(device, chain());
     release('middle');
     await untilSubmitted(device, 2);
     release('late');
@@ -150,9 +156,7 @@ describe('a head start', () => {
 
   it('goes on from there with several repetitions too', async () => {
     using device = openDevice();
-    const { compiling } = begin(device, chain());
-    release('early');
-    await untilSubmitted(device, 1);
+    const { compiling } = await beginEarly(device, chain());
     release('middle', 'late');
     using executable = await compiling;
     const ahead = device.counters.dispatches;
@@ -163,9 +167,7 @@ describe('a head start', () => {
 
   it('is given up when what it read has changed', async () => {
     using device = openDevice();
-    const { values, compiling } = begin(device, chain());
-    release('early');
-    await untilSubmitted(device, 1);
+    const { values, compiling } = await beginEarly(device, chain());
     release('middle', 'late');
     using executable = await compiling;
     device.upload(values, 0, new Float32Array(count).fill(7));
@@ -177,9 +179,7 @@ describe('a head start', () => {
 
   it('is given up when something changes between two of its parts', async () => {
     using device = openDevice();
-    const { values, compiling } = begin(device, chain());
-    release('early');
-    await untilSubmitted(device, 1);
+    const { values, compiling } = await beginEarly(device, chain());
     device.upload(values, 0, new Float32Array(count).fill(7));
     release('middle', 'late');
     using executable = await compiling;
@@ -191,9 +191,7 @@ describe('a head start', () => {
 
   it('is given up when anything else has run', async () => {
     using device = openDevice();
-    const { compiling } = begin(device, chain());
-    release('early');
-    await untilSubmitted(device, 1);
+    const { compiling } = await beginEarly(device, chain());
     release('middle', 'late');
     using executable = await compiling;
     const ahead = device.counters.dispatches;
@@ -239,9 +237,7 @@ describe('a head start', () => {
 
   it('does not hide that another kernel does not compile, and leaves nothing behind', async () => {
     using device = openDevice();
-    const { compiling } = begin(device, chain(['early', 'middle', 'broken']));
-    release('early');
-    await untilSubmitted(device, 1);
+    const { compiling } = await beginEarly(device, chain(['early', 'middle', 'broken']));
     release('middle', 'broken');
     await expect(compiling).rejects.toThrow(ShaderError);
     await expect(compiling).rejects.toThrow("launch 'broken': kernel 'broken' does not compile");
