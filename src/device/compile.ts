@@ -112,13 +112,7 @@ function compileCommands(
       const others = await bindLaunches(core, action, resolved.slice(ahead.length), buffers);
       const commands = [...ahead, ...others];
       const first = plan.prologue.length;
-      return new LaunchReplay(
-        core,
-        plan,
-        commands.slice(0, first),
-        commands.slice(first),
-        headStart,
-      );
+      return new LaunchReplay(plan, commands.slice(0, first), commands.slice(first), headStart);
     },
   };
 }

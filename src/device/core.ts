@@ -16,6 +16,12 @@ export interface BufferRequest {
   readonly content?: Uint8Array;
 }
 
+interface LiveBuffer {
+  readonly bytes: number;
+  /** How often its contents may have changed. */
+  changes: number;
+}
+
 /** API calls made since the device was opened. */
 export interface DeviceCounters {
   dispatches: number;
@@ -45,7 +51,7 @@ export class DeviceCore {
   readonly rest: Rest;
   /** Whether it computes on the processor that also runs this code and builds pipelines. */
   readonly isSoftware: boolean;
-  readonly #live = new Map<GPUBuffer, number>();
+  readonly #live = new Map<GPUBuffer, LiveBuffer>();
   readonly #failures: DeviceError[] = [];
   #liveBytes = 0;
   #lostBecause: string | undefined;
@@ -71,9 +77,15 @@ export class DeviceCore {
     return this.#liveBytes;
   }
 
-  /** Grows with everything that may change what a buffer holds: with each submit and each byte uploaded. */
-  get changes(): number {
-    return this.counters.submits + this.counters.bytesUploaded;
+  /** Grows with everything that may change what these buffers hold: with each upload and each run. */
+  countChanges(buffers: readonly GPUBuffer[]): number {
+    return buffers.reduce((sum, buffer) => sum + (this.#live.get(buffer)?.changes ?? 0), 0);
+  }
+
+  /** Is told of what changes a buffer: uploads, and runs of plans that it is part of. */
+  noteChange(buffer: GPUBuffer): void {
+    const live = this.#live.get(buffer);
+    if (live) live.changes += 1;
   }
 
   /**
@@ -102,7 +114,7 @@ export class DeviceCore {
     const buffer = this.gpu.createBuffer({ label, size, usage });
     this.#collectOutOfMemory(label, size);
     this.counters.buffersCreated += 1;
-    this.#live.set(buffer, size);
+    this.#live.set(buffer, { bytes: size, changes: 0 });
     this.#liveBytes += size;
     if (content) this.upload(buffer, 0, content);
     return buffer;
@@ -110,10 +122,10 @@ export class DeviceCore {
 
   /** Destroys a buffer made by {@link createBuffer}. Doing so twice is harmless. */
   destroyBuffer(buffer: GPUBuffer): void {
-    const bytes = this.#live.get(buffer);
-    if (bytes === undefined) return;
+    const live = this.#live.get(buffer);
+    if (live === undefined) return;
     this.#live.delete(buffer);
-    this.#liveBytes -= bytes;
+    this.#liveBytes -= live.bytes;
     buffer.destroy();
   }
 
@@ -134,6 +146,7 @@ export class DeviceCore {
     }
     this.gpu.queue.writeBuffer(buffer, offsetBytes, bytes);
     this.counters.bytesUploaded += data.byteLength;
+    this.noteChange(buffer);
   }
 
   /** Submits what `encode` encodes. Returns its result. */

@@ -139,6 +139,7 @@ export class Executable {
     const { core, ring, replay } = this.#parts;
     const { prologue, commands } = replay;
     if (!core.gpu.features.has('timestamp-query')) return null;
+    this.#noteChanges();
     const { name } = this.plan;
     if (prologue.length > 0)
       core.submit(name, (submission) => encodeRun(submission, name, prologue, [], 0));
@@ -155,6 +156,7 @@ export class Executable {
     this.#assertUsable('time');
     const { core, ring, replay } = this.#parts;
     const { commands } = replay;
+    this.#noteChanges();
     if (core.gpu.features.has('timestamp-query')) {
       const ms = await timeRun(core, ring, commands, repeats);
       // Some drivers reset the counter between two stamps; the clock then has the word.
@@ -201,6 +203,12 @@ export class Executable {
     const isCurrent = version !== undefined && version === this.#prologueVersion;
     this.#prologueVersion = version;
     core.counters.dispatches += replay.encode(submission, repeats, !isCurrent);
+    this.#noteChanges();
+  }
+
+  #noteChanges(): void {
+    const { core, buffers } = this.#parts;
+    for (const buffer of buffers) core.noteChange(buffer);
   }
 
   /** Reads tensors, after a run in the same submit where there are options for one. */

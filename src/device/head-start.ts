@@ -7,8 +7,8 @@ import { type Command, encodeCommands } from './encode.ts';
 export interface HeadStart {
   /** From the plan's first launch on. */
   readonly commands: readonly Command[];
-  /** {@link DeviceCore.changes} after the last of them: what they computed stands as long as this does. */
-  readonly changes: number;
+  /** Whether what they computed stands: nothing else has changed a buffer of the plan since. */
+  stands(): boolean;
 }
 
 /**
@@ -36,21 +36,22 @@ export async function runAhead(
   }
   const end = countRepeatable(plan, launches);
   const commands: Command[] = [];
-  let { changes } = core;
+  const countChanges = () => core.countChanges(buffers);
+  let changes = countChanges();
   while (commands.length < end) {
     await launches[commands.length]?.building;
     if (built.size === launches.length) break;
     const waiting = launches.findIndex((launch) => !built.has(launch));
     const part = launches.slice(commands.length, Math.min(waiting, end));
     const ready = await bindLaunches(core, action, part, buffers);
-    const isStale = commands.length > 0 && core.changes !== changes;
+    const isStale = commands.length > 0 && countChanges() !== changes;
     commands.push(...ready);
     if (isStale) break;
     core.submit(action, ({ encoder }) => encodeCommands(encoder, { label: action }, ready));
     core.counters.dispatches += ready.length;
-    ({ changes } = core);
+    changes = countChanges();
   }
-  return { commands, changes };
+  return { commands, stands: () => countChanges() === changes };
 }
 
 /** Launches ahead of the first that changes a buffer which outlives the plan. */

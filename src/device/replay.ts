@@ -1,5 +1,4 @@
 import type { Plan } from '../schedule/plan.ts';
-import type { DeviceCore } from './core.ts';
 import { type Command, encodeRun } from './encode.ts';
 import type { HeadStart } from './head-start.ts';
 import type { Submission } from './submission.ts';
@@ -17,7 +16,6 @@ export interface Replay {
 export class LaunchReplay implements Replay {
   /** @param headStart - what ran already, for the first run to go on from. */
   constructor(
-    private readonly core: DeviceCore,
     private readonly plan: Plan,
     readonly prologue: readonly Command[],
     readonly commands: readonly Command[],
@@ -36,7 +34,7 @@ export class LaunchReplay implements Replay {
   #takeRest(): readonly Command[] | undefined {
     const { headStart } = this;
     this.headStart = undefined;
-    if (headStart?.changes !== this.core.changes) return undefined;
+    if (!headStart?.stands()) return undefined;
     return this.commands.slice(headStart.commands.length);
   }
 }

@@ -22,22 +22,28 @@ export interface SelfTestResult {
   readonly worst: { readonly tensor: string; readonly ratio: number };
 }
 
-/** Sizes of a test. */
-interface Extents {
+/** What is computed. */
+interface Trial {
   readonly steps: number;
   readonly batch: number;
   readonly hidden: number;
+  /** Whether it goes on to logits and a loss, and back to the weights of the input. */
+  readonly isWhole: boolean;
 }
 
 const VOCABULARY = 6;
-const TINY: Extents = { steps: 5, batch: 3, hidden: 9 };
+/** Few and short kernels, as software adapters build them one after another while the trainer's wait. */
+const SHORT: Trial = { steps: 5, batch: 3, hidden: 5, isWhole: false };
+const TINY: Trial = { steps: 5, batch: 3, hidden: 9, isWhole: true };
 /** Enough for what kernels do on GPUs only: slices of a unit's sum, and products whose sums are in parts. */
-const LARGER: Extents = { steps: 35, batch: 30, hidden: 40 };
+const LARGER: Trial = { steps: 35, batch: 30, hidden: 40, isWhole: true };
 
-/** Results by device: a device that has passed is not tested again. */
-const passed: Record<Precision, WeakMap<Device, Promise<SelfTestResult>>> = {
-  f32: new WeakMap(),
-  f16: new WeakMap(),
+type Results = Record<Precision, WeakMap<Device, Promise<SelfTestResult>>>;
+
+/** Results by device, while a test runs and once it is passed: a device is not tested again then. */
+const results: Record<'whole' | 'short', Results> = {
+  whole: { f32: new WeakMap(), f16: new WeakMap() },
+  short: { f32: new WeakMap(), f16: new WeakMap() },
 };
 
 /**
@@ -48,27 +54,64 @@ const passed: Record<Precision, WeakMap<Device, Promise<SelfTestResult>>> = {
  * @throws {ParityError} naming the tensor, index and values where the device is wrong.
  */
 export function selfTest(device: Device, precision: Precision = 'f32'): Promise<SelfTestResult> {
-  const known = passed[precision].get(device);
-  if (known !== undefined) return known;
-  const result = run(device, precision);
-  passed[precision].set(device, result);
+  return remember(results.whole, device, precision, () => {
+    const trial = device.info.software || precision === 'f16' ? TINY : LARGER;
+    const layers = {
+      persistent: lstm(trial.hidden),
+      stepwise: gru(trial.hidden, { reset: 'before' }),
+    };
+    return run(
+      (['persistent', 'stepwise'] as const).map(
+        (strategy) => () => compare(device, layers[strategy], strategy, precision, trial),
+      ),
+    );
+  });
+}
+
+/**
+ * What a trainer tests of its device: the same, but on a software adapter no more than the states of an LSTM and the
+ * gradients of its recurrent weights.
+ *
+ * @throws {ParityError} like {@link selfTest}.
+ */
+export function testForTraining(device: Device, precision: Precision): Promise<SelfTestResult> {
+  const isTested = results.whole[precision].has(device);
+  if (isTested || !device.info.software) return selfTest(device, precision);
+  return remember(results.short, device, precision, () =>
+    run([() => compare(device, lstm(SHORT.hidden), 'persistent', precision, SHORT)]),
+  );
+}
+
+function remember(
+  known: Results,
+  device: Device,
+  precision: Precision,
+  test: () => Promise<SelfTestResult>,
+): Promise<SelfTestResult> {
+  let result = known[precision].get(device);
+  if (result) return result;
+  result = test();
+  known[precision].set(device, result);
+  // What fails may be short of memory only, so it is tried again.
+  result.catch(() => known[precision].delete(device));
   return result;
 }
 
-async function run(device: Device, precision: Precision): Promise<SelfTestResult> {
+async function run(begin: readonly (() => Promise<Comparison>)[]): Promise<SelfTestResult> {
   const start = performance.now();
-  const extents = device.info.software || precision === 'f16' ? TINY : LARGER;
-  const { hidden } = extents;
-  const runs = [
-    compare(device, lstm(hidden), 'persistent', precision, extents),
-    compare(device, gru(hidden, { reset: 'before' }), 'stepwise', precision, extents),
-  ] as const;
+  const trials = begin.map((trial) => trial());
   // Where one fails the other still holds memory until it is done.
-  await Promise.allSettled(runs);
-  const [first, second] = await Promise.all(runs);
-  const tensors = first.count + second.count;
-  const worst = first.worst.ratio > second.worst.ratio ? first.worst : second.worst;
+  await Promise.allSettled(trials);
+  const found = await Promise.all(trials);
+  const tensors = found.reduce((sum, { count }) => sum + count, 0);
+  const worst = found.map((one) => one.worst).reduce((a, b) => (a.ratio > b.ratio ? a : b));
   return { ms: performance.now() - start, tensors, worst };
+}
+
+interface Comparison {
+  /** Tensors that were compared. */
+  readonly count: number;
+  readonly worst: SelfTestResult['worst'];
 }
 
 async function compare(
@@ -76,25 +119,28 @@ async function compare(
   layer: (x: SymbolicTensor) => SymbolicTensor,
   strategy: Strategy,
   precision: Precision,
-  { steps, batch, hidden }: Extents,
-): Promise<{ count: number; worst: { tensor: string; ratio: number } }> {
+  { steps, batch, hidden, isWhole }: Trial,
+): Promise<Comparison> {
   const encode = oneHot(VOCABULARY);
   const head = linear(VOCABULARY);
-  const network = model(({ tokens }) => head(layer(encode(tokens as SymbolicTensor))));
+  const network = model(({ tokens }) => {
+    const states = layer(encode(tokens as SymbolicTensor));
+    return isWhole ? head(states) : states;
+  });
   const type = { shape: [steps, batch], dtype: 'i32' } as const;
   const traced = network.trace({ tokens: type, targets: type });
-  const loss = softmaxCrossEntropy(
-    traced.outputs.output as SymbolicTensor,
-    traced.inputs.targets as SymbolicTensor,
-  );
-  const entries = [...traced.parameters];
+  const output = traced.outputs.output as SymbolicTensor;
+  const goal = isWhole
+    ? softmaxCrossEntropy(output, traced.inputs.targets as SymbolicTensor)
+    : output;
+  const entries = [...traced.parameters].filter(([name]) => isWhole || !name.includes('weight_ih'));
   const gradients = differentiate(
-    loss,
+    goal,
     entries.map(([, { tensor }]) => tensor),
     // Training scales f16 gradients away from its least numbers, too.
-    precision === 'f16' ? fill([], 2 ** 12) : undefined,
+    fill(goal.shape, isWhole && precision === 'f16' ? 2 ** 12 : 1),
   );
-  const outputs = new Map([['loss', loss]]);
+  const outputs = new Map([[isWhole ? 'loss' : 'states', goal]]);
   for (const [index, [name]] of entries.entries()) {
     const gradient = gradients[index];
     if (gradient) outputs.set(`gradient of ${name}`, gradient);

@@ -17,7 +17,7 @@ import { PlateauController, PlateauWindow } from './plateau.ts';
 import { checkPrecision } from './precision.ts';
 import { ReferenceEngine } from './reference-engine.ts';
 import { constantRate, type LearningRateSchedule, parseSchedule } from './schedules.ts';
-import { selfTest } from './self-test.ts';
+import { testForTraining } from './self-test.ts';
 import {
   buildTrainingGraph,
   type LossFunction,
@@ -81,15 +81,7 @@ export interface TrainerParts {
 /** Checks options, traces and compiles the model, and goes on from a checkpoint if there is one. */
 export async function setUp(options: TrainerOptions): Promise<TrainerParts> {
   const spec = readSpec(options);
-  const { device } = options;
-  if (device !== 'reference' && options.selfTest !== false) await selfTest(device, spec.precision);
-  const draw = () => initializeParameters(spec.graph.layout, spec.seed);
-  const engine =
-    device === 'reference'
-      ? new ReferenceEngine(spec, draw())
-      : await GpuEngine.create(device, spec, draw, {
-          headStart: !options.checkpoint && !options.validate,
-        });
+  const engine = await createEngine(options, spec);
   try {
     const saved = options.checkpoint && readCheckpoint(options.checkpoint);
     const resumeNotes: string[] = [];
@@ -118,6 +110,22 @@ export async function setUp(options: TrainerOptions): Promise<TrainerParts> {
     engine.dispose();
     throw error;
   }
+}
+
+/** Compiles the model, and tests the device meanwhile: whichever comes first, nothing is computed before both are done. */
+async function createEngine(options: TrainerOptions, spec: TrainingSpec): Promise<Engine> {
+  const { device } = options;
+  const draw = () => initializeParameters(spec.graph.layout, spec.seed);
+  if (device === 'reference') return new ReferenceEngine(spec, draw());
+  const headStart = !options.checkpoint && !options.validate;
+  // The engine asks for its pipelines first: the first step waits for them, nothing but the verdict for the test's.
+  const creating = GpuEngine.create(device, spec, draw, { headStart });
+  const testing = options.selfTest === false ? undefined : testForTraining(device, spec.precision);
+  const [engine, test] = await Promise.allSettled([creating, testing]);
+  if (engine.status === 'rejected') throw engine.reason;
+  if (test.status === 'fulfilled') return engine.value;
+  engine.value.dispose();
+  throw test.reason;
 }
 
 /** Checks the options of a trainer and traces its model. */

@@ -94,12 +94,26 @@ describe('validation', () => {
     );
     expect(wrong.liveBuffers).toBe(0);
 
-    const refused = await catchError(Trainer.create(languageModel({ device: wrong })));
+    const refused = await catchError(selfTest(wrong));
     expect(refused).toBeInstanceOf(ParityError);
     expect(refused.message).toMatch(
       /^self-test of .* at \d+ is \S+, expected \S+ \(.* recurrence\)/,
     );
     expect(wrong.liveBuffers).toBe(0);
+  });
+
+  it('before training refuses a device whose recurrences are wrong', async () => {
+    using wrong = await openWrongDevice(
+      'pack-matrices',
+      'target_number(value)',
+      'target_number(1.001 * value)',
+    );
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      const refused = await catchError(Trainer.create(languageModel({ device: wrong })));
+      expect(refused).toBeInstanceOf(ParityError);
+      expect(refused.message).toMatch(/^self-test of .* is \S+, expected \S+ \(persistent rec/);
+      expect(wrong.liveBuffers).toBe(0);
+    }
   });
 
   it('names the loss where that is wrong', async () => {
