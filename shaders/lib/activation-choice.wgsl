@@ -25,45 +25,96 @@ const ELU: u32 = 7u;
 const SOFTSIGN: u32 = 8u;
 const SOFTPLUS: u32 = 9u;
 
-// What is left is the scaled tanh. Compilers know the kind and keep one line.
-fn activate(kind: u32, alpha: f32, beta: f32, x: f32) -> f32 {
-  if (kind == TANH) { return tanh_stable(x); }
-  if (kind == SIGMOID) { return sigmoid(x); }
-  if (kind == RELU) { return max(x, 0.0); }
-  if (kind == HARD_SIGMOID) { return clamp(alpha * x + beta, 0.0, 1.0); }
-  if (kind == AFFINE) { return alpha * x + beta; }
-  if (kind == LEAKY_RELU) { return select(alpha * x, x, x >= 0.0); }
-  if (kind == THRESHOLDED_RELU) { return select(0.0, x, x >= alpha); }
-  if (kind == ELU) { return select(alpha * (exp(min(x, 0.0)) - 1.0), x, x >= 0.0); }
-  if (kind == SOFTSIGN) { return x / (1.0 + abs(x)); }
-  if (kind == SOFTPLUS) { return max(x, 0.0) + log(1.0 + exp(-abs(x))); }
-  return alpha * tanh_stable(beta * x);
+// The activation of a kind. The joiner keeps the one line of it: compilers take long over all the others.
+fn activate(y: ptr<function, f32>, kind: u32, alpha: f32, beta: f32, x: f32) { // inline
+  if (kind == TANH) { // static
+    *y = tanh_stable(x);
+  } else if (kind == SIGMOID) { // static
+    *y = sigmoid(x);
+  } else if (kind == RELU) { // static
+    *y = max(x, 0.0);
+  } else if (kind == HARD_SIGMOID) { // static
+    *y = clamp(alpha * x + beta, 0.0, 1.0);
+  } else if (kind == AFFINE) { // static
+    *y = alpha * x + beta;
+  } else if (kind == LEAKY_RELU) { // static
+    *y = select(alpha * x, x, x >= 0.0);
+  } else if (kind == THRESHOLDED_RELU) { // static
+    *y = select(0.0, x, x >= alpha);
+  } else if (kind == ELU) { // static
+    *y = select(alpha * (exp(min(x, 0.0)) - 1.0), x, x >= 0.0);
+  } else if (kind == SOFTSIGN) { // static
+    *y = x / (1.0 + abs(x));
+  } else if (kind == SOFTPLUS) { // static
+    *y = max(x, 0.0) + log(1.0 + exp(-abs(x)));
+  } else { // the scaled tanh
+    *y = alpha * tanh_stable(beta * x);
+  }
 }
 
 // The derivative where the activation has the value y.
-fn slope_of(kind: u32, alpha: f32, beta: f32, y: f32) -> f32 {
-  if (kind == TANH) { return 1.0 - y * y; }
-  if (kind == SIGMOID) { return y * (1.0 - y); }
-  if (kind == RELU) { return select(0.0, 1.0, y > 0.0); }
-  if (kind == HARD_SIGMOID) { return select(0.0, alpha, y > 0.0 && y < 1.0); }
-  if (kind == AFFINE) { return alpha; }
-  if (kind == LEAKY_RELU) { return select(alpha, 1.0, y >= 0.0); }
-  if (kind == THRESHOLDED_RELU) { return select(0.0, 1.0, y != 0.0); }
-  if (kind == ELU) { return select(y + alpha, 1.0, y >= 0.0); }
-  if (kind == SOFTSIGN) { return (1.0 - abs(y)) * (1.0 - abs(y)); }
-  if (kind == SOFTPLUS) {
+fn find_slope(slope: ptr<function, f32>, kind: u32, alpha: f32, beta: f32, y: f32) { // inline
+  if (kind == TANH) { // static
+    *slope = 1.0 - y * y;
+  } else if (kind == SIGMOID) { // static
+    *slope = y * (1.0 - y);
+  } else if (kind == RELU) { // static
+    *slope = select(0.0, 1.0, y > 0.0);
+  } else if (kind == HARD_SIGMOID) { // static
+    *slope = select(0.0, alpha, y > 0.0 && y < 1.0);
+  } else if (kind == AFFINE) { // static
+    *slope = alpha;
+  } else if (kind == LEAKY_RELU) { // static
+    *slope = select(alpha, 1.0, y >= 0.0);
+  } else if (kind == THRESHOLDED_RELU) { // static
+    *slope = select(0.0, 1.0, y != 0.0);
+  } else if (kind == ELU) { // static
+    *slope = select(y + alpha, 1.0, y >= 0.0);
+  } else if (kind == SOFTSIGN) { // static
+    *slope = (1.0 - abs(y)) * (1.0 - abs(y));
+  } else if (kind == SOFTPLUS) { // static
     // 1 - e^-y, which cancels near zero.
-    return select(1.0 - exp(-y), y * (1.0 - y * (0.5 - y * (1.0 / 6.0 - y / 24.0))), y < 0.125);
+    *slope = select(1.0 - exp(-y), y * (1.0 - y * (0.5 - y * (1.0 / 6.0 - y / 24.0))), y < 0.125);
+  } else { // the scaled tanh
+    *slope = beta * (alpha - y * y / alpha);
   }
-  return beta * (alpha - y * y / alpha);
 }
 
-fn gate_value(x: f32) -> f32 { return activate(gate_activation, gate_alpha, gate_beta, x); }
-fn gate_slope(y: f32) -> f32 { return slope_of(gate_activation, gate_alpha, gate_beta, y); }
-fn candidate_value(x: f32) -> f32 { return activate(candidate_activation, candidate_alpha, candidate_beta, x); }
-fn candidate_slope(y: f32) -> f32 { return slope_of(candidate_activation, candidate_alpha, candidate_beta, y); }
-fn output_value(x: f32) -> f32 { return activate(output_activation, output_alpha, output_beta, x); }
-fn output_slope(y: f32) -> f32 { return slope_of(output_activation, output_alpha, output_beta, y); }
+fn gate_value(x: f32) -> f32 {
+  var y: f32;
+  activate(&y, gate_activation, gate_alpha, gate_beta, x);
+  return y;
+}
+
+fn gate_slope(y: f32) -> f32 {
+  var slope: f32;
+  find_slope(&slope, gate_activation, gate_alpha, gate_beta, y);
+  return slope;
+}
+
+fn candidate_value(x: f32) -> f32 {
+  var y: f32;
+  activate(&y, candidate_activation, candidate_alpha, candidate_beta, x);
+  return y;
+}
+
+fn candidate_slope(y: f32) -> f32 {
+  var slope: f32;
+  find_slope(&slope, candidate_activation, candidate_alpha, candidate_beta, y);
+  return slope;
+}
+
+fn output_value(x: f32) -> f32 {
+  var y: f32;
+  activate(&y, output_activation, output_alpha, output_beta, x);
+  return y;
+}
+
+fn output_slope(y: f32) -> f32 {
+  var slope: f32;
+  find_slope(&slope, output_activation, output_alpha, output_beta, y);
+  return slope;
+}
 
 // What goes into an activation: within the bound where there is one.
 fn clipped(x: f32) -> f32 {
