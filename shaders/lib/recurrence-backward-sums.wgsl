@@ -104,7 +104,7 @@ fn multiply_quad(acc: ptr<function, array<f32, item_sums>>, row_begin: ptr<funct
         v[r] = select(vec4f(), v[r], is_inside);
       }
     } else if (spreads) { // static
-      v[r] = swap_quad(gradient_at(row_begin[r] + g * hidden_size, 4u * k4 + lane % 4u));
+      v[r] = swap_quad(gradient_at(row_begin[r] + g * hidden_size, 4u * k4 + (lane & 3u)));
     } else {
       v[r] = gradient_quad(row_begin[r] + g * hidden_size, 4u * k4);
     }

@@ -91,7 +91,7 @@ fn multiply_round(acc: ptr<function, array<f32, item_sums>>, row_begin: ptr<func
           v[r] = select(vec4f(), v[r], q4 < hidden_quads);
         }
       } else if (spreads) { // static
-        v[r] = swap_quad(vector_at(phase, row_begin[r], 4u * k4 + lane % 4u));
+        v[r] = swap_quad(vector_at(phase, row_begin[r], 4u * k4 + (lane & 3u)));
       } else {
         v[r] = vector_quad(phase, row_begin[r], 4u * k4);
       }

@@ -22,8 +22,10 @@ fn vector_of(track: Track, moment: Moment, phase: u32) -> u32 {
 
 // A number of the vector; zero behind its end, where weights are padded.
 fn vector_at(phase: u32, begin: u32, k: u32) -> f32 {
-  if (starts_alone && phase == 0u) {
-    return select(0.0, given[begin + k], !has_tail || k < hidden_size);
+  if (starts_alone) { // static
+    if (phase == 0u) {
+      return select(0.0, given[begin + k], !has_tail || k < hidden_size);
+    }
   }
   if (has_tail) { // static
     return select(0.0, f32(history[begin + k]), k < hidden_size);

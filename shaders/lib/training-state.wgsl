@@ -31,15 +31,6 @@ struct StepRecord {
   flags: u32,               // 0, or a sum of loss_not_finite, gradient_not_finite and step_was_skipped
 }
 
-// What one thread of the gradient norm found. Two sums of squares, so that neither over- nor
-// underflows for gradients between 1e-19 and 3e38: elements above 2^50 go into `large`, scaled by 2^-96.
-struct NormPart {
-  sum: f32,
-  large: f32,
-  not_finite: u32,          // 1 where an element was NaN or infinite
-  padding: u32,
-}
-
 const loss_not_finite: u32 = 1u;
 const gradient_not_finite: u32 = 2u;
 const step_was_skipped: u32 = 4u;

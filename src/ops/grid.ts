@@ -28,19 +28,32 @@ export function threadsFor({ residentLanes }: PlanLimits, wanted: number): numbe
   return residentLanes ?? wanted;
 }
 
-/**
- * Threads of a workgroup that adds up a few thousand numbers by itself. On a narrow adapter each of its subgroups
- * makes the kernel longer to build, and barriers dearer.
- */
-export function threadsToSum(limits: PlanLimits): number {
-  const most = Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX);
-  const wanted = isNarrow(limits) ? 4 * limits.laneWidth : Math.min(256, powerOfTwo(most));
-  return threadsFor(limits, wanted);
+/** Constants of `shaders/lib/thread-sums.wgsl`. */
+export interface Summing {
+  readonly threads: number;
+  readonly sums_as_tree: boolean;
+  readonly sums_in_subgroup: boolean;
 }
 
 /** Whether threads add up in pairs, with a barrier for each halving: on a GPU, but not for one workgroup with all to do. */
 export function addsAsTree(limits: PlanLimits): boolean {
   return !isNarrow(limits) && limits.residentLanes === undefined;
+}
+
+/**
+ * How a workgroup adds up a few thousand numbers by itself. On a narrow adapter it is one subgroup: the lanes of others
+ * would take turns with it, and a kernel with barriers takes twice as long to build.
+ */
+export function chooseSumming(limits: PlanLimits): Summing {
+  const narrow = isNarrow(limits);
+  const inSubgroup = narrow && limits.hasSubgroups && limits.residentLanes === undefined;
+  const most = Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX);
+  const wide = narrow ? 4 * limits.laneWidth : Math.min(256, powerOfTwo(most));
+  return {
+    threads: threadsFor(limits, inSubgroup ? limits.laneWidth : wide),
+    sums_as_tree: !narrow,
+    sums_in_subgroup: inSubgroup,
+  };
 }
 
 /** How kernels that walk along rows lay 64 threads over them. */

@@ -5,7 +5,7 @@ import { reduceSum } from '../kernels/generated/reduce-sum.ts';
 import { defineLaunch } from '../kernels/launch.ts';
 import { launchColumnSums } from './column-sums.ts';
 import { launchStridedCopy } from './copy-strided.ts';
-import { threadsToSum } from './grid.ts';
+import { chooseSumming } from './grid.ts';
 import { requireFloats } from './pointwise.ts';
 import { scale } from './unary.ts';
 import { unusedInput } from './unused.ts';
@@ -35,7 +35,7 @@ export function launchSum(lowering: Lowering, request: SumRequest): void {
         count,
         takes_difference: right !== undefined,
         factor: partial ? 1 : factor,
-        threads: threadsToSum(lowering.limits),
+        ...chooseSumming(lowering.limits),
       },
       bindings: { left, right: right ?? unusedInput(lowering), output: partial ?? output },
       workgroups: [groups, 1, 1],

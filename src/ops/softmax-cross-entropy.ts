@@ -12,7 +12,7 @@ import { softmaxCrossEntropyGradient as gradientKernel } from '../kernels/genera
 import { softmaxCrossEntropyMean as meanKernel } from '../kernels/generated/softmax-cross-entropy-mean.ts';
 import { softmaxCrossEntropyRows as rowsKernel } from '../kernels/generated/softmax-cross-entropy-rows.ts';
 import { defineLaunch } from '../kernels/launch.ts';
-import { isNarrow, mapRows, splitGrid, threadsToSum } from './grid.ts';
+import { chooseSumming, isNarrow, mapRows, splitGrid } from './grid.ts';
 import { logSumExp, requireRows } from './softmax.ts';
 
 /** Options of {@link softmaxCrossEntropy}. */
@@ -106,7 +106,7 @@ const crossEntropyOperator: Operator<Attributes> = {
     lowering.launch(
       defineLaunch(meanKernel, {
         label: node.label,
-        constants: { row_count: rows, ...ignored, threads: threadsToSum(lowering.limits) },
+        constants: { row_count: rows, ...ignored, ...chooseSumming(lowering.limits) },
         bindings: {
           row_losses: rowLosses,
           targets: labels,

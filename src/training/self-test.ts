@@ -5,7 +5,7 @@ import { fill } from '../graph/sources.ts';
 import type { SymbolicTensor } from '../graph/tensor.ts';
 import { linear, oneHot } from '../layers/basic.ts';
 import { model } from '../layers/model.ts';
-import { gru, lstm } from '../layers/recurrent.ts';
+import { gru, lstm, rnn } from '../layers/recurrent.ts';
 import { differentiate } from '../ops/differentiate.ts';
 import { softmaxCrossEntropy } from '../ops/softmax-cross-entropy.ts';
 import { largestMagnitude, tolerance } from '../reference/tolerance.ts';
@@ -69,7 +69,7 @@ export function selfTest(device: Device, precision: Precision = 'f32'): Promise<
 }
 
 /**
- * What a trainer tests of its device: the same, but on a software adapter no more than the states of an LSTM and the
+ * What a trainer tests of its device: the same, but on a software adapter no more than the states of an RNN and the
  * gradients of its recurrent weights.
  *
  * @throws {ParityError} like {@link selfTest}.
@@ -78,7 +78,7 @@ export function testForTraining(device: Device, precision: Precision): Promise<S
   const isTested = results.whole[precision].has(device);
   if (isTested || !device.info.software) return selfTest(device, precision);
   return remember(results.short, device, precision, () =>
-    run([() => compare(device, lstm(SHORT.hidden), 'persistent', precision, SHORT)]),
+    run([() => compare(device, rnn(SHORT.hidden), 'persistent', precision, SHORT)]),
   );
 }
 

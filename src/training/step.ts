@@ -7,7 +7,7 @@ import { gatherBatch } from '../kernels/generated/gather-batch.ts';
 import { gradientNorm } from '../kernels/generated/gradient-norm.ts';
 import { defineLaunch } from '../kernels/launch.ts';
 import { packStruct } from '../kernels/pack.ts';
-import { addsAsTree, threadsToSum } from '../ops/grid.ts';
+import { addsAsTree, chooseSumming } from '../ops/grid.ts';
 import { unusedOutput } from '../ops/unused.ts';
 import type { Clipping } from './clipping.ts';
 import type { DataField } from './data.ts';
@@ -158,7 +158,12 @@ export function lowerGradientNorm(lowering: Lowering, gradients: View, label: st
   lowering.launch(
     defineLaunch(gradientNorm, {
       label,
-      constants: { vector_count: vectors, threads, sums_as_tree: sumsAsTree },
+      constants: {
+        vector_count: vectors,
+        threads,
+        sums_as_tree: sumsAsTree,
+        sums_in_subgroup: false,
+      },
       bindings: { gradients, parts },
       workgroups,
       cost: { flops: 8 * vectors, readBytes: gradients.bytes, writtenBytes: parts.bytes },
@@ -207,7 +212,7 @@ export function lowerFinishStep(lowering: Lowering, request: FinishRequest): voi
         part_count: partCount,
         capacity: Math.floor(history.bytes / stepRecordBytes),
         is_cosine: curve.kind === 'cosine',
-        threads: threadsToSum(lowering.limits),
+        ...chooseSumming(lowering.limits),
         sums_as_tree: addsAsTree(lowering.limits),
         scales_loss: lossScale !== undefined,
         growth_steps: lossScale?.growthSteps ?? 0,

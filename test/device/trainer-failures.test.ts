@@ -119,8 +119,8 @@ describe('validation', () => {
   it('names the loss where that is wrong', async () => {
     using wrong = await openWrongDevice(
       'softmax-cross-entropy-mean',
-      'sums[0] /',
-      '1.01 * sums[0] /',
+      'total.reals.x /',
+      '1.01 * total.reals.x /',
     );
     const error = await catchError(
       trainFresh(languageModel({ device: wrong, validate: { every: 1 } }), { steps: 1 }),

@@ -4,11 +4,12 @@ import type { KernelDescription } from '../description.ts';
 export const finishStep = {
   name: 'finish-step',
   entryPoint: 'main',
-  joins: ['lib/training-state', 'lib/norm-parts'],
+  joins: ['lib/subgroup-sums', 'lib/thread-sums', 'lib/training-state'],
   cell: false,
   constants: {
     threads: 'u32',
     sums_as_tree: 'bool',
+    sums_in_subgroup: 'bool',
     part_count: 'u32',
     capacity: 'u32',
     is_cosine: 'bool',
@@ -48,14 +49,12 @@ export const finishStep = {
       binding: 2,
       kind: 'storage',
       access: 'read',
-      type: 'array<NormPart>',
+      type: 'array<Sums>',
       element: {
         sizeBytes: 16,
         fields: {
-          sum: { offsetBytes: 0, sizeBytes: 4, type: 'f32' },
-          large: { offsetBytes: 4, sizeBytes: 4, type: 'f32' },
-          not_finite: { offsetBytes: 8, sizeBytes: 4, type: 'u32' },
-          padding: { offsetBytes: 12, sizeBytes: 4, type: 'u32' },
+          reals: { offsetBytes: 0, sizeBytes: 8, type: 'vec2f' },
+          counts: { offsetBytes: 8, sizeBytes: 8, type: 'vec2u' },
         },
       },
     },
@@ -125,9 +124,9 @@ export const finishStep = {
 //
 // Dispatch: one workgroup. Layouts: loss [1], the bits of a float; parts [part_count], unread
 // where part_count is 0 (evaluation); history [capacity]; decay [32], element i is gamma^(2^i), so that
-// gamma^n is a product of few exact factors. One barrier, then one thread adds up and decides; on a GPU the
-// threads add up as a tree. FLOPs 2·part_count.
-//! join lib/norm-parts
+// gamma^n is a product of few exact factors. The threads add up the parts, one decides. FLOPs 2·part_count.
+//! join lib/thread-sums
+//! join lib/training-state
 
 struct LearningRate {
   base: f32,
@@ -149,7 +148,7 @@ const largest_factor = 0x1p24;
 
 @group(0) @binding(0) var<storage, read_write> state: TrainingState;
 @group(0) @binding(1) var<storage, read> loss: array<u32>;
-@group(0) @binding(2) var<storage, read> parts: array<NormPart>;
+@group(0) @binding(2) var<storage, read> parts: array<Sums>;
 @group(0) @binding(3) var<storage, read> decay: array<f32>;
 @group(0) @binding(4) var<storage, read_write> history: array<StepRecord>;
 @group(0) @binding(5) var<uniform> rule: LearningRate;
@@ -157,26 +156,26 @@ const largest_factor = 0x1p24;
 
 @compute @workgroup_size(threads)
 fn main(@builtin(local_invocation_index) lane: u32) {
-  var part = NormPart();
+  var own = Sums();
   for (var index = lane; index < part_count; index += threads) {
-    part = join_parts(part, parts[index]);
+    own = join_sums(own, parts[index]);
   }
-  let total = sum_over_threads(lane, part);
+  let total = sum_over_threads(lane, own);
   if (lane == 0u && state.halted != training_halted) {
     finish(total);
   }
 }
 
-fn finish(total: NormPart) {
-  // sqrt(sum + 2^192·large), without overflow: beside any large element the others do not count.
-  var norm = select(sqrt(total.sum), sqrt(total.large) * 0x1p96, total.large > 0.0);
+fn finish(total: Sums) {
+  // sqrt(x + 2^192·y), without overflow: beside any large element the others do not count.
+  var norm = select(sqrt(total.reals.x), sqrt(total.reals.y) * 0x1p96, total.reals.y > 0.0);
   var scale = 1.0;
   if (scales_loss) { // static
     scale = 1.0 / loss_scale.factor;
     norm *= scale;
   }
   let loss_bits = loss[0];
-  let norm_bits = select(bitcast<u32>(norm), 0x7f800000u, total.not_finite != 0u);
+  let norm_bits = select(bitcast<u32>(norm), 0x7f800000u, total.counts.x != 0u);
   var flags = select(0u, loss_not_finite, is_not_finite(loss_bits)) |
     select(0u, gradient_not_finite, is_not_finite(norm_bits));
   if (scales_loss) { // static

@@ -4,11 +4,12 @@ import type { KernelDescription } from '../description.ts';
 export const gradientNorm = {
   name: 'gradient-norm',
   entryPoint: 'main',
-  joins: ['lib/training-state', 'lib/norm-parts'],
+  joins: ['lib/subgroup-sums', 'lib/thread-sums'],
   cell: false,
   constants: {
     threads: 'u32',
     sums_as_tree: 'bool',
+    sums_in_subgroup: 'bool',
     vector_count: 'u32',
   },
   bindings: {
@@ -24,14 +25,12 @@ export const gradientNorm = {
       binding: 1,
       kind: 'storage',
       access: 'read_write',
-      type: 'array<NormPart>',
+      type: 'array<Sums>',
       element: {
         sizeBytes: 16,
         fields: {
-          sum: { offsetBytes: 0, sizeBytes: 4, type: 'f32' },
-          large: { offsetBytes: 4, sizeBytes: 4, type: 'f32' },
-          not_finite: { offsetBytes: 8, sizeBytes: 4, type: 'u32' },
-          padding: { offsetBytes: 12, sizeBytes: 4, type: 'u32' },
+          reals: { offsetBytes: 0, sizeBytes: 8, type: 'vec2f' },
+          counts: { offsetBytes: 8, sizeBytes: 8, type: 'vec2u' },
         },
       },
     },
@@ -40,14 +39,16 @@ export const gradientNorm = {
 // order, so that equal gradients give equal bits. finish-step adds the parts.
 //
 // Dispatch: a loop over the grid, four floats per thread and turn.
-// Layouts: gradients [4·vector_count], flat; parts [threads·workgroups], or [workgroups] where sums_as_tree.
+// Layouts: gradients [4·vector_count], flat; parts [threads·workgroups], or [workgroups] where sums_as_tree: two sums
+// of squares, so that neither over- nor underflows for gradients between 1e-19 and 3e38, as elements above 2^50 go into
+// the second, scaled by 2^-96; and how many threads have found a NaN or an infinity.
 // FLOPs 8 and bytes 16 per vector.
-//! join lib/norm-parts
+//! join lib/thread-sums
 
 const vector_count: u32 = 16u; // specialize
 
 @group(0) @binding(0) var<storage, read> gradients: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> parts: array<NormPart>;
+@group(0) @binding(1) var<storage, read_write> parts: array<Sums>;
 
 @compute @workgroup_size(threads)
 fn main(@builtin(global_invocation_id) thread: vec3u, @builtin(num_workgroups) groups: vec3u,
@@ -65,11 +66,9 @@ fn main(@builtin(global_invocation_id) thread: vec3u, @builtin(num_workgroups) g
     sum += ordinary * ordinary;
     large += scaled * scaled;
   }
-  let own = NormPart(
-    (sum.x + sum.y) + (sum.z + sum.w),
-    (large.x + large.y) + (large.z + large.w),
-    select(0u, 1u, not_finite),
-    0u,
+  let own = Sums(
+    vec2f((sum.x + sum.y) + (sum.z + sum.w), (large.x + large.y) + (large.z + large.w)),
+    vec2u(select(0u, 1u, not_finite), 0u),
   );
   if (sums_as_tree) { // static
     let total = sum_over_threads(lane, own);

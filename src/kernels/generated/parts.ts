@@ -835,50 +835,6 @@ fn keep(place: u32, value: f32) {
 `,
     constants: {},
   },
-  'lib/norm-parts': {
-    name: 'lib/norm-parts',
-    source: `// Sums of the parts of the gradient norm. On a GPU the threads of a workgroup add theirs up as a tree, a barrier for each
-// halving; \`threads\` is a power of two then. A software adapter pays a millisecond for that in every workgroup: there one
-// thread adds up.
-//! join lib/training-state
-
-const threads: u32 = 64u; // specialize
-const sums_as_tree: bool = false; // specialize
-
-var<workgroup> sums: array<NormPart, threads>;
-
-fn join_parts(a: NormPart, b: NormPart) -> NormPart {
-  return NormPart(a.sum + b.sum, a.large + b.large, a.not_finite | b.not_finite, 0u);
-}
-
-// The sum of all threads' parts, in thread 0; what the others get is none. All threads call it together.
-fn sum_over_threads(lane: u32, own: NormPart) -> NormPart {
-  sums[lane] = own;
-  var total = NormPart();
-  if (sums_as_tree) { // static
-    for (var half = threads / 2u; half > 0u; half /= 2u) {
-      workgroupBarrier();
-      if (lane < half) {
-        sums[lane] = join_parts(sums[lane], sums[lane + half]);
-      }
-    }
-    total = sums[0];
-  } else {
-    workgroupBarrier();
-    if (lane == 0u) {
-      for (var index = 0u; index < threads; index++) {
-        total = join_parts(total, sums[index]);
-      }
-    }
-  }
-  return total;
-}
-`,
-    constants: {
-      threads: 'u32',
-      sums_as_tree: 'bool',
-    },
-  },
   'lib/normalize': {
     name: 'lib/normalize',
     source: `// Layer normalisation inside a step, of cells with norm_parameters: a phase saves values, and the next one has them
@@ -1610,7 +1566,7 @@ fn multiply_quad(acc: ptr<function, array<f32, item_sums>>, row_begin: ptr<funct
         v[r] = select(vec4f(), v[r], is_inside);
       }
     } else if (spreads) { // static
-      v[r] = swap_quad(gradient_at(row_begin[r] + g * hidden_size, 4u * k4 + lane % 4u));
+      v[r] = swap_quad(gradient_at(row_begin[r] + g * hidden_size, 4u * k4 + (lane & 3u)));
     } else {
       v[r] = gradient_quad(row_begin[r] + g * hidden_size, 4u * k4);
     }
@@ -2126,7 +2082,7 @@ fn multiply_round(acc: ptr<function, array<f32, item_sums>>, row_begin: ptr<func
           v[r] = select(vec4f(), v[r], q4 < hidden_quads);
         }
       } else if (spreads) { // static
-        v[r] = swap_quad(vector_at(phase, row_begin[r], 4u * k4 + lane % 4u));
+        v[r] = swap_quad(vector_at(phase, row_begin[r], 4u * k4 + (lane & 3u)));
       } else {
         v[r] = vector_quad(phase, row_begin[r], 4u * k4);
       }
@@ -2195,8 +2151,10 @@ fn vector_of(track: Track, moment: Moment, phase: u32) -> u32 {
 
 // A number of the vector; zero behind its end, where weights are padded.
 fn vector_at(phase: u32, begin: u32, k: u32) -> f32 {
-  if (starts_alone && phase == 0u) {
-    return select(0.0, given[begin + k], !has_tail || k < hidden_size);
+  if (starts_alone) { // static
+    if (phase == 0u) {
+      return select(0.0, given[begin + k], !has_tail || k < hidden_size);
+    }
   }
   if (has_tail) { // static
     return select(0.0, f32(history[begin + k]), k < hidden_size);
@@ -2744,6 +2702,72 @@ fn to_y(value: f32) -> y_number {
       y_is_half: 'bool',
     },
   },
+  'lib/subgroup-sums': {
+    name: 'lib/subgroup-sums',
+    source: `// Sums over the lanes of a subgroup, in all of them. Needs the feature \`subgroups\`.
+enable subgroups;
+
+fn sum_in_subgroup(own: Sums) -> Sums {
+  return Sums(subgroupAdd(own.reals), subgroupAdd(own.counts));
+}
+`,
+    constants: {},
+  },
+  'lib/thread-sums': {
+    name: 'lib/thread-sums',
+    source: `// Sums of what the threads of a workgroup have found. A GPU's threads add up as a tree, a barrier for each halving, \`threads\`
+// being a power of two. A software adapter pays for barriers, and for building what has one: there the workgroup is one
+// subgroup, which needs none, or one thread adds up.
+//! join lib/subgroup-sums
+
+const threads: u32 = 64u; // specialize
+const sums_as_tree: bool = false; // specialize
+const sums_in_subgroup: bool = false; // specialize: the threads are one subgroup
+
+struct Sums {
+  reals: vec2f,
+  counts: vec2u,
+}
+
+var<workgroup> sums: array<Sums, threads>;
+
+fn join_sums(a: Sums, b: Sums) -> Sums {
+  return Sums(a.reals + b.reals, a.counts + b.counts);
+}
+
+// The sum of all threads' sums, in thread 0; what the others get is none. All threads call it together.
+fn sum_over_threads(lane: u32, own: Sums) -> Sums {
+  if (sums_in_subgroup) { // static
+    return sum_in_subgroup(own);
+  } else {
+    sums[lane] = own;
+    var total = Sums();
+    if (sums_as_tree) { // static
+      for (var half = threads / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if (lane < half) {
+          sums[lane] = join_sums(sums[lane], sums[lane + half]);
+        }
+      }
+      total = sums[0];
+    } else {
+      workgroupBarrier();
+      if (lane == 0u) {
+        for (var index = 0u; index < threads; index++) {
+          total = join_sums(total, sums[index]);
+        }
+      }
+    }
+    return total;
+  }
+}
+`,
+    constants: {
+      threads: 'u32',
+      sums_as_tree: 'bool',
+      sums_in_subgroup: 'bool',
+    },
+  },
   'lib/training-state': {
     name: 'lib/training-state',
     source: `// What a training step knows beside its tensors. One buffer, advanced by the GPU itself, so that many
@@ -2777,15 +2801,6 @@ struct StepRecord {
   gradient_norm: f32,       // of all gradients, before clipping; 0 where no gradient was reduced
   learning_rate: f32,
   flags: u32,               // 0, or a sum of loss_not_finite, gradient_not_finite and step_was_skipped
-}
-
-// What one thread of the gradient norm found. Two sums of squares, so that neither over- nor
-// underflows for gradients between 1e-19 and 3e38: elements above 2^50 go into \`large\`, scaled by 2^-96.
-struct NormPart {
-  sum: f32,
-  large: f32,
-  not_finite: u32,          // 1 where an element was NaN or infinite
-  padding: u32,
 }
 
 const loss_not_finite: u32 = 1u;

@@ -146,6 +146,7 @@ describe('fusing launches', () => {
       threads: 64,
       scales_loss: false,
       sums_as_tree: false,
+      sums_in_subgroup: false,
       growth_steps: 0,
     };
     const kernel = 'finish-step';
