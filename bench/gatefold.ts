@@ -96,7 +96,6 @@ async function startTraining(
     data,
     optimizer: adam({ learningRate }),
     seed,
-    selfTest: false,
     ...shapes,
   });
   return {
