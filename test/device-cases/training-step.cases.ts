@@ -1,5 +1,5 @@
 import type { Device } from '../../src/device/device.ts';
-import type { Lowering } from '../../src/graph/operator.ts';
+import type { Lowering, PlanLimits } from '../../src/graph/operator.ts';
 import { globalNorm } from '../../src/training/clipping.ts';
 import { batches, type DataSource, gatherField, residentArrays } from '../../src/training/data.ts';
 import {
@@ -29,8 +29,12 @@ import { assertEqual, assertTrue, type DeviceCase } from './case.ts';
 import { assertClose, makeNoise, makeRig } from './training-rig.ts';
 
 const epsilon = 2 ** -23;
-/** A software adapter's, where a thread adds up by itself, and a GPU's, where threads do so as a tree. */
-const laneWidths = [4, 32];
+/** Where a workgroup adds up as a subgroup, where one thread does so for all, and where they do so as a tree. */
+const adapters: readonly Partial<PlanLimits>[] = [
+  { laneWidth: 4 },
+  { laneWidth: 4, hasSubgroups: false },
+  { laneWidth: 32 },
+];
 
 /** A rig that ends steps: loss and gradients are shared buffers that the case writes. */
 function makeFinishRig(
@@ -41,7 +45,7 @@ function makeFinishRig(
     schedule?: LearningRateSchedule;
     learningRate?: number;
     clipNorm?: number;
-    laneWidth?: number;
+    limits?: Partial<PlanLimits>;
   },
 ) {
   const { floats, capacity = 4, schedule = constantRate(), learningRate = 0.1 } = options;
@@ -59,7 +63,7 @@ function makeFinishRig(
       label: 'finish',
     });
   };
-  return makeRig(device, stage, options.laneWidth ? { laneWidth: options.laneWidth } : {});
+  return makeRig(device, stage, options.limits);
 }
 
 async function checkGather(device: Device, source: DataSource): Promise<void> {
@@ -92,11 +96,11 @@ async function checkGather(device: Device, source: DataSource): Promise<void> {
 
 async function checkNorm(
   device: Device,
-  laneWidth: number,
+  limits: Partial<PlanLimits>,
   floats: number,
   scale: number,
 ): Promise<void> {
-  const rig = await makeFinishRig(device, { floats, clipNorm: 1, laneWidth });
+  const rig = await makeFinishRig(device, { floats, clipNorm: 1, limits });
   const gradients = makeNoise(floats, floats, scale);
   rig.write('gradients', gradients);
   const states: string[] = [];
@@ -147,12 +151,12 @@ async function checkSchedule(device: Device, schedule: LearningRateSchedule): Pr
 
 async function checkHalt(
   device: Device,
-  laneWidth: number,
+  limits: Partial<PlanLimits>,
   loss: number,
   gradient: number,
 ): Promise<void> {
   const floats = 4 * 300;
-  const rig = await makeFinishRig(device, { floats, capacity: 8, laneWidth });
+  const rig = await makeFinishRig(device, { floats, capacity: 8, limits });
   const gradients = makeNoise(floats, 1);
   rig.write('gradients', gradients);
   rig.write('loss', Float32Array.of(2));
@@ -206,13 +210,13 @@ export const cases: readonly DeviceCase[] = [
   {
     name: 'the gradient norm is exact to a few units, for any size and scale',
     async run(device) {
-      for (const laneWidth of laneWidths) {
-        await checkNorm(device, laneWidth, 4, 1);
-        await checkNorm(device, laneWidth, 64, 1e-12);
-        await checkNorm(device, laneWidth, 4 * 257, 10);
-        await checkNorm(device, laneWidth, 4 * 256 * 1030 + 4, 1);
-        await checkNorm(device, laneWidth, 1024, 1e30);
-        await checkNorm(device, laneWidth, 1024, 3e38 / 64);
+      for (const limits of adapters) {
+        await checkNorm(device, limits, 4, 1);
+        await checkNorm(device, limits, 64, 1e-12);
+        await checkNorm(device, limits, 4 * 257, 10);
+        await checkNorm(device, limits, 4 * 256 * 1030 + 4, 1);
+        await checkNorm(device, limits, 1024, 1e30);
+        await checkNorm(device, limits, 1024, 3e38 / 64);
       }
     },
   },
@@ -233,11 +237,11 @@ export const cases: readonly DeviceCase[] = [
     name: 'a loss or gradient that is not finite halts the training',
     async run(device) {
       const infinity = Number.POSITIVE_INFINITY;
-      for (const laneWidth of laneWidths) {
-        await checkHalt(device, laneWidth, Number.NaN, 1);
-        await checkHalt(device, laneWidth, -infinity, 1);
-        await checkHalt(device, laneWidth, 1, Number.NaN);
-        await checkHalt(device, laneWidth, infinity, infinity);
+      for (const limits of adapters) {
+        await checkHalt(device, limits, Number.NaN, 1);
+        await checkHalt(device, limits, -infinity, 1);
+        await checkHalt(device, limits, 1, Number.NaN);
+        await checkHalt(device, limits, infinity, infinity);
       }
     },
   },
