@@ -112,7 +112,7 @@ export async function setUp(options: TrainerOptions): Promise<TrainerParts> {
   }
 }
 
-/** Compiles the model, and tests the device meanwhile: whichever comes first, nothing is computed before both are done. */
+/** Compiles the model, and tests the device meanwhile: nothing is trained before both are done. */
 async function createEngine(options: TrainerOptions, spec: TrainingSpec): Promise<Engine> {
   const { device } = options;
   const draw = () => initializeParameters(spec.graph.layout, spec.seed);
