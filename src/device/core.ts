@@ -16,10 +16,9 @@ export interface BufferRequest {
   readonly content?: Uint8Array;
 }
 
-interface LiveBuffer {
-  readonly bytes: number;
-  /** How often its contents may have changed. */
-  changes: number;
+/** Whether any of some buffers may hold something else by now. */
+export interface Watch {
+  readonly changed: boolean;
 }
 
 /** API calls made since the device was opened. */
@@ -51,7 +50,9 @@ export class DeviceCore {
   readonly rest: Rest;
   /** Whether it computes on the processor that also runs this code and builds pipelines. */
   readonly isSoftware: boolean;
-  readonly #live = new Map<GPUBuffer, LiveBuffer>();
+  readonly #live = new Map<GPUBuffer, number>();
+  /** Of buffers that have not changed yet. */
+  readonly #watches = new Map<{ changed: boolean }, ReadonlySet<GPUBuffer>>();
   readonly #failures: DeviceError[] = [];
   #liveBytes = 0;
   #lostBecause: string | undefined;
@@ -77,15 +78,20 @@ export class DeviceCore {
     return this.#liveBytes;
   }
 
-  /** Grows with everything that may change what these buffers hold: with each upload and each run. */
-  countChanges(buffers: readonly GPUBuffer[]): number {
-    return buffers.reduce((sum, buffer) => sum + (this.#live.get(buffer)?.changes ?? 0), 0);
+  /** Watches buffers until one of them changes or is destroyed. */
+  watch(buffers: readonly GPUBuffer[]): Watch {
+    const watch = { changed: false };
+    this.#watches.set(watch, new Set(buffers));
+    return watch;
   }
 
-  /** Is told of what changes a buffer: uploads, and runs of plans that it is part of. */
-  noteChange(buffer: GPUBuffer): void {
-    const live = this.#live.get(buffer);
-    if (live) live.changes += 1;
+  /** Is told of buffers that change: by uploads, and by runs of plans that they are part of. */
+  noteChanges(buffers: readonly GPUBuffer[]): void {
+    for (const [watch, watched] of this.#watches) {
+      if (!buffers.some((buffer) => watched.has(buffer))) continue;
+      watch.changed = true;
+      this.#watches.delete(watch);
+    }
   }
 
   /**
@@ -114,7 +120,7 @@ export class DeviceCore {
     const buffer = this.gpu.createBuffer({ label, size, usage });
     this.#collectOutOfMemory(label, size);
     this.counters.buffersCreated += 1;
-    this.#live.set(buffer, { bytes: size, changes: 0 });
+    this.#live.set(buffer, size);
     this.#liveBytes += size;
     if (content) this.upload(buffer, 0, content);
     return buffer;
@@ -122,10 +128,11 @@ export class DeviceCore {
 
   /** Destroys a buffer made by {@link createBuffer}. Doing so twice is harmless. */
   destroyBuffer(buffer: GPUBuffer): void {
-    const live = this.#live.get(buffer);
-    if (live === undefined) return;
+    const bytes = this.#live.get(buffer);
+    if (bytes === undefined) return;
+    this.noteChanges([buffer]);
     this.#live.delete(buffer);
-    this.#liveBytes -= live.bytes;
+    this.#liveBytes -= bytes;
     buffer.destroy();
   }
 
@@ -146,7 +153,7 @@ export class DeviceCore {
     }
     this.gpu.queue.writeBuffer(buffer, offsetBytes, bytes);
     this.counters.bytesUploaded += data.byteLength;
-    this.noteChange(buffer);
+    this.noteChanges([buffer]);
   }
 
   /** Submits what `encode` encodes. Returns its result. */

@@ -136,10 +136,10 @@ export class Executable {
    */
   async time({ repeats = 5 }: { readonly repeats?: number } = {}): Promise<LaunchTime[] | null> {
     this.#assertUsable('time');
-    const { core, ring, replay } = this.#parts;
+    const { core, ring, buffers, replay } = this.#parts;
     const { prologue, commands } = replay;
     if (!core.gpu.features.has('timestamp-query')) return null;
-    this.#noteChanges();
+    core.noteChanges(buffers);
     const { name } = this.plan;
     if (prologue.length > 0)
       core.submit(name, (submission) => encodeRun(submission, name, prologue, [], 0));
@@ -154,9 +154,9 @@ export class Executable {
    */
   async timeRun({ repeats }: { readonly repeats: number }): Promise<number> {
     this.#assertUsable('time');
-    const { core, ring, replay } = this.#parts;
+    const { core, ring, buffers, replay } = this.#parts;
     const { commands } = replay;
-    this.#noteChanges();
+    core.noteChanges(buffers);
     if (core.gpu.features.has('timestamp-query')) {
       const ms = await timeRun(core, ring, commands, repeats);
       // Some drivers reset the counter between two stamps; the clock then has the word.
@@ -199,16 +199,11 @@ export class Executable {
   }
 
   #encode(submission: Submission, { repeats = 1, version }: RunOptions): void {
-    const { core, replay } = this.#parts;
+    const { core, buffers, replay } = this.#parts;
     const isCurrent = version !== undefined && version === this.#prologueVersion;
     this.#prologueVersion = version;
     core.counters.dispatches += replay.encode(submission, repeats, !isCurrent);
-    this.#noteChanges();
-  }
-
-  #noteChanges(): void {
-    const { core, buffers } = this.#parts;
-    for (const buffer of buffers) core.noteChange(buffer);
+    core.noteChanges(buffers);
   }
 
   /** Reads tensors, after a run in the same submit where there are options for one. */

@@ -1,6 +1,6 @@
 import type { Plan } from '../schedule/plan.ts';
 import { bindLaunches, type ResolvedLaunch } from './bind.ts';
-import type { DeviceCore } from './core.ts';
+import type { DeviceCore, Watch } from './core.ts';
 import { type Command, encodeCommands } from './encode.ts';
 
 /** Launches of a plan's first repetition that run while others are still being built. */
@@ -36,22 +36,20 @@ export async function runAhead(
   }
   const end = countRepeatable(plan, launches);
   const commands: Command[] = [];
-  const countChanges = () => core.countChanges(buffers);
-  let changes = countChanges();
+  let watch: Watch | undefined;
   while (commands.length < end) {
     await launches[commands.length]?.building;
     if (built.size === launches.length) break;
     const waiting = launches.findIndex((launch) => !built.has(launch));
     const part = launches.slice(commands.length, Math.min(waiting, end));
     const ready = await bindLaunches(core, action, part, buffers);
-    const isStale = commands.length > 0 && countChanges() !== changes;
     commands.push(...ready);
-    if (isStale) break;
+    if (watch?.changed) break;
+    watch ??= core.watch(buffers);
     core.submit(action, ({ encoder }) => encodeCommands(encoder, { label: action }, ready));
     core.counters.dispatches += ready.length;
-    changes = countChanges();
   }
-  return { commands, stands: () => countChanges() === changes };
+  return { commands, stands: () => !watch?.changed };
 }
 
 /** Launches ahead of the first that changes a buffer which outlives the plan. */

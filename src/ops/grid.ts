@@ -48,9 +48,9 @@ export function chooseSumming(limits: PlanLimits): Summing {
   const narrow = isNarrow(limits);
   const inSubgroup = narrow && limits.hasSubgroups && limits.residentLanes === undefined;
   const most = Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX);
-  const wide = narrow ? 4 * limits.laneWidth : Math.min(256, powerOfTwo(most));
+  const several = narrow ? 4 * limits.laneWidth : Math.min(256, powerOfTwo(most));
   return {
-    threads: threadsFor(limits, inSubgroup ? limits.laneWidth : wide),
+    threads: threadsFor(limits, inSubgroup ? limits.laneWidth : several),
     sums_as_tree: !narrow,
     sums_in_subgroup: inSubgroup,
   };

@@ -213,6 +213,7 @@ export function lowerFinishStep(lowering: Lowering, request: FinishRequest): voi
         capacity: Math.floor(history.bytes / stepRecordBytes),
         is_cosine: curve.kind === 'cosine',
         ...chooseSumming(lowering.limits),
+        // In a resident plan one thread adds up the parts.
         sums_as_tree: addsAsTree(lowering.limits),
         scales_loss: lossScale !== undefined,
         growth_steps: lossScale?.growthSteps ?? 0,
