@@ -108,7 +108,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
   if (!starts_alone || keeps_saved) { // static: the backward pass reads it
     if (track.walk.z == 1u) {
       keep_first_state(track, first_row, unit_begin, unit_end, lane, slice);
-      if (hands_on && !starts_alone) { // static
+      if (waits && !starts_alone) { // static
         storageBarrier();
       }
     }

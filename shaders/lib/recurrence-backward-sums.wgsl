@@ -4,6 +4,9 @@
 //! join lib/recurrence-backward-source
 //! join lib/recurrence-sums
 
+// Whether a thread takes one quad of k after another from memory.
+const walks_plainly: bool = !stages && slices == 1u;
+
 fn hold_weights(track: Track, lane: u32, slice: u32) {
   var at = 0u;
   for (var g = 0u; g < gates; g++) {
@@ -24,24 +27,31 @@ fn sum_tile(sums: ptr<function, array<f32, item_sums>>, phase: u32, source: Sour
   let next = (phase + 1u) % phases;
   var acc: array<f32, item_sums>; // registers
   if (multiplies && phase_gates[next] < phase_gates[next + 1u]) { // static
-    if (source.exists && (!has_lengths || source.t < longest) && (!projects || next > 0u || base < state_size)) {
-      multiply(&acc, next, track.place.z + base / tile_units, source.begin, first_row, local, lane, slice);
+    let exists = source.exists && (!has_lengths || source.t < longest) && (!projects || next > 0u || base < state_size);
+    let tile = track.place.z + base / tile_units;
+    if (walks_plainly) { // static: a branch around so many sums takes long to build
+      multiply(&acc, exists, next, tile, source.begin, first_row, local, lane, slice);
+    } else {
+      if (exists) {
+        multiply(&acc, true, next, tile, source.begin, first_row, local, lane, slice);
+      }
     }
   }
   meet_sums(&acc, sums, lane, slice);
 }
 
-fn multiply(acc: ptr<function, array<f32, item_sums>>, next: u32, tile: u32, source_begin: u32, first_row: u32, local: u32, lane: u32,
-    slice: u32) { // inline
+fn multiply(acc: ptr<function, array<f32, item_sums>>, exists: bool, next: u32, tile: u32, source_begin: u32, first_row: u32, local: u32,
+    lane: u32, slice: u32) { // inline
   var row_begin: array<u32, rows>; // registers
   for (var r = 0u; r < rows; r++) { // unroll
     row_begin[r] = source_begin + min(first_row + r, batch - 1u) * gate_size;
   }
-  if (!stages && slices == 1u) { // static: loops in loops around so many sums are built slowly
+  if (walks_plainly) { // static: loops in loops around so many sums are built slowly
     const quads = select(hidden_quads, state_quads, next > 0u);
     var g = phase_gates[next];
     var k4 = 0u;
-    for (var i = 0u; i < (phase_gates[next + 1u] - phase_gates[next]) * quads; i++) {
+    let count = select(0u, (phase_gates[next + 1u] - phase_gates[next]) * quads, exists);
+    for (var i = 0u; i < count; i++) {
       multiply_quad(acc, &row_begin, 0u, g, 0u, k4, true, tile, lane);
       let is_last = k4 + 1u == quads;
       g += select(0u, 1u, is_last);

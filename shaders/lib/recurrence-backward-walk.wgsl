@@ -57,7 +57,7 @@ fn take_phase(phase: u32, first_row: u32, unit_begin: u32, unit_end: u32, local:
   }
   if (carries) { // static
     workgroupBarrier();
-  } else if (hands_on) { // static
+  } else if (waits) { // static
     storageBarrier();
   }
 }

@@ -54,7 +54,7 @@ fn take_phase(next_token: ptr<function, u32>, phase: u32, first_row: u32, unit_b
   }
   if (carries) { // static
     workgroupBarrier();
-  } else if (hands_on && (steps > 1u || phase + 1u < phases)) { // static: behind a single step the dispatch ends
+  } else if (waits && (steps > 1u || phase + 1u < phases)) { // static: behind a single step the dispatch ends
     storageBarrier();
   }
 }

@@ -50,6 +50,9 @@ const needs_states: bool = has_lengths || has_zoneout;
 // Whether threads read what others of their workgroup have written. Stepwise they do not, the dispatch ends first:
 // without a barrier a software adapter runs a workgroup in one go, on GPUs none waits for its last writes.
 const hands_on: bool = unit_tile >= hidden_size;
+// … and wait for each other. The lanes of a workgroup that is a quad need not, where they spread their loads: a lane
+// loads the numbers of its own units, and gets the others' from them. Normalising reads whole rows.
+const waits: bool = hands_on && !(spreads && threads == 4u && norm_parameters == 0u);
 // Weights are packed by tiles of units, so that every index but the tile's is known to be in bounds:
 // compilers then leave out their checks.
 const tile_units: u32 = lanes * units;

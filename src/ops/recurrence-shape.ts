@@ -201,10 +201,13 @@ function applyShapeRule(
   const rows = splitEvenly(batch, Math.min(scale * NARROW_ROWS, Math.ceil(batch / groups)));
   const sums = rows * sumsPerUnit({ cell }, direction);
   const units = powerOfTwo(Math.min((scale * narrowSums(flops, rows)) / sums, hiddenSize / width));
+  // A quad that walks all units waits for no other: what its lanes load they have written themselves
+  // (docs/adr/0048-quads-that-wait-for-nobody.md).
+  const isQuad = strategy === 'persistent' && limits.hasSubgroups && width === 4 && !cell.norms;
   const spans = strategy === 'persistent' || rows === 1;
   const wanted = spans ? Math.ceil(hiddenSize / units) : width;
   const mostLanes = rows === 1 ? SINGLE_ROW_LANES : most;
-  const lanes = Math.min(mostLanes, Math.ceil(wanted / width) * width);
+  const lanes = isQuad ? width : Math.min(mostLanes, Math.ceil(wanted / width) * width);
   const unitTile = strategy === 'persistent' ? hiddenSize : lanes * units;
   return { ...plainShape, strategy, rows, units, lanes, unitTile, spreads: limits.hasSubgroups };
 }
