@@ -114,6 +114,23 @@ async function checkWideHeld(device: Device, variant: CellVariant, form: Form): 
   });
 }
 
+/** More rows than a thread holds, more units than a quad has, and a last tile, quad of k and rows that are not full. */
+const quadForm: Form = { ...smallForm, steps: 7, batch: 19, hiddenSize: 22, weights: false };
+
+/** As on an adapter whose subgroups are quads, in two dispatches. */
+async function checkQuads(device: Device, variant: CellVariant, form: Form): Promise<void> {
+  await check(device, variant, form, 'persistent', {
+    laneWidth: 4,
+    editPlan(plan) {
+      const recurrences = plan.launches.filter(({ kernel }) => kernel.startsWith('recurrence-'));
+      const quads = recurrences.filter(({ constants }) => constants.lanes === 4);
+      const expected = device.info.software && device.features.has('subgroups');
+      assertEqual(quads.length, expected ? recurrences.length : 0, 'recurrences of quads');
+      return cutRecurrences(plan);
+    },
+  });
+}
+
 async function checkInference(
   device: Device,
   { cell }: CellVariant,
@@ -199,6 +216,15 @@ export const cases: readonly DeviceCase[] = [
       await checkHeld(device, variant, heldForm);
       const extras = extrasOf(variant);
       await checkHeld(device, variant, { ...heldForm, reverse: false, extras });
+    },
+  ),
+  ...casesOf(
+    'a quad walks all units without barriers',
+    { quick: heldShaders, full: otherHeldShaders },
+    async (device, variant) => {
+      await checkQuads(device, variant, quadForm);
+      const extras = extrasOf(variant);
+      await checkQuads(device, variant, { ...quadForm, batch: 5, reverse: false, extras });
     },
   ),
   ...casesOf(

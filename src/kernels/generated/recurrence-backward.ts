@@ -120,8 +120,7 @@ export const recurrenceBackward = {
 // of all gate pre-activations; weight gradients are matmuls over them afterwards.
 //
 // Dispatch, strategies, tracks, lanes and slices as in recurrence-forward. A thread holds one state gradient per unit
-// and row: d_h[k] = sum over gates and units j of d_recurrent[j]·weight_hh[j, k]. One barrier per phase, and one
-// behind what is staged.
+// and row: d_h[k] = sum over gates and units j of d_recurrent[j]·weight_hh[j, k]. Barriers as there.
 // \`span\` counts positions backwards: index i stands for position \`steps - 1 - i\`; the last index,
 // \`steps\`, has no cell step and only carries the gradient through the weights into the initial state.
 //

@@ -123,7 +123,8 @@ export const recurrenceForward = {
 // Dispatch: x = ceil(batch / rows) groups of batch rows, y = ceil(hidden_size / unit_tile) tiles of units,
 //   z = the span's tracks (lib/recurrence); what lies below is that of one track, from where the span says.
 //   persistent: unit_tile = hidden_size, so a workgroup owns its rows for as many steps as \`span\` says:
-//     sequences are independent, no workgroup waits for another; one barrier per phase, one more where it \`stages\`.
+//     sequences are independent, no workgroup waits for another; one barrier per phase, one more where it \`stages\`,
+//     none where the workgroup is a quad that spreads its loads (lib/recurrence).
 //   stepwise:   unit_tile < hidden_size, \`span\` holds one phase of one step; the dispatch is the barrier.
 // A thread holds all gates of a unit for \`rows\` batch rows in registers, so the cell is the epilogue of
 // the recurrent matmul. Per k it loads rows + gates·units values for rows·gates·units multiply-adds.
@@ -146,7 +147,8 @@ export const recurrenceForward = {
 // register. A step waits for its loads one after another: slices put more of them on the way at once, which a GPU
 // needs and a CPU does not. Shapes for GPUs stage and carry: workgroup memory answers in a tenth of the time of
 // storage behind a barrier. Those for CPUs read the state from storage, where a load costs the same and the pipeline
-// is built quickly. Held weights are registers of a GPU, which else reads all of them from its second-level cache at
+// is built quickly; their workgroup is a quad: one without barriers is run in one go, by whichever core is free
+// (docs/adr/0048). Held weights are registers of a GPU, which else reads all of them from its second-level cache at
 // each step (docs/adr/0032); a software adapter has memory for each thread, where a load is one instruction and not a
 // hundred (docs/adr/0029).
 //! join lib/recurrence-forward-walk
