@@ -183,7 +183,7 @@ function applyShapeRule(
   attributes: RecurrenceAttributes,
   use: WalkUse,
 ): RecurrenceShape {
-  const { direction, strategy } = use;
+  const { direction, strategy, tracks } = use;
   const { cell, steps, batch, hiddenSize } = attributes;
   if (limits.residentLanes !== undefined) {
     return applyResidentRule(limits.residentLanes, batch, hiddenSize);
@@ -195,7 +195,8 @@ function applyShapeRule(
     limits.maxComputeWorkgroupSizeX,
     256,
   );
-  const groups = strategy === 'persistent' ? 2 : 1;
+  // Two workgroups, for two cores: of the tracks that share a dispatch, or of one.
+  const groups = strategy === 'persistent' ? Math.ceil(2 / tracks) : 1;
   const flops = 2 * steps * batch * cell.gates.length * hiddenSize * hiddenSize;
   const scale = strategy === 'stepwise' && flops >= LARGE_FLOPS ? 2 : 1;
   const rows = splitEvenly(batch, Math.min(scale * NARROW_ROWS, Math.ceil(batch / groups)));

@@ -33,6 +33,12 @@ describe('a recurrence whose workgroups are quads', () => {
     }
   });
 
+  it('leaves two cores a direction each', () => {
+    const layer = lstm(64, { direction: 'bidirectional' });
+    const track = { threads: 4, workgroups: [1, 1, 2], barriers: 0 };
+    expect(describeRecurrences(layer, narrowLimits, 16)).toEqual([track, track]);
+  });
+
   it.each([
     ['where a cell reads whole rows', lstm(64, { layerNorm: true }), narrowLimits],
     ['where subgroups are wider', lstm(64), { ...narrowLimits, laneWidth: 8 }],
