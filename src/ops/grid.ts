@@ -8,7 +8,7 @@ const MOST_PER_DIMENSION = 65_535;
  * report small subgroups too (Intel: 8), so the width alone does not say.
  */
 export function isNarrow({ isSoftware, laneWidth }: PlanLimits): boolean {
-  return isSoftware && laneWidth <= 8;
+  return isSoftware && laneWidth <= 16;
 }
 
 /**

@@ -36,15 +36,17 @@ const NARROW_NS = { load: 12, share: 1.5, multiplyAdd: 0.8, round: 20, build: 1.
 const RUNS_PER_BUILD = 300;
 /** What a smaller tile must save: products with the same tile share a pipeline. */
 const LEAST_SAVING = 0.05;
+/** Rows of a tile: vectors of eight lanes and more fill what their driver keeps near at hand with fewer. */
+const NARROW_ROWS = { quads: [24, 16, 8, 4, 2, 1], wider: [16, 8, 4, 2, 1] };
 
 /** The tile that costs a narrow adapter least, building its pipeline included. */
 function chooseNarrowShape(limits: PlanLimits, { m, n, k }: MatmulSizes): MatmulShape {
   const { load, share, multiplyAdd, round, build } = NARROW_NS;
-  const lanesN = 4;
+  const lanesN = Math.max(4, limits.laneWidth);
   const spreads = limits.hasSubgroups && m > 1;
   const perRow = spreads ? load + share : 4 * load;
   let best = { rows: 1, columns: 1, cost: Number.POSITIVE_INFINITY };
-  for (const rows of [24, 16, 8, 4, 2, 1]) {
+  for (const rows of NARROW_ROWS[lanesN === 4 ? 'quads' : 'wider']) {
     for (const columns of [8, 4, 2, 1]) {
       const tiles = Math.ceil(m / rows) * Math.ceil(n / (lanesN * columns));
       const perRound =

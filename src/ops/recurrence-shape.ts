@@ -137,7 +137,10 @@ const SINGLE_ROW_LANES = 16;
 
 const NARROW_ROWS = 16;
 
-/** A walk of so many FLOPs earns back in a few steps what twice the rows and sums take to build. */
+/**
+ * A walk of so many FLOPs earns back in a few steps what twice the rows and sums take to build, where subgroups are
+ * quads: eight lanes of 256 sums are slower than of 128 (docs/adr/0049-vectors-of-eight.md).
+ */
 const LARGE_FLOPS = 5e8;
 
 /** What a recurrence is run for, as far as its shape depends on it. */
@@ -198,7 +201,7 @@ function applyShapeRule(
   // Two workgroups, for two cores: of the tracks that share a dispatch, or of one.
   const groups = strategy === 'persistent' ? Math.ceil(2 / tracks) : 1;
   const flops = 2 * steps * batch * cell.gates.length * hiddenSize * hiddenSize;
-  const scale = strategy === 'stepwise' && flops >= LARGE_FLOPS ? 2 : 1;
+  const scale = strategy === 'stepwise' && flops >= LARGE_FLOPS && width === 4 ? 2 : 1;
   const rows = splitEvenly(batch, Math.min(scale * NARROW_ROWS, Math.ceil(batch / groups)));
   const sums = rows * sumsPerUnit({ cell }, direction);
   const units = powerOfTwo(Math.min((scale * narrowSums(flops, rows)) / sums, hiddenSize / width));

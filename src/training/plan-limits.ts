@@ -9,15 +9,25 @@ import type { ScheduleOptions } from '../schedule/program.ts';
  */
 const registersOf: Readonly<Record<string, number>> = { nvidia: 65_536 };
 
+/**
+ * Lanes that a software adapter computes in step where WebGPU does not say: llvmpipe tells the bits of its vectors in
+ * its description, '… (LLVM 15.0.6, 256 bits)'; others are taken for SwiftShader, whose vectors hold four numbers.
+ */
+function lanesOfSoftware(description: string): number {
+  const bits = /\b(\d+) bits\b/.exec(description)?.[1];
+  return bits === undefined ? 4 : Math.max(4, Number(bits) / 32);
+}
+
 /** What the scheduler needs to know of a device, as plain numbers. */
 export function planLimits(device: Device): PlanLimits {
   const reported = device.gpu.adapterInfo?.subgroupMinSize;
-  const laneWidth = reported || (device.info.software ? 4 : 32);
-  const registers = device.info.software ? undefined : registersOf[device.info.vendor];
+  const { software, description } = device.info;
+  const laneWidth = reported || (software ? lanesOfSoftware(description) : 32);
+  const registers = software ? undefined : registersOf[device.info.vendor];
   return {
     ...device.limits,
     laneWidth,
-    isSoftware: device.info.software,
+    isSoftware: software,
     hasSubgroups: device.features.has('subgroups'),
     hasF16: device.features.has('shader-f16'),
     ...(registers !== undefined && { registers }),

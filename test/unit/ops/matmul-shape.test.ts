@@ -15,6 +15,14 @@ function chosen(limits: typeof roomy, m: number, n: number, k: number, canSplit 
   return `${rows}×${columns} sums, ${lanesM}×${lanesN} lanes, ${form}${parts}`;
 }
 
+describe('the shape of a product on a software adapter', () => {
+  it('has as many lanes as its vectors, and fewer rows where those are long', () => {
+    expect(chosen(narrowLimits, 2048, 512, 128)).toBe('24×8 sums, 1×4 lanes, 1 slices');
+    const eight = { ...narrowLimits, laneWidth: 8, hasSubgroups: false };
+    expect(chosen(eight, 2048, 512, 128)).toBe('16×8 sums, 1×8 lanes, 1 slices');
+  });
+});
+
 describe('the shape of a product on a GPU', () => {
   it.for([
     ['a token’s logits', 1, 96, 256, '1×1 sums, 1×16 lanes, 16 slices'],
