@@ -10,6 +10,7 @@
 // Units are tiled and columns lined up in quads, or the other way round. What lies outside the source is zero. With
 // `swaps` number i of a quad stands at i ^ (place in the tile mod 4): lanes that swap what they multiply have their own
 // number first.
+// What differs between plans is in `matrices`, so that all of them share one pipeline.
 // Bytes 8 per weight. Where a thread's first number lies takes four divisions; from there it is counted on, since a
 // division costs more than a load on a CPU, and twenty instructions on a GPU.
 
@@ -18,6 +19,7 @@ struct Matrix {
   target_offset: u32,
   target_size: u32,
   first_group: u32,
+  end_group: u32,    // no end for the last matrix
   quad_bits: u32,    // a quad has 1 << quad_bits numbers
   tile: u32,         // quads side by side
   quads: u32,        // one behind another
@@ -31,8 +33,6 @@ struct Matrix {
   swaps: u32,        // 0 or 3
 }
 
-const matrix_count: u32 = 1u; // specialize
-const group_count: u32 = 1u; // specialize
 const group_size: u32 = 1024u; // specialize
 const target_is_half: bool = false; // specialize
 alias target_number = f32; // f16: target_is_half
@@ -69,14 +69,9 @@ fn sum_of_digits(a: vec4u, b: vec4u, sizes: vec3u) -> vec4u {
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
     @builtin(local_invocation_index) lane: u32) {
   let index = group.y * groups.x + group.x;
-  if (index >= group_count) {
-    return;
-  }
   var which = 0u;
-  for (var i = 1u; i < matrix_count; i++) {
-    if (matrices[i].first_group <= index) {
-      which = i;
-    }
+  while (matrices[which].end_group <= index) {
+    which++;
   }
   let matrix = matrices[which];
   let begin = (index - matrix.first_group) * group_size;

@@ -11,8 +11,11 @@ import { sharedKeys } from './program.ts';
 
 const matrixLayout = packMatrices.bindings.matrices.element;
 
-/** An entry of the kernel's table, but for the workgroup with which it begins. */
-type PackedMatrix = Omit<StructValues<typeof matrixLayout>, 'first_group'>;
+/** `end_group` of a table's last matrix: no workgroup looks behind it. */
+const NO_END = 2 ** 32 - 1;
+
+/** An entry of the kernel's table, but for the workgroups that copy it. */
+type PackedMatrix = Omit<StructValues<typeof matrixLayout>, 'first_group' | 'end_group'>;
 
 /** Numbers that a workgroup packs: on a narrow adapter reading the table is dear, and few workgroups busy it. */
 function groupSizeFor(limits: PlanLimits): number {
@@ -174,16 +177,16 @@ export class WeightPacker {
     let groups = 0;
     let floats = 0;
     for (const [index, matrix] of matrices.entries()) {
-      const entry = packStruct(matrixLayout, { ...matrix, first_group: groups });
-      table.set(entry, index * matrixLayout.sizeBytes);
+      const first_group = groups;
       groups += Math.ceil(matrix.target_size / groupSize);
+      const end_group = index + 1 < matrices.length ? groups : NO_END;
+      const entry = packStruct(matrixLayout, { ...matrix, first_group, end_group });
+      table.set(entry, index * matrixLayout.sizeBytes);
       floats += matrix.target_size;
     }
     return defineLaunch(packMatrices, {
       label,
       constants: {
-        matrix_count: matrices.length,
-        group_count: groups,
         group_size: groupSize,
         target_is_half: target.isHalf ?? false,
       },
