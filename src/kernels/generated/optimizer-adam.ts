@@ -132,8 +132,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (state.halted != 0u) {
     return;
   }
-  let base_step = state.learning_rate / missing_weight(f32(state.step - state.skipped_steps) * options.mean_log_decay);
-  let correction = inverseSqrt(missing_weight(f32(state.step - state.skipped_steps) * options.variance_log_decay));
+  let missing = missing_weight(f32(state.step - state.skipped_steps) * vec2f(options.mean_log_decay, options.variance_log_decay));
+  let base_step = state.learning_rate / missing.x;
+  let correction = inverseSqrt(missing.y);
   let begin = group.x * turns * threads;
   let end = min(begin + turns * threads, vector_count);
   for (var index = begin + lane; index < end; index += threads) {
@@ -167,15 +168,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 
 // 1 − e^x for x <= 0: the bias correction 1 − beta^t with x = t·log(beta), accurate near 0 where the
 // subtraction would lose its digits. The series' first left-out term is below 2^-26 of the sum.
-fn missing_weight(x: f32) -> f32 {
-  if (x < -0.5) {
-    return 1.0 - exp(max(x, -80.0));
+fn missing_weight(x: vec2f) -> vec2f {
+  let near = max(x, vec2f(-0.5));
+  var sum = vec2f(1.0);
+  for (var n = 9u; n > 1u; n--) {
+    sum = 1.0 + sum * near / f32(n);
   }
-  var sum = 1.0;
-  for (var n = 9.0; n > 1.5; n -= 1.0) {
-    sum = 1.0 + sum * x / n;
-  }
-  return -x * sum;
+  return select(-near * sum, 1.0 - exp(max(x, vec2f(-80.0))), x < vec2f(-0.5));
 }
 `,
 } as const satisfies KernelDescription;
