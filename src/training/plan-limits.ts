@@ -18,11 +18,19 @@ function lanesOfSoftware(description: string): number {
   return bits === undefined ? 4 : Math.max(4, Number(bits) / 32);
 }
 
+/** Subgroup sizes that WebGPU reports where it knows none, or does not tell: all that there are. */
+const ANY_SUBGROUP = { min: 4, max: 128 };
+
+/** The least subgroup size that an adapter reports; undefined where it says nothing. */
+function reportedLanes({ adapterInfo }: GPUDevice): number | undefined {
+  const { subgroupMinSize: min, subgroupMaxSize: max } = adapterInfo ?? {};
+  return min === ANY_SUBGROUP.min && max === ANY_SUBGROUP.max ? undefined : min || undefined;
+}
+
 /** What the scheduler needs to know of a device, as plain numbers. */
 export function planLimits(device: Device): PlanLimits {
-  const reported = device.gpu.adapterInfo?.subgroupMinSize;
   const { software, description } = device.info;
-  const laneWidth = reported || (software ? lanesOfSoftware(description) : 32);
+  const laneWidth = reportedLanes(device.gpu) ?? (software ? lanesOfSoftware(description) : 32);
   const registers = software ? undefined : registersOf[device.info.vendor];
   return {
     ...device.limits,
