@@ -23,12 +23,16 @@ export interface Effort {
   readonly budgetMs: number;
   /** A step that takes longer counts as failed. */
   readonly limitMs: number;
+  /** Idle time in front of a peer's turn: threads of the one before may go on looking for work for a while. */
+  readonly restMs: number;
   /** Ends the run after the step that is under way. */
   readonly signal?: AbortSignal;
 }
 
 /** The usual {@link Effort.limitMs}. */
 export const stepLimitMs = 300_000;
+/** The usual {@link Effort.restMs}: beside jax-js' threads a step of char-s took 390 ms, and 160 after that long. */
+export const peerRestMs = 300;
 
 /** What a peer has done so far. */
 export interface Entrant {
@@ -78,6 +82,7 @@ export async function runInTurn(
   try {
     for (const contender of contenders) {
       effort.signal?.throwIfAborted();
+      if (contenders.length > 1) await sleep(effort.restMs);
       try {
         entrants.push(await enter(contender, workload, reference, effort, report));
       } catch (error) {
@@ -91,6 +96,7 @@ export async function runInTurn(
       if (turns.length === 0) break;
       for (const entrant of turns) {
         effort.signal?.throwIfAborted();
+        if (turns.length > 1) await sleep(effort.restMs);
         await repeat(entrant, reference, effort, report);
       }
     }
@@ -223,4 +229,8 @@ async function within<T>(limitMs: number, what: string, work: Promise<T>): Promi
   } finally {
     clearTimeout(timer);
   }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

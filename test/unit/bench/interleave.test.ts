@@ -3,7 +3,7 @@ import { runInTurn } from '../../../bench/interleave.ts';
 import { findWorkload } from '../../../bench/workloads.ts';
 import { lossOf, makeContender, reference, workload } from './fake-peers.ts';
 
-const effort = { repetitions: 2, budgetMs: 10_000, limitMs: 1000 };
+const effort = { repetitions: 2, budgetMs: 10_000, limitMs: 1000, restMs: 0 };
 const ignore = (): void => undefined;
 
 describe('runInTurn', () => {
@@ -33,6 +33,19 @@ describe('runInTurn', () => {
       lastStep: 3,
     });
     expect(results[0]?.compared).toMatch(/^3 of 3 losses against float64: 0\.?0* % of the tol/);
+  });
+
+  it('leaves the machine idle in front of each turn, where there are others', async () => {
+    const restMs = 40;
+    const timeOf = async (...names: readonly ('gatefold' | 'jax-webgpu')[]): Promise<number> => {
+      const contenders = names.map((name) => makeContender(name, []));
+      const start = performance.now();
+      await runInTurn(workload, contenders, reference, { ...effort, restMs }, ignore);
+      return performance.now() - start;
+    };
+    // Two first steps and two repetitions of each; timers may be a little early.
+    expect(await timeOf('gatefold', 'jax-webgpu')).toBeGreaterThan(6 * (restMs - 2));
+    expect(await timeOf('gatefold')).toBeLessThan(restMs);
   });
 
   it("asks for the speed of a peer's matmul behind each repetition", async () => {
