@@ -36,7 +36,7 @@ describe('runInTurn', () => {
   });
 
   it('leaves the machine idle in front of each turn, where there are others', async () => {
-    const restMs = 40;
+    const restMs = 100;
     const timeOf = async (...names: readonly ('gatefold' | 'jax-webgpu')[]): Promise<number> => {
       const contenders = names.map((name) => makeContender(name, []));
       const start = performance.now();
