@@ -81,8 +81,8 @@ export async function runInTurn(
   const failed: Result[] = [];
   try {
     for (const contender of contenders) {
-      effort.signal?.throwIfAborted();
       if (contenders.length > 1) await sleep(effort.restMs);
+      effort.signal?.throwIfAborted();
       try {
         entrants.push(await enter(contender, workload, reference, effort, report));
       } catch (error) {
@@ -95,8 +95,8 @@ export async function runInTurn(
       const turns = entrants.filter((entrant) => mayGoOn(entrant, effort));
       if (turns.length === 0) break;
       for (const entrant of turns) {
-        effort.signal?.throwIfAborted();
         if (turns.length > 1) await sleep(effort.restMs);
+        effort.signal?.throwIfAborted();
         await repeat(entrant, reference, effort, report);
       }
     }

@@ -193,6 +193,7 @@ function applyShapeRule(
   }
   if (!isNarrow(limits)) return applyWideRule(limits, attributes, use);
   const width = Math.max(4, limits.laneWidth);
+  const hasQuads = width === 4;
   const most = Math.min(
     limits.maxComputeInvocationsPerWorkgroup,
     limits.maxComputeWorkgroupSizeX,
@@ -201,13 +202,13 @@ function applyShapeRule(
   // Two workgroups, for two cores: of the tracks that share a dispatch, or of one.
   const groups = strategy === 'persistent' ? Math.ceil(2 / tracks) : 1;
   const flops = 2 * steps * batch * cell.gates.length * hiddenSize * hiddenSize;
-  const scale = strategy === 'stepwise' && flops >= LARGE_FLOPS && width === 4 ? 2 : 1;
+  const scale = strategy === 'stepwise' && flops >= LARGE_FLOPS && hasQuads ? 2 : 1;
   const rows = splitEvenly(batch, Math.min(scale * NARROW_ROWS, Math.ceil(batch / groups)));
   const sums = rows * sumsPerUnit({ cell }, direction);
   const units = powerOfTwo(Math.min((scale * narrowSums(flops, rows)) / sums, hiddenSize / width));
   // A quad that walks all units waits for no other: what its lanes load they have written themselves
   // (docs/adr/0048-quads-that-wait-for-nobody.md).
-  const isQuad = strategy === 'persistent' && limits.hasSubgroups && width === 4 && !cell.norms;
+  const isQuad = strategy === 'persistent' && limits.hasSubgroups && hasQuads && !cell.norms;
   const spans = strategy === 'persistent' || rows === 1;
   const wanted = spans ? Math.ceil(hiddenSize / units) : width;
   const mostLanes = rows === 1 ? SINGLE_ROW_LANES : most;

@@ -13,14 +13,21 @@ import {
   quickVariants,
   shaderVariants,
 } from './core-variants.ts';
-import { buildRecurrence, check, drawWeights, type Form } from './recurrence-rig.ts';
+import {
+  buildRecurrence,
+  check,
+  drawWeights,
+  type Form,
+  isRecurrence,
+  recurrencesOf,
+} from './recurrence-rig.ts';
 
 /** The plan with every recurrence dispatch cut in two: the first three steps, and the others. */
 function cutRecurrences(plan: Plan): Plan {
   const buffers = plan.buffers.map((buffer) => ({ ...buffer }));
   const uniforms = buffers.find(({ role }) => role === 'uniform') as PlanBuffer;
   const cut = (launch: Launch): Launch[] => {
-    if (!launch.kernel.startsWith('recurrence-')) return [launch];
+    if (!isRecurrence(launch)) return [launch];
     const span = launch.bindings.span as BufferView;
     const old = uniforms.content as Uint8Array;
     const content = new Uint8Array(old.byteLength + 512);
@@ -105,7 +112,7 @@ async function checkWideHeld(device: Device, variant: CellVariant, form: Form): 
     laneWidth: 32,
     registers: 65_536,
     editPlan(plan) {
-      const recurrences = plan.launches.filter(({ kernel }) => kernel.startsWith('recurrence-'));
+      const recurrences = recurrencesOf(plan);
       const held = recurrences.filter(({ constants }) => Number(constants.held_quads) > 0);
       const expected = device.features.has('subgroups') ? recurrences.length : 0;
       assertEqual(held.length, expected, 'recurrences that hold their weights');
@@ -122,7 +129,7 @@ async function checkQuads(device: Device, variant: CellVariant, form: Form): Pro
   await check(device, variant, form, 'persistent', {
     laneWidth: 4,
     editPlan(plan) {
-      const recurrences = plan.launches.filter(({ kernel }) => kernel.startsWith('recurrence-'));
+      const recurrences = recurrencesOf(plan);
       const quads = recurrences.filter(({ constants }) => constants.lanes === 4);
       const expected = device.info.software && device.features.has('subgroups');
       assertEqual(quads.length, expected ? recurrences.length : 0, 'recurrences of quads');
@@ -243,9 +250,10 @@ export const cases: readonly DeviceCase[] = [
       const form: Form = { ...smallForm, hiddenSize: 70, weights: false };
       const { outputs, inputs } = buildRecurrence(lstm.cell, form);
       const editPlan = (plan: Plan): Plan => {
-        const isStep = ({ kernel }: Launch) => kernel.startsWith('recurrence-');
-        const first = plan.launches.findIndex(isStep);
-        const launches = plan.launches.filter((launch, at) => at === first || !isStep(launch));
+        const first = plan.launches.findIndex(isRecurrence);
+        const launches = plan.launches.filter(
+          (launch, at) => at === first || !isRecurrence(launch),
+        );
         return { ...plan, launches };
       };
       const parameters = drawWeights(lstm.cell, form.hiddenSize);

@@ -15,6 +15,7 @@ import { layoutOf } from '../../src/training/training-graph.ts';
 import { assertEqual, assertTrue, casesOf, type DeviceCase, forEachOf } from './case.ts';
 import { compareCore } from './core-rig.ts';
 import { cellVariants, fullUnlessQuick, liftStates } from './core-variants.ts';
+import { recurrencesOf } from './recurrence-rig.ts';
 import { makeNoise } from './training-rig.ts';
 
 const VOCABULARY = 6;
@@ -108,9 +109,6 @@ async function check(device: Device, stacked: Stacked, strategy?: Strategy): Pro
   return plan;
 }
 
-const recurrences = ({ launches }: Plan) =>
-  launches.filter(({ kernel }) => kernel.startsWith('recurrence-'));
-
 const isPositive = (state: string) =>
   cellVariants.some(({ cell }) => cell.positiveStates?.includes(state));
 
@@ -157,7 +155,7 @@ async function checkWavefront(
       }
       // A chunk is a third of the steps here.
       const waves = Math.min(size.steps, 3) + layers - 1;
-      assertEqual(recurrences(plan).length, 2 * waves, 'dispatches of recurrences');
+      assertEqual(recurrencesOf(plan).length, 2 * waves, 'dispatches of recurrences');
     }
   });
 }
@@ -172,7 +170,7 @@ async function checkDirections(
       const both = { hiddenSize, layers, direction: 'bidirectional' } as const;
       const stacked = { layer: () => build(cell, both), hiddenSize, ...size };
       const plan = await check(device, stacked, strategy);
-      for (const { label, workgroups } of recurrences(plan)) {
+      for (const { label, workgroups } of recurrencesOf(plan)) {
         assertEqual(workgroups[2], 2, `tracks of ${label}`);
       }
     }
@@ -276,7 +274,7 @@ export const cases: readonly DeviceCase[] = [
       const both = () => build(cell, { hiddenSize: 7, direction: 'bidirectional', bias });
       await check(device, { layer: stacked, encoder, ...size }, 'wavefront');
       const plan = await check(device, { layer: both, encoder, ...size }, 'persistent');
-      assertEqual(recurrences(plan).length, 2, 'dispatches of recurrences');
+      assertEqual(recurrencesOf(plan).length, 2, 'dispatches of recurrences');
       // A GPU's threads read each token a step ahead, where they hold weights.
       const gpu = { laneWidth: 32, registers: 65_536 };
       await check(device, { layer: stacked, encoder, ...size, ...gpu }, 'wavefront');

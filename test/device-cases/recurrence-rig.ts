@@ -8,6 +8,7 @@ import { differentiate } from '../../src/ops/differentiate.ts';
 import { recurrence } from '../../src/ops/recurrence.ts';
 import { biasRows, type RecurrenceExtra } from '../../src/ops/recurrence-extras.ts';
 import { sum } from '../../src/ops/reduce.ts';
+import type { Launch, Plan } from '../../src/schedule/plan.ts';
 import { assertTrue } from './case.ts';
 import { type CoreRun, compareCore } from './core-rig.ts';
 import { type CellVariant, liftStates } from './core-variants.ts';
@@ -128,4 +129,12 @@ export async function check(
   for (const { node, choice } of plan.decisions) {
     assertTrue(choice.startsWith(strategy), `${node} is ${choice}`);
   }
+}
+
+export function isRecurrence({ kernel }: Launch): boolean {
+  return kernel.startsWith('recurrence-');
+}
+
+export function recurrencesOf({ launches }: Plan): Launch[] {
+  return launches.filter(isRecurrence);
 }
