@@ -7,8 +7,15 @@ import { checkConstant } from './specialize.ts';
 /** A launch whose bindings are views of a kind that the scheduler chooses. */
 export interface TypedLaunch<V> extends Omit<Launch, 'bindings'> {
   readonly bindings: Readonly<Record<string, V>>;
-  /** Values of constants with which the kernel does the same and a little more, taken where that saves a pipeline. */
-  readonly accepts?: CellConstants;
+  /** The best first, taken where that saves a pipeline. */
+  readonly accepts?: readonly Alternative<CellConstants>[];
+}
+
+/** Constants with which a kernel gives the same, with a little more work or with another grid. */
+export interface Alternative<C> {
+  readonly constants: C;
+  /** The launch's own unless given. */
+  readonly workgroups?: readonly [number, number, number];
 }
 
 /** A value for every specialised constant of a kernel and its libraries. */
@@ -37,7 +44,7 @@ export type LaunchRequest<K extends KernelDescription, V> = CellChoice<K> & {
   readonly bindings: KernelBindings<K, V>;
   readonly workgroups: readonly [number, number, number];
   readonly cost: LaunchCost;
-  readonly accepts?: Partial<KernelConstants<K>>;
+  readonly accepts?: readonly Alternative<Partial<KernelConstants<K>>>[];
 };
 
 /** Bindings as given, where every name is one of the kernel. */
@@ -75,7 +82,7 @@ export function defineLaunch<
   }
   const common = {
     ...{ label, kernel: kernel.name, constants, bindings, workgroups, cost },
-    ...(accepts && { accepts: accepts as CellConstants }),
+    ...(accepts && { accepts: accepts as readonly Alternative<CellConstants>[] }),
   };
   return cell === undefined ? common : { ...common, cell };
 }

@@ -12,6 +12,12 @@ export function isNarrow({ isSoftware, laneWidth }: PlanLimits): boolean {
 }
 
 /**
+ * Where the lanes of a narrow adapter are quads, a launch or a walk of so many FLOPs earns back in ten steps what a tile
+ * of 192 or 256 sums takes to build; a smaller one never does, or hardly (docs/adr/0050-small-tiles.md).
+ */
+export const LARGE_FLOPS = 5e8;
+
+/**
  * Spreads workgroups over two axes where one cannot hold them. Kernels number their workgroups
  * `group.y * groups.x + group.x` and check the end themselves: there may be a few too many.
  */

@@ -4,7 +4,7 @@ import { matmul } from '../kernels/generated/matmul.ts';
 import { defineLaunch } from '../kernels/launch.ts';
 import { packStruct } from '../kernels/pack.ts';
 import { launchColumnSums } from './column-sums.ts';
-import { chooseMatmulShape, type MatmulShape } from './matmul-shape.ts';
+import { chooseMatmulShape, enlargeShape, type MatmulShape } from './matmul-shape.ts';
 import { describeMatmulShape, tuneMatmul } from './matmul-tunable.ts';
 import { unusedInput, unusedOutput } from './unused.ts';
 
@@ -88,13 +88,8 @@ export function launchMatmul(lowering: Lowering, request: MatmulRequest): void {
         c: split?.c ?? c.view,
         column_sums: split?.sums ?? columnSums?.view ?? unusedOutput(lowering, 'column sums'),
       },
-      // Sums of A that nobody reads cost a narrow adapter a few additions, a pipeline without them is built for long.
-      ...(shape.spreads && !columnSums && { accepts: { sums_columns: true } }),
-      workgroups: [
-        Math.ceil(n / (shape.lanesN * shape.columns)),
-        Math.ceil(m / (shape.lanesM * shape.rows)),
-        parts,
-      ],
+      ...(shape.spreads && { accepts: listAlternatives(request, shape) }),
+      workgroups: gridOf(request, shape),
       cost: {
         flops: 2 * m * n * k,
         readBytes: numberBytes(a.view) * m * k + numberBytes(b.view) * k * n + (bias ? 4 * n : 0),
@@ -116,6 +111,34 @@ export function launchMatmul(lowering: Lowering, request: MatmulRequest): void {
         output: offsetView(columnSums.view, columnSums.offset ?? 0, m),
       },
   });
+}
+
+/**
+ * What a product accepts to share a pipeline with larger ones of its plan: their tile, and sums of A that nobody reads,
+ * which cost a narrow adapter a few additions.
+ */
+function listAlternatives(request: MatmulRequest, shape: MatmulShape) {
+  const larger = enlargeShape(request, shape);
+  const tile = larger && { rows: larger.rows, columns: larger.columns };
+  const sums = request.columnSums ? {} : { sums_columns: true };
+  const workgroups = larger && gridOf(request, larger);
+  return [
+    ...(tile && workgroups
+      ? [
+          { constants: { ...tile, ...sums }, workgroups },
+          { constants: tile, workgroups },
+        ]
+      : []),
+    { constants: sums },
+  ];
+}
+
+/** Workgroups over columns, rows and parts of the sum. */
+function gridOf(
+  { m, n, k }: MatmulRequest,
+  { rows, columns, lanesM, lanesN, splitK }: MatmulShape,
+): [number, number, number] {
+  return [Math.ceil(n / (lanesN * columns)), Math.ceil(m / (lanesM * rows)), Math.ceil(k / splitK)];
 }
 
 /** The tile of a product: from a tuning where there is one, else by the rule. */

@@ -1,5 +1,5 @@
 import type { PlanLimits } from '../graph/operator.ts';
-import { isNarrow } from './grid.ts';
+import { isNarrow, LARGE_FLOPS } from './grid.ts';
 import { applyWideRule } from './matmul-wide-shape.ts';
 
 /** Sizes of a product C [m, n] = A [m, k]·B [k, n]. */
@@ -36,8 +36,21 @@ const NARROW_NS = { load: 12, share: 1.5, multiplyAdd: 0.8, round: 20, build: 1.
 const RUNS_PER_BUILD = 300;
 /** What a smaller tile must save: products with the same tile share a pipeline. */
 const LEAST_SAVING = 0.05;
-/** Rows of a tile: vectors of eight lanes and more fill what their driver keeps near at hand with fewer. */
-const NARROW_ROWS = { quads: [24, 16, 8, 4, 2, 1], wider: [16, 8, 4, 2, 1] };
+/**
+ * Rows of a tile, and its sums at most. Quads have nothing between 48 and 192 sums: code that does not fit into an
+ * instruction cache must be much more to win (docs/adr/0050-small-tiles.md). Vectors of eight lanes and more fill what
+ * their driver keeps near at hand with fewer.
+ */
+const NARROW_TILES = {
+  quads: { rows: [12, 8, 4, 2, 1], sums: 48 },
+  largeOfQuads: { rows: [24, 12, 8, 4, 2, 1], sums: 192 },
+  wider: { rows: [16, 8, 4, 2, 1], sums: 128 },
+};
+
+function narrowTilesFor(lanesN: number, { m, n, k }: MatmulSizes) {
+  if (lanesN > 4) return NARROW_TILES.wider;
+  return 2 * m * n * k >= LARGE_FLOPS ? NARROW_TILES.largeOfQuads : NARROW_TILES.quads;
+}
 
 /** The tile that costs a narrow adapter least, building its pipeline included. */
 function chooseNarrowShape(limits: PlanLimits, { m, n, k }: MatmulSizes): MatmulShape {
@@ -46,8 +59,9 @@ function chooseNarrowShape(limits: PlanLimits, { m, n, k }: MatmulSizes): Matmul
   const spreads = limits.hasSubgroups && m > 1;
   const perRow = spreads ? load + share : 4 * load;
   let best = { rows: 1, columns: 1, cost: Number.POSITIVE_INFINITY };
-  for (const rows of NARROW_ROWS[lanesN === 4 ? 'quads' : 'wider']) {
-    for (const columns of [8, 4, 2, 1]) {
+  const most = narrowTilesFor(lanesN, { m, n, k });
+  for (const rows of most.rows) {
+    for (const columns of [8, 4, 2, 1].filter((count) => rows * count <= most.sums)) {
       const tiles = Math.ceil(m / rows) * Math.ceil(n / (lanesN * columns));
       const perRound =
         round + rows * perRow + 4 * columns * load + 4 * rows * columns * multiplyAdd;
@@ -57,6 +71,18 @@ function chooseNarrowShape(limits: PlanLimits, { m, n, k }: MatmulSizes): Matmul
   }
   const { rows, columns } = best;
   return { rows, columns, lanesM: 1, lanesN, spreads, stageK: 0, slices: 1, splitK: k };
+}
+
+/**
+ * The shape with the tile of large products, where quads are hardly slower with it. What they give is the same, bit for
+ * bit: each lane adds up its columns in the same order.
+ */
+export function enlargeShape({ m }: MatmulSizes, shape: MatmulShape): MatmulShape | undefined {
+  const [rows, columns] = [NARROW_TILES.largeOfQuads.rows[0] as number, 8];
+  if (!shape.spreads || shape.lanesN > 4 || m <= rows / 2) return undefined;
+  return shape.rows * shape.columns === NARROW_TILES.quads.sums
+    ? { ...shape, rows, columns }
+    : undefined;
 }
 
 /** Sums of a thread in a resident plan, at most: there are few threads, and each product has little to do. */

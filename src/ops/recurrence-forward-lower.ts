@@ -142,7 +142,8 @@ export function lowerForward(tracks: Tracks<RecurrenceAttributes>, lowering: Low
           tokens: gathered?.tokens ?? unusedInput(lowering),
           input_bias: inputBias.view,
         },
-        ...((shape.spreads || shape.heldQuads > 0) && !gathered && { accepts: { gathers: true } }),
+        ...((shape.spreads || shape.heldQuads > 0) &&
+          !gathered && { accepts: [{ constants: { gathers: true } }] }),
         workgroups: gridOf(shape, attributes, span.tracks.length),
         cost: {
           flops: flopsOf(attributes, span),

@@ -1,6 +1,6 @@
 import type { Cell } from '../cells/cell.ts';
 import type { Lowering, PlanLimits, Walk } from '../graph/operator.ts';
-import { isNarrow, powerOfTwo, splitEvenly } from './grid.ts';
+import { isNarrow, LARGE_FLOPS, powerOfTwo, splitEvenly } from './grid.ts';
 import type { RecurrenceExtra } from './recurrence-extras.ts';
 import { applyHoldRule } from './recurrence-hold.ts';
 import { type RecurrenceDirection, sumsPerUnit } from './recurrence-memory.ts';
@@ -124,24 +124,19 @@ const FEW_ROWS = 8;
 /** Least hidden size whose units are worth more than one workgroup where there is one step only. */
 const SPREAD_HIDDEN_SIZE = 64;
 /**
- * Sums per thread on a narrow adapter, by the FLOPs of the whole walk: more reuse each load better, up to 128,
- * but take as much longer to build, which small recurrences never earn back. A weight is reused by rows only, so
- * more sums than 8 a row win nothing.
+ * Sums per thread on a narrow adapter, by the FLOPs of the whole walk: more reuse each load better, but take as much
+ * longer to build, which small recurrences never earn back. A weight is reused by rows only, so more sums than 8 a
+ * row win nothing, and a quad that walks all units runs more than 64 no faster (docs/adr/0050-small-tiles.md).
  */
-function narrowSums(flops: number, rows: number): number {
-  return Math.min(8 * rows, flops >= 2e7 ? 128 : flops >= 4e6 ? 64 : 32);
+function narrowSums(flops: number, rows: number, isQuad: boolean): number {
+  const large = isQuad ? 64 : 128;
+  return Math.min(8 * rows, flops >= 2e7 ? large : flops >= 4e6 ? 64 : 32);
 }
 
 /** A single row: few lanes that wait for each other did best (docs/adr/0011-batch-of-one.md). */
 const SINGLE_ROW_LANES = 16;
 
 const NARROW_ROWS = 16;
-
-/**
- * A walk of so many FLOPs earns back in a few steps what twice the rows and sums take to build, where subgroups are
- * quads: eight lanes of 256 sums are slower than of 128 (docs/adr/0049-vectors-of-eight.md).
- */
-const LARGE_FLOPS = 5e8;
 
 /** What a recurrence is run for, as far as its shape depends on it. */
 export interface RecurrenceUse {
@@ -205,10 +200,11 @@ function applyShapeRule(
   const scale = strategy === 'stepwise' && flops >= LARGE_FLOPS && hasQuads ? 2 : 1;
   const rows = splitEvenly(batch, Math.min(scale * NARROW_ROWS, Math.ceil(batch / groups)));
   const sums = rows * sumsPerUnit({ cell }, direction);
-  const units = powerOfTwo(Math.min((scale * narrowSums(flops, rows)) / sums, hiddenSize / width));
   // A quad that walks all units waits for no other: what its lanes load they have written themselves
   // (docs/adr/0048-quads-that-wait-for-nobody.md).
   const isQuad = strategy === 'persistent' && limits.hasSubgroups && hasQuads && !cell.norms;
+  const wantedSums = scale * narrowSums(flops, rows, isQuad);
+  const units = powerOfTwo(Math.min(wantedSums / sums, hiddenSize / width));
   const spans = strategy === 'persistent' || rows === 1;
   const wanted = spans ? Math.ceil(hiddenSize / units) : width;
   const mostLanes = rows === 1 ? SINGLE_ROW_LANES : most;

@@ -1,14 +1,20 @@
 import type { TypedLaunch } from '../kernels/launch.ts';
 
 /**
- * The launches, each with the constants of another one of the same kernel where it accepts them: then one
+ * The launches, each with the constants and the grid of another one of the same kernel where it accepts them: then one
  * pipeline is built for both.
  */
 export function sharePipelines<V>(launches: readonly TypedLaunch<V>[]): TypedLaunch<V>[] {
   const known = new Set(launches.map((launch) => identify(launch, launch.constants)));
-  return launches.map(({ accepts, ...launch }) => {
-    const constants = { ...launch.constants, ...accepts };
-    return accepts && known.has(identify(launch, constants)) ? { ...launch, constants } : launch;
+  return launches.map(({ accepts = [], ...launch }) => {
+    const shared = accepts
+      .map((other) => ({
+        ...launch,
+        ...other,
+        constants: { ...launch.constants, ...other.constants },
+      }))
+      .find(({ constants }) => known.has(identify(launch, constants)));
+    return shared ?? launch;
   });
 }
 

@@ -6,7 +6,11 @@ import { sharePipelines } from '../../../src/schedule/share-pipelines.ts';
 import { planLanguageModel } from './language-model.ts';
 import { narrowLimits, wideLimits } from './limits.ts';
 
-const launch = (kernel: string, constants: TypedLaunch<string>['constants'], accepts = {}) => ({
+const launch = (
+  kernel: string,
+  constants: TypedLaunch<string>['constants'],
+  accepts: TypedLaunch<string>['accepts'] = [],
+) => ({
   ...{ label: 'case', kernel, constants, bindings: {}, workgroups: [1, 1, 1] as const, accepts },
   cost: { flops: 0, readBytes: 0, writtenBytes: 0 },
 });
@@ -21,7 +25,7 @@ const pipelinesOf = (plan: Plan, kernel: string): number =>
 describe('sharePipelines', () => {
   it('gives a launch the constants of another one that it accepts', () => {
     const [first, second] = sharePipelines([
-      launch('matmul', { rows: 8, sums: false }, { sums: true }),
+      launch('matmul', { rows: 8, sums: false }, [{ constants: { sums: true } }]),
       launch('matmul', { rows: 8, sums: true }),
     ]);
     expect(first?.constants).toEqual({ rows: 8, sums: true });
@@ -29,9 +33,24 @@ describe('sharePipelines', () => {
     expect(first).not.toHaveProperty('accepts');
   });
 
+  it('takes the first alternative that another one has, with its grid', () => {
+    const tile = { constants: { rows: 24 }, workgroups: [2, 1, 1] as const };
+    const [first] = sharePipelines([
+      launch('matmul', { rows: 12, sums: false }, [
+        { ...tile, constants: { rows: 24, sums: true } },
+        tile,
+        { constants: { sums: true } },
+      ]),
+      launch('matmul', { rows: 24, sums: false }),
+      launch('matmul', { rows: 12, sums: true }),
+    ]);
+    expect(first?.constants).toEqual({ rows: 24, sums: false });
+    expect(first?.workgroups).toEqual([2, 1, 1]);
+  });
+
   it('leaves a launch as it is where no other one has these constants', () => {
     const launches = [
-      launch('matmul', { rows: 8, sums: false }, { sums: true }),
+      launch('matmul', { rows: 8, sums: false }, [{ constants: { sums: true } }]),
       launch('matmul', { rows: 4, sums: true }),
       launch('binary', { rows: 8, sums: true }),
     ];
@@ -48,6 +67,15 @@ describe('a stacked language model', () => {
     const plan = planLanguageModel(size, { limits: narrowLimits });
     expect(pipelinesOf(plan, 'recurrence-forward')).toBe(1);
     expect(pipelinesOf(plan, 'matmul')).toBe(1);
+  });
+
+  it('has one pipeline for small products and large ones', () => {
+    const large = { ...size, layer: lstm(256, { layers: 2 }) };
+    const plan = planLanguageModel(large, { limits: narrowLimits });
+    expect(pipelinesOf(plan, 'matmul')).toBe(1);
+    const logits = plan.launches.find(({ label }) => label === 'linear');
+    expect(logits?.constants).toMatchObject({ rows: 24, columns: 8 });
+    expect(logits?.workgroups).toEqual([2, 86, 1]);
   });
 
   it('has one pipeline for layers that hold the weights of one row', () => {
