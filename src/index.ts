@@ -73,7 +73,7 @@ export type {
   StructField,
   StructLayout,
 } from './kernels/description.ts';
-export type { TypedLaunch } from './kernels/launch.ts';
+export type { LaunchAlternative, TypedLaunch } from './kernels/launch.ts';
 export {
   type DropoutLayerOptions,
   dropout,

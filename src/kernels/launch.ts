@@ -8,11 +8,11 @@ import { checkConstant } from './specialize.ts';
 export interface TypedLaunch<V> extends Omit<Launch, 'bindings'> {
   readonly bindings: Readonly<Record<string, V>>;
   /** The best first, taken where that saves a pipeline. */
-  readonly accepts?: readonly Alternative<CellConstants>[];
+  readonly accepts?: readonly LaunchAlternative<CellConstants>[];
 }
 
 /** Constants with which a kernel gives the same, with a little more work or with another grid. */
-export interface Alternative<C> {
+export interface LaunchAlternative<C> {
   readonly constants: C;
   /** The launch's own unless given. */
   readonly workgroups?: readonly [number, number, number];
@@ -44,7 +44,7 @@ export type LaunchRequest<K extends KernelDescription, V> = CellChoice<K> & {
   readonly bindings: KernelBindings<K, V>;
   readonly workgroups: readonly [number, number, number];
   readonly cost: LaunchCost;
-  readonly accepts?: readonly Alternative<Partial<KernelConstants<K>>>[];
+  readonly accepts?: readonly LaunchAlternative<Partial<KernelConstants<K>>>[];
 };
 
 /** Bindings as given, where every name is one of the kernel. */
@@ -82,7 +82,7 @@ export function defineLaunch<
   }
   const common = {
     ...{ label, kernel: kernel.name, constants, bindings, workgroups, cost },
-    ...(accepts && { accepts: accepts as readonly Alternative<CellConstants>[] }),
+    ...(accepts && { accepts: accepts as readonly LaunchAlternative<CellConstants>[] }),
   };
   return cell === undefined ? common : { ...common, cell };
 }
