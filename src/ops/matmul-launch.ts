@@ -37,7 +37,7 @@ export interface MatmulRequest {
 export function launchMatmul(lowering: Lowering, request: MatmulRequest): void {
   const { label, m, n, k, a, b, c, bias, columnSums } = request;
   const { transposesA = false, transposesB = false } = request;
-  const shape = settleShape(lowering, request);
+  const { shape, isRule } = settleShape(lowering, request);
   const { splitK } = shape;
   const parts = Math.ceil(k / splitK);
   const split = parts > 1 ? splitTargets(lowering, request, parts) : undefined;
@@ -88,7 +88,7 @@ export function launchMatmul(lowering: Lowering, request: MatmulRequest): void {
         c: split?.c ?? c.view,
         column_sums: split?.sums ?? columnSums?.view ?? unusedOutput(lowering, 'column sums'),
       },
-      ...(shape.spreads && { accepts: listAlternatives(request, shape) }),
+      ...(shape.spreads && { accepts: listAlternatives(request, shape, isRule) }),
       workgroups: gridOf(request, shape),
       cost: {
         flops: 2 * m * n * k,
@@ -114,21 +114,18 @@ export function launchMatmul(lowering: Lowering, request: MatmulRequest): void {
 }
 
 /**
- * What a product accepts to share a pipeline with larger ones of its plan: their tile, and sums of A that nobody reads,
- * which cost a narrow adapter a few additions.
+ * What a product accepts to share a pipeline with others of its plan: sums of A that nobody reads, which cost a narrow
+ * adapter a few additions, and the tile of larger products, unless its own has been measured.
  */
-function listAlternatives(request: MatmulRequest, shape: MatmulShape) {
-  const larger = enlargeShape(request, shape);
-  const tile = larger && { rows: larger.rows, columns: larger.columns };
+function listAlternatives(request: MatmulRequest, shape: MatmulShape, isRule: boolean) {
   const sums = request.columnSums ? {} : { sums_columns: true };
-  const workgroups = larger && gridOf(request, larger);
+  const larger = isRule ? enlargeShape(request, shape) : undefined;
+  if (!larger) return [{ constants: sums }];
+  const tile = { rows: larger.rows, columns: larger.columns };
+  const workgroups = gridOf(request, larger);
   return [
-    ...(tile && workgroups
-      ? [
-          { constants: { ...tile, ...sums }, workgroups },
-          { constants: tile, workgroups },
-        ]
-      : []),
+    { constants: { ...tile, ...sums }, workgroups },
+    { constants: tile, workgroups },
     { constants: sums },
   ];
 }
@@ -142,7 +139,10 @@ function gridOf(
 }
 
 /** The tile of a product: from a tuning where there is one, else by the rule. */
-function settleShape(lowering: Lowering, request: MatmulRequest): MatmulShape {
+function settleShape(
+  lowering: Lowering,
+  request: MatmulRequest,
+): { shape: MatmulShape; isRule: boolean } {
   const { label, m, n, k, c, bias, columnSums, transposesA = false, transposesB = false } = request;
   const canSplit =
     c.stride === n &&
@@ -153,9 +153,10 @@ function settleShape(lowering: Lowering, request: MatmulRequest): MatmulShape {
   const builtIn = chooseMatmulShape(lowering.limits, request, canSplit);
   const subject = { m, n, k, transposesA, transposesB, canSplit };
   const settled = lowering.settled(tuneMatmul(lowering.limits, subject, builtIn));
-  if (!settled) return builtIn;
-  lowering.decide(label, describeMatmulShape(request, settled.shape), settled.reason);
-  return settled.shape;
+  if (!settled) return { shape: builtIn, isRule: true };
+  const { shape, reason } = settled;
+  lowering.decide(label, describeMatmulShape(request, shape), reason);
+  return { shape, isRule: false };
 }
 
 /** Where the partial products of a split sum go. */

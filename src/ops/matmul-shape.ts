@@ -74,14 +74,16 @@ function chooseNarrowShape(limits: PlanLimits, { m, n, k }: MatmulSizes): Matmul
 }
 
 /**
- * The shape with the tile of large products, where quads are hardly slower with it. What they give is the same, bit for
- * bit: each lane adds up its columns in the same order.
+ * A shape of 48 sums with the tile of large products: quads are no slower with it, and give the same bits, as each lane
+ * adds up its columns in the same order. None for few rows, which the tile would not fill.
  */
 export function enlargeShape({ m }: MatmulSizes, shape: MatmulShape): MatmulShape | undefined {
-  const [rows, columns] = [NARROW_TILES.largeOfQuads.rows[0] as number, 8];
-  if (!shape.spreads || shape.lanesN > 4 || m <= rows / 2) return undefined;
-  return shape.rows * shape.columns === NARROW_TILES.quads.sums
-    ? { ...shape, rows, columns }
+  const { quads, largeOfQuads } = NARROW_TILES;
+  const rows = largeOfQuads.rows[0] as number;
+  const sums = shape.rows * shape.columns;
+  if (!shape.spreads || shape.lanesN > 4 || sums < quads.sums || m <= rows / 2) return undefined;
+  return sums < largeOfQuads.sums
+    ? { ...shape, rows, columns: largeOfQuads.sums / rows }
     : undefined;
 }
 

@@ -96,6 +96,34 @@ export const cases: readonly DeviceCase[] = [
     },
   },
   {
+    name: 'linear and its gradients are the same bits with every tile of a CPU’s quads',
+    async run(device) {
+      const [x, weight, bias] = [input('x', [70, 52]), own('weight', [37, 52]), own('bias', [37])];
+      const y = linear(x, weight, bias);
+      const inputs = { x: makeNoise(x.size, 1), of_y: makeNoise(y.size, 2) };
+      let spreads = false;
+      const run = ([rows, columns]: readonly [number, number]) =>
+        runCore(device, withGradients(y, { x, weight, bias }), {
+          inputs,
+          tuning({ kernel, subject, builtIn, refuse }) {
+            if (kernel !== 'matmul') return undefined;
+            const { k } = subject as MatmulSubject;
+            const shape = { ...builtIn, rows, columns, stageK: 0, slices: 1, splitK: k };
+            assertEqual(refuse(shape), undefined, 'why it is refused');
+            spreads = device.info.software && 'spreads' in shape && shape.spreads === true;
+            return { shape, reason: 'a case' };
+          },
+        });
+      const { tensors: expected } = await run([4, 2]);
+      await forEachOf([[12, 4] as const, [24, 8] as const], async (tile) => {
+        const { tensors } = await run(tile);
+        for (const [name, values] of spreads ? expected : []) {
+          assertEqual<ArrayLike<number> | undefined>(tensors.get(name), values, name);
+        }
+      });
+    },
+  },
+  {
     name: 'a product of two computed matrices, without a bias, and of a vector',
     async run(device) {
       const [a, b, v] = [input('a', [2, 3, 5]), input('b', [5, 6]), input('v', [5])];
