@@ -29,10 +29,8 @@ export interface Effort {
   readonly signal?: AbortSignal;
 }
 
-/** The usual {@link Effort.limitMs}. */
-export const stepLimitMs = 300_000;
-/** The usual {@link Effort.restMs}: beside jax-js' threads a step of char-s took 390 ms, and 160 after that long. */
-export const peerRestMs = 300;
+/** What nobody chooses. Beside jax-js' threads a step of char-s took 390 ms, and 160 after such a rest. */
+export const usualEffort = { limitMs: 300_000, restMs: 300 } satisfies Partial<Effort>;
 
 /** What a peer has done so far. */
 export interface Entrant {

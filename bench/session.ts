@@ -2,7 +2,7 @@ import { availableParallelism, cpus, release, type as systemName } from 'node:os
 import { describeApiTime } from './api-time.ts';
 import { describeMatmul } from './best-matmul.ts';
 import type { Examination, Machine } from './examine.ts';
-import { type Effort, peerRestMs, stepLimitMs } from './interleave.ts';
+import { type Effort, usualEffort } from './interleave.ts';
 import { describeLimits } from './limits.ts';
 import type { BenchOptions } from './options.ts';
 import type { PeerName } from './peer.ts';
@@ -58,10 +58,9 @@ export async function runSession(
   console.log(describeMatmul(matmul, limits));
   console.log(describeApiTime([apiTime]));
   const effort: Effort = {
+    ...usualEffort,
     repetitions: options.repetitions,
     budgetMs: 1000 * options.budgetSeconds,
-    limitMs: stepLimitMs,
-    restMs: peerRestMs,
   };
   const results: Result[] = [];
   const leftOut: LeftOut[] = [];

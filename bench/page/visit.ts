@@ -1,6 +1,6 @@
 /** The page as a visitor uses it: choose, run, look, take the results along. */
 import type { Examination } from '../examine.ts';
-import { type Effort, peerRestMs, stepLimitMs } from '../interleave.ts';
+import { type Effort, usualEffort } from '../interleave.ts';
 import type { DrawPlot, PeerName } from '../peer.ts';
 import { makeReport } from '../report.ts';
 import { messageOf } from '../results.ts';
@@ -89,13 +89,7 @@ async function measure(
   const runs: WorkloadRun[] = [];
   for (const [index, name] of workloads.entries()) {
     signal.throwIfAborted();
-    const effort = {
-      repetitions,
-      budgetMs: 1000 * budgetSeconds,
-      limitMs: stepLimitMs,
-      restMs: peerRestMs,
-      signal,
-    };
+    const effort = { ...usualEffort, repetitions, budgetMs: 1000 * budgetSeconds, signal };
     const place = `${name} (${index + 1} of ${workloads.length})`;
     runs.push(await runWorkload(name, peers, effort, (text) => report(`${place}: ${text}`)));
     const findings = {

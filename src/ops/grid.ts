@@ -12,8 +12,8 @@ export function isNarrow({ isSoftware, laneWidth }: PlanLimits): boolean {
 }
 
 /**
- * Where the lanes of a narrow adapter are quads, a launch or a walk of so many FLOPs earns back in ten steps what a tile
- * of 192 or 256 sums takes to build; a smaller one never does, or hardly (docs/adr/0050-small-tiles.md).
+ * Where the lanes of a narrow adapter are quads, a launch or a walk of so many FLOPs earns back in six to seventeen steps
+ * what a tile of 192 or 256 sums takes to build, smaller ones in a hundred at best (docs/adr/0050-small-tiles.md).
  */
 export const LARGE_FLOPS = 5e8;
 

@@ -115,7 +115,7 @@ export function launchMatmul(lowering: Lowering, request: MatmulRequest): void {
 
 /**
  * What a product accepts to share a pipeline with others of its plan: sums of A that nobody reads, which cost a narrow
- * adapter a few additions, and the tile of larger products, unless its own has been measured.
+ * adapter a few additions, and the tile of larger products, unless a tuning settled its own, which explain() then tells.
  */
 function listAlternatives(request: MatmulRequest, shape: MatmulShape, isRule: boolean) {
   const sums = request.columnSums ? {} : { sums_columns: true };
