@@ -14,10 +14,7 @@ fn keep_tile(acc: ptr<function, array<f32, tile_sums>>, sum: ptr<function, array
 // Sums of one thread, row by row. The rows are not unrolled: the guarded stores would be most of the code. The columns
 // are, so that each has its bias at hand.
 fn keep_own(acc: ptr<function, array<f32, tile_sums>>, sum: ptr<function, array<f32, rows>>, first_row: u32, first_column: u32, part: u32) { // inline
-  var tile: array<f32, tile_sums>;
-  for (var t = 0u; t < tile_sums; t++) { // unroll
-    tile[t] = acc[t];
-  }
+  var tile = *acc;
   var row_bias: array<f32, columns>; // registers
   if (shape.has_bias == 1u) {
     for (var j = 0u; j < columns; j++) { // unroll
@@ -34,10 +31,7 @@ fn keep_own(acc: ptr<function, array<f32, tile_sums>>, sum: ptr<function, array<
     }
   }
   if (sums_columns) { // static
-    var sums: array<f32, rows>;
-    for (var r = 0u; r < rows; r++) { // unroll
-      sums[r] = sum[r];
-    }
+    var sums = *sum;
     if (shape.has_sums == 1u && first_column == 0u) {
       for (var r = 0u; r < end; r++) {
         column_sums[part * shape.m + shape.sums_offset + first_row + r] = sums[r];

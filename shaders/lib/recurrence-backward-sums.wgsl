@@ -22,22 +22,21 @@ fn hold_weights(track: Track, lane: u32, slice: u32) {
 }
 
 // The gradients of a tile of states through the weights.
-fn sum_tile(sums: ptr<function, array<f32, item_sums>>, phase: u32, source: Source, base: u32, first_row: u32, local: u32, lane: u32, slice: u32,
+fn sum_tile(acc: ptr<function, array<f32, item_sums>>, phase: u32, source: Source, base: u32, first_row: u32, local: u32, lane: u32, slice: u32,
     longest: u32, track: Track) { // inline
   let next = (phase + 1u) % phases;
-  var acc: array<f32, item_sums>; // registers
   if (multiplies && phase_gates[next] < phase_gates[next + 1u]) { // static
     let exists = source.exists && (!has_lengths || source.t < longest) && (!projects || next > 0u || base < state_size);
     let tile = track.place.z + base / tile_units;
     if (walks_plainly) { // static: a branch around so many sums takes long to build
-      multiply(&acc, exists, next, tile, source.begin, first_row, local, lane, slice);
+      multiply(acc, exists, next, tile, source.begin, first_row, local, lane, slice);
     } else {
       if (exists) {
-        multiply(&acc, true, next, tile, source.begin, first_row, local, lane, slice);
+        multiply(acc, true, next, tile, source.begin, first_row, local, lane, slice);
       }
     }
   }
-  meet_sums(&acc, sums, lane, slice);
+  meet_sums(acc, lane, slice);
 }
 
 fn multiply(acc: ptr<function, array<f32, item_sums>>, exists: bool, next: u32, tile: u32, source_begin: u32, first_row: u32, local: u32,

@@ -32,8 +32,9 @@ fn take_phase(phase: u32, first_row: u32, unit_begin: u32, unit_end: u32, local:
     if (is_inside && moment.is_step) {
       read_gradient(&gradient, phase, item, moment, track);
     }
-    var sums: array<f32, item_sums>;
-    sum_tile(&sums, phase, source, unit_begin, first_row, local, lane, slice, longest, track);
+    var acc: array<f32, item_sums>; // registers
+    sum_tile(&acc, phase, source, unit_begin, first_row, local, lane, slice, longest, track);
+    var sums = acc;
     if (is_inside) {
       var through = 0.0;
       take_through(&through, &sums, slice, phase, item, lane, track);
@@ -64,8 +65,9 @@ fn take_phase(phase: u32, first_row: u32, unit_begin: u32, unit_end: u32, local:
 
 fn take_tile(phase: u32, source: Source, base: u32, unit_end: u32, first_row: u32, local: u32, lane: u32, slice: u32, moment: Moment, longest: u32,
     track: Track) { // inline
-  var sums: array<f32, item_sums>;
-  sum_tile(&sums, phase, source, base, first_row, local, lane, slice, longest, track);
+  var acc: array<f32, item_sums>; // registers
+  sum_tile(&acc, phase, source, base, first_row, local, lane, slice, longest, track);
+  var sums = acc;
   var i = slice;
   loop {
     let item = item_of(i, base, first_row, lane, moment, track);

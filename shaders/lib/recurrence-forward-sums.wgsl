@@ -32,9 +32,8 @@ fn bias_of(track: Track, g: u32, unit: u32) -> f32 {
 }
 
 // The sums of a tile of units, whole in workgroup memory or in the thread that needs them.
-fn sum_tile(sums: ptr<function, array<f32, item_sums>>, phase: u32, vector_begin: u32, base: u32, first_row: u32, lane: u32, slice: u32,
+fn sum_tile(acc: ptr<function, array<f32, item_sums>>, phase: u32, vector_begin: u32, base: u32, first_row: u32, lane: u32, slice: u32,
     moment: Moment, longest: u32, track: Track) { // inline
-  var acc: array<f32, item_sums>; // registers
   for (var n = 0u; n < units; n++) { // unroll
     let unit = min(base + n * lanes + lane, hidden_size - 1u);
     for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
@@ -54,10 +53,10 @@ fn sum_tile(sums: ptr<function, array<f32, item_sums>>, phase: u32, vector_begin
   }
   if (multiplies && phase_gates[phase] < phase_gates[phase + 1u]) { // static
     if ((!has_lengths || moment.t < longest) && (!projects || phase == 0u || base < state_size)) {
-      multiply(&acc, phase, track.place.z + base / tile_units, vector_begin, first_row, lane, slice);
+      multiply(acc, phase, track.place.z + base / tile_units, vector_begin, first_row, lane, slice);
     }
   }
-  meet_sums(&acc, sums, lane, slice);
+  meet_sums(acc, lane, slice);
 }
 
 fn multiply(acc: ptr<function, array<f32, item_sums>>, phase: u32, tile: u32, vector_begin: u32, first_row: u32, lane: u32, slice: u32) { // inline

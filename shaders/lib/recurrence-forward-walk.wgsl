@@ -27,8 +27,9 @@ fn take_phase(next_token: ptr<function, u32>, phase: u32, first_row: u32, unit_b
       read_step(&step, next_token, phase, item, moment, track);
     }
     stage_vector(phase, vector_begin, first_row, local);
-    var sums: array<f32, item_sums>;
-    sum_tile(&sums, phase, vector_begin, unit_begin, first_row, lane, slice, moment, longest, track);
+    var acc: array<f32, item_sums>; // registers
+    sum_tile(&acc, phase, vector_begin, unit_begin, first_row, lane, slice, moment, longest, track);
+    var sums = acc;
     if (is_inside) {
       finish_step(&step, &sums, slice, phase, item, lane, moment, track);
     }
@@ -61,8 +62,9 @@ fn take_phase(next_token: ptr<function, u32>, phase: u32, first_row: u32, unit_b
 
 fn take_tile(next_token: ptr<function, u32>, phase: u32, vector_begin: u32, base: u32, unit_end: u32, first_row: u32, lane: u32, slice: u32,
     moment: Moment, longest: u32, track: Track) { // inline
-  var sums: array<f32, item_sums>;
-  sum_tile(&sums, phase, vector_begin, base, first_row, lane, slice, moment, longest, track);
+  var acc: array<f32, item_sums>; // registers
+  sum_tile(&acc, phase, vector_begin, base, first_row, lane, slice, moment, longest, track);
+  var sums = acc;
   var i = slice;
   loop {
     let item = item_of(i, base, first_row, lane, moment);

@@ -10,7 +10,7 @@ var<workgroup> sliced: array<f32, slices * item_sums * lanes>;
 // Adds up the slices' sums, or leaves them to `add_slices`. One barrier where they meet, one before it where sums of
 // the tile before may still be read. One copy of the cell then serves all sums: its code is long, and pipelines
 // are built faster.
-fn meet_sums(acc: ptr<function, array<f32, item_sums>>, sums: ptr<function, array<f32, item_sums>>, lane: u32, slice: u32) { // inline
+fn meet_sums(acc: ptr<function, array<f32, item_sums>>, lane: u32, slice: u32) { // inline
   if (sums_meet) { // static
     if (unit_tile > tile_units) { // static
       workgroupBarrier();
@@ -21,11 +21,7 @@ fn meet_sums(acc: ptr<function, array<f32, item_sums>>, sums: ptr<function, arra
     workgroupBarrier();
   } else if (holds) { // static
     for (var i = 0u; i < item_sums; i++) { // unroll
-      sums[i] = sum_quad(acc[i]);
-    }
-  } else {
-    for (var i = 0u; i < item_sums; i++) { // unroll
-      sums[i] = acc[i];
+      acc[i] = sum_quad(acc[i]);
     }
   }
 }

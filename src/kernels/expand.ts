@@ -1,6 +1,6 @@
 import { bindCall, dereferenced, readParameters } from './inline-call.ts';
 import type { Declaration, ShaderModule } from './module.ts';
-import { declareRegisters, readRegister } from './registers.ts';
+import { copyRegisters, declareRegisters, readRegister } from './registers.ts';
 import { isPointer, type Local, Scope } from './scope.ts';
 import { formatConstant } from './specialize.ts';
 import { checkJumps } from './statements.ts';
@@ -90,7 +90,11 @@ class Expander {
     while (index < end) {
       const token = this.at(index);
       const pointed = dereferenced(this.scope, this.tokens, index);
-      if (pointed !== undefined) {
+      const copy = copyRegisters(this.scope, this.tokens, index);
+      if (copy) {
+        this.output += copy.text;
+        index = copy.end;
+      } else if (pointed !== undefined) {
         this.output += token.before + pointed;
         index += 2;
       } else if (token.kind !== 'word') {

@@ -47,8 +47,32 @@ export function declareRegisters(
       `'${taken}' of register array '${name.text}' is declared already. Rename one.`,
     );
   }
-  scope.bind(name.text, { kind: 'registers', name: name.text, count, line: name.line });
+  scope.bind(name.text, { kind: 'registers', name: name.text, element, count, line: name.line });
   return { text: scalars.map((scalar) => `${before}var ${scalar} = ${element}();`).join(''), end };
+}
+
+type Registers = Local & { readonly kind: 'registers' };
+
+/**
+ * The array made of its scalars, where the tokens at `index` are a whole register array, or `*name` of a pointer to one,
+ * that a variable is given: `= name;`.
+ */
+export function copyRegisters(
+  scope: Scope,
+  tokens: readonly Token[],
+  index: number,
+): { readonly text: string; readonly end: number } | undefined {
+  if (tokens[index - 1]?.text !== '=') return undefined;
+  const isDereferenced = tokens[index]?.text === '*';
+  const nameAt = isDereferenced ? index + 1 : index;
+  if (tokens[nameAt + 1]?.text !== ';') return undefined;
+  const local = scope.find(tokens[nameAt]?.text ?? '');
+  if (local?.kind !== 'registers' || (local.isPointer ?? false) !== isDereferenced)
+    return undefined;
+  const { name, element, count } = local;
+  const scalars = Array.from({ length: count }, (_, item) => `${name}_${item}`);
+  const { before } = tokens[index] as Token;
+  return { text: `${before}array<${element}, ${count}>(${scalars.join(', ')})`, end: nameAt + 1 };
 }
 
 /** The number of the register that `name[index]` denotes, whose name stands at `index`. */
@@ -56,12 +80,15 @@ export function readRegister(
   scope: Scope,
   tokens: readonly Token[],
   index: number,
-  { count, line }: Local & { readonly kind: 'registers' },
+  { count, line }: Registers,
 ): number {
   const [token, bracket] = tokens.slice(index, index + 2) as [Token, Token];
   if (bracket.text !== '[') {
-    const message = `register array '${token.text}' is used as a whole`;
-    scope.fail(token, `${message}, expected an index. Registers have no address and no copy.`);
+    const message = `register array '${token.text}' is used as a whole, expected an index`;
+    scope.fail(
+      token,
+      `${message}. Registers have no address; a copy reads 'copy = ${token.text};'.`,
+    );
   }
   const what = `index of register array '${token.text}'`;
   const remedy = `Mark the loop with '// unroll', or drop '// registers' in line ${line}.`;

@@ -12,6 +12,7 @@ export type Local =
       readonly kind: 'registers';
       /** The array's name where it was declared. */
       readonly name: string;
+      readonly element: string;
       readonly count: number;
       readonly line: number;
       /** Set for the parameter of an inlined function. */

@@ -107,10 +107,10 @@ fn main(@builtin(local_invocation_index) local: u32) {
     }
   }
   // Not unrolled: a software adapter's compiler goes astray where many branches follow one another in a loop.
-  var sums: array<f32, columns>;
   for (var j = 0u; j < columns; j++) { // unroll
-    sums[j] = sum_quad(acc[j]);
+    acc[j] = sum_quad(acc[j]);
   }
+  var sums = acc;
   for (var j = lane; j < columns; j += 4u) {
     let output = j * quads + quad;
     if (output < outputs) {

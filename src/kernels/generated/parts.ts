@@ -739,10 +739,7 @@ fn keep_tile(acc: ptr<function, array<f32, tile_sums>>, sum: ptr<function, array
 // Sums of one thread, row by row. The rows are not unrolled: the guarded stores would be most of the code. The columns
 // are, so that each has its bias at hand.
 fn keep_own(acc: ptr<function, array<f32, tile_sums>>, sum: ptr<function, array<f32, rows>>, first_row: u32, first_column: u32, part: u32) { // inline
-  var tile: array<f32, tile_sums>;
-  for (var t = 0u; t < tile_sums; t++) { // unroll
-    tile[t] = acc[t];
-  }
+  var tile = *acc;
   var row_bias: array<f32, columns>; // registers
   if (shape.has_bias == 1u) {
     for (var j = 0u; j < columns; j++) { // unroll
@@ -759,10 +756,7 @@ fn keep_own(acc: ptr<function, array<f32, tile_sums>>, sum: ptr<function, array<
     }
   }
   if (sums_columns) { // static
-    var sums: array<f32, rows>;
-    for (var r = 0u; r < rows; r++) { // unroll
-      sums[r] = sum[r];
-    }
+    var sums = *sum;
     if (shape.has_sums == 1u && first_column == 0u) {
       for (var r = 0u; r < end; r++) {
         column_sums[part * shape.m + shape.sums_offset + first_row + r] = sums[r];
@@ -1487,22 +1481,21 @@ fn hold_weights(track: Track, lane: u32, slice: u32) {
 }
 
 // The gradients of a tile of states through the weights.
-fn sum_tile(sums: ptr<function, array<f32, item_sums>>, phase: u32, source: Source, base: u32, first_row: u32, local: u32, lane: u32, slice: u32,
+fn sum_tile(acc: ptr<function, array<f32, item_sums>>, phase: u32, source: Source, base: u32, first_row: u32, local: u32, lane: u32, slice: u32,
     longest: u32, track: Track) { // inline
   let next = (phase + 1u) % phases;
-  var acc: array<f32, item_sums>; // registers
   if (multiplies && phase_gates[next] < phase_gates[next + 1u]) { // static
     let exists = source.exists && (!has_lengths || source.t < longest) && (!projects || next > 0u || base < state_size);
     let tile = track.place.z + base / tile_units;
     if (walks_plainly) { // static: a branch around so many sums takes long to build
-      multiply(&acc, exists, next, tile, source.begin, first_row, local, lane, slice);
+      multiply(acc, exists, next, tile, source.begin, first_row, local, lane, slice);
     } else {
       if (exists) {
-        multiply(&acc, true, next, tile, source.begin, first_row, local, lane, slice);
+        multiply(acc, true, next, tile, source.begin, first_row, local, lane, slice);
       }
     }
   }
-  meet_sums(&acc, sums, lane, slice);
+  meet_sums(acc, lane, slice);
 }
 
 fn multiply(acc: ptr<function, array<f32, item_sums>>, exists: bool, next: u32, tile: u32, source_begin: u32, first_row: u32, local: u32,
@@ -1655,8 +1648,9 @@ fn take_phase(phase: u32, first_row: u32, unit_begin: u32, unit_end: u32, local:
     if (is_inside && moment.is_step) {
       read_gradient(&gradient, phase, item, moment, track);
     }
-    var sums: array<f32, item_sums>;
-    sum_tile(&sums, phase, source, unit_begin, first_row, local, lane, slice, longest, track);
+    var acc: array<f32, item_sums>; // registers
+    sum_tile(&acc, phase, source, unit_begin, first_row, local, lane, slice, longest, track);
+    var sums = acc;
     if (is_inside) {
       var through = 0.0;
       take_through(&through, &sums, slice, phase, item, lane, track);
@@ -1687,8 +1681,9 @@ fn take_phase(phase: u32, first_row: u32, unit_begin: u32, unit_end: u32, local:
 
 fn take_tile(phase: u32, source: Source, base: u32, unit_end: u32, first_row: u32, local: u32, lane: u32, slice: u32, moment: Moment, longest: u32,
     track: Track) { // inline
-  var sums: array<f32, item_sums>;
-  sum_tile(&sums, phase, source, base, first_row, local, lane, slice, longest, track);
+  var acc: array<f32, item_sums>; // registers
+  sum_tile(&acc, phase, source, base, first_row, local, lane, slice, longest, track);
+  var sums = acc;
   var i = slice;
   loop {
     let item = item_of(i, base, first_row, lane, moment, track);
@@ -2036,9 +2031,8 @@ fn bias_of(track: Track, g: u32, unit: u32) -> f32 {
 }
 
 // The sums of a tile of units, whole in workgroup memory or in the thread that needs them.
-fn sum_tile(sums: ptr<function, array<f32, item_sums>>, phase: u32, vector_begin: u32, base: u32, first_row: u32, lane: u32, slice: u32,
+fn sum_tile(acc: ptr<function, array<f32, item_sums>>, phase: u32, vector_begin: u32, base: u32, first_row: u32, lane: u32, slice: u32,
     moment: Moment, longest: u32, track: Track) { // inline
-  var acc: array<f32, item_sums>; // registers
   for (var n = 0u; n < units; n++) { // unroll
     let unit = min(base + n * lanes + lane, hidden_size - 1u);
     for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
@@ -2058,10 +2052,10 @@ fn sum_tile(sums: ptr<function, array<f32, item_sums>>, phase: u32, vector_begin
   }
   if (multiplies && phase_gates[phase] < phase_gates[phase + 1u]) { // static
     if ((!has_lengths || moment.t < longest) && (!projects || phase == 0u || base < state_size)) {
-      multiply(&acc, phase, track.place.z + base / tile_units, vector_begin, first_row, lane, slice);
+      multiply(acc, phase, track.place.z + base / tile_units, vector_begin, first_row, lane, slice);
     }
   }
-  meet_sums(&acc, sums, lane, slice);
+  meet_sums(acc, lane, slice);
 }
 
 fn multiply(acc: ptr<function, array<f32, item_sums>>, phase: u32, tile: u32, vector_begin: u32, first_row: u32, lane: u32, slice: u32) { // inline
@@ -2256,8 +2250,9 @@ fn take_phase(next_token: ptr<function, u32>, phase: u32, first_row: u32, unit_b
       read_step(&step, next_token, phase, item, moment, track);
     }
     stage_vector(phase, vector_begin, first_row, local);
-    var sums: array<f32, item_sums>;
-    sum_tile(&sums, phase, vector_begin, unit_begin, first_row, lane, slice, moment, longest, track);
+    var acc: array<f32, item_sums>; // registers
+    sum_tile(&acc, phase, vector_begin, unit_begin, first_row, lane, slice, moment, longest, track);
+    var sums = acc;
     if (is_inside) {
       finish_step(&step, &sums, slice, phase, item, lane, moment, track);
     }
@@ -2290,8 +2285,9 @@ fn take_phase(next_token: ptr<function, u32>, phase: u32, first_row: u32, unit_b
 
 fn take_tile(next_token: ptr<function, u32>, phase: u32, vector_begin: u32, base: u32, unit_end: u32, first_row: u32, lane: u32, slice: u32,
     moment: Moment, longest: u32, track: Track) { // inline
-  var sums: array<f32, item_sums>;
-  sum_tile(&sums, phase, vector_begin, base, first_row, lane, slice, moment, longest, track);
+  var acc: array<f32, item_sums>; // registers
+  sum_tile(&acc, phase, vector_begin, base, first_row, lane, slice, moment, longest, track);
+  var sums = acc;
   var i = slice;
   loop {
     let item = item_of(i, base, first_row, lane, moment);
@@ -2348,7 +2344,7 @@ var<workgroup> sliced: array<f32, slices * item_sums * lanes>;
 // Adds up the slices' sums, or leaves them to \`add_slices\`. One barrier where they meet, one before it where sums of
 // the tile before may still be read. One copy of the cell then serves all sums: its code is long, and pipelines
 // are built faster.
-fn meet_sums(acc: ptr<function, array<f32, item_sums>>, sums: ptr<function, array<f32, item_sums>>, lane: u32, slice: u32) { // inline
+fn meet_sums(acc: ptr<function, array<f32, item_sums>>, lane: u32, slice: u32) { // inline
   if (sums_meet) { // static
     if (unit_tile > tile_units) { // static
       workgroupBarrier();
@@ -2359,11 +2355,7 @@ fn meet_sums(acc: ptr<function, array<f32, item_sums>>, sums: ptr<function, arra
     workgroupBarrier();
   } else if (holds) { // static
     for (var i = 0u; i < item_sums; i++) { // unroll
-      sums[i] = sum_quad(acc[i]);
-    }
-  } else {
-    for (var i = 0u; i < item_sums; i++) { // unroll
-      sums[i] = acc[i];
+      acc[i] = sum_quad(acc[i]);
     }
   }
 }

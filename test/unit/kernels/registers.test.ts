@@ -46,6 +46,26 @@ describe('register arrays', () => {
     expect(expandBody(body, declarations)).toContain('acc_1 = 1;');
   });
 
+  it('are copied whole to an array in memory', () => {
+    const declarations = `
+const count = 3u;
+fn keep(acc: ptr<function, array<f32, count>>, sums: ptr<function, array<f32, count>>) { // inline
+  *sums = *acc;
+}`;
+    const body = `
+  var acc: array<f32, count>; // registers
+  var order: array<u32, 1>; // registers
+  var sums = acc;
+  let one = order;
+  keep(&acc, &sums);`;
+    const lines = expandBody(body, declarations).filter((line) => !/[{}]/.test(line));
+    expect(lines.slice(4)).toEqual([
+      'var sums = array<f32, 3>(acc_0, acc_1, acc_2);',
+      'let one = array<u32, 1>(order_0);',
+      'sums = array<f32, 3>(acc_0, acc_1, acc_2);',
+    ]);
+  });
+
   it('belong to their block', () => {
     const body = `
   var a: array<f32, 1>; // registers
@@ -98,9 +118,9 @@ describe('register arrays', () => {
     ],
     [
       'use as a whole',
-      `${declaration}  let copy = acc;`,
+      `${declaration}  let sum = add(acc);`,
       6,
-      "register array 'acc' is used as a whole, expected an index. Registers have no address and no copy.",
+      "register array 'acc' is used as a whole, expected an index. Registers have no address; a copy reads 'copy = acc;'.",
     ],
     [
       'a name of its own that is taken',
