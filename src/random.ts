@@ -21,15 +21,34 @@ const ROUNDS = 10;
 /** Four 32-bit words. */
 export type Words = readonly [number, number, number, number];
 
+/** Second word of every key. */
+const KEY = 0xcaf3_57d1;
+
 /** Four 32-bit words for a counter. */
 export function philox({ index, step, stream, seed }: RandomCounter): Words {
-  return philoxBlock([index, step, stream, 0], [seed, 0xcaf3_57d1]);
+  return philoxBlock([index, step, stream, 0], [seed, KEY]);
 }
 
 /** The generator itself: four words of counter and two of key to four words. */
-export function philoxBlock(counter: Words, key: readonly [number, number]): Words {
-  let [c0, c1, c2, c3] = counter;
-  let [k0, k1] = key;
+export function philoxBlock(
+  [c0, c1, c2, c3]: Words,
+  [k0, k1]: readonly [number, number],
+): Words {
+  const words = new Uint32Array(4);
+  drawBlock(words, c0, c1, c2, c3, k0, k1);
+  return [...words] as unknown as Words;
+}
+
+/** Writes the four words. Takes no memory: a model's weights are millions of numbers, drawn before anything runs. */
+function drawBlock(
+  words: Uint32Array,
+  c0: number,
+  c1: number,
+  c2: number,
+  c3: number,
+  k0: number,
+  k1: number,
+): void {
   // Words are signed within: engines keep those in registers.
   for (let round = 0; round < ROUNDS; round++) {
     const high0 = multiplyHigh(0xd251_1f53, c0);
@@ -43,15 +62,22 @@ export function philoxBlock(counter: Words, key: readonly [number, number]): Wor
     k0 = (k0 + 0x9e37_79b9) | 0;
     k1 = (k1 + 0xbb67_ae85) | 0;
   }
-  return [c0 >>> 0, c1 >>> 0, c2 >>> 0, c3 >>> 0];
+  words[0] = c0;
+  words[1] = c1;
+  words[2] = c2;
+  words[3] = c3;
 }
 
 /** Upper 32 bits of the product of two unsigned 32-bit integers. */
 function multiplyHigh(a: number, b: number): number {
-  const [aHigh, aLow, bHigh, bLow] = [a >>> 16, a & 0xffff, b >>> 16, b & 0xffff];
-  const middle1 = aHigh * bLow + ((aLow * bLow) >>> 16);
-  const middle2 = aLow * bHigh + (middle1 & 0xffff);
-  return (aHigh * bHigh + (middle1 >>> 16) + (middle2 >>> 16)) | 0;
+  const aHigh = a >>> 16;
+  const aLow = a & 0xffff;
+  const bHigh = b >>> 16;
+  const bLow = b & 0xffff;
+  // Products of halves fit 32 bits; as signed integers they stay out of floating point.
+  const middle1 = (Math.imul(aHigh, bLow) + (Math.imul(aLow, bLow) >>> 16)) | 0;
+  const middle2 = (Math.imul(aLow, bHigh) + (middle1 & 0xffff)) | 0;
+  return (Math.imul(aHigh, bHigh) + (middle1 >>> 16) + (middle2 >>> 16)) | 0;
 }
 
 /** A word as a float32-exact number in [0, 1): its upper 24 bits. */
@@ -77,7 +103,7 @@ export function streamOf(name: string): number {
 /** A sequential view of one stream, for initialisation and shuffling on the host. */
 export class Random {
   #index = 0;
-  #words: Words = [0, 0, 0, 0];
+  readonly #words = new Uint32Array(4);
 
   constructor(
     readonly seed: number,
@@ -87,10 +113,7 @@ export class Random {
   /** Uniform in [0, 1), 24 bits. */
   uniform(): number {
     const index = this.#index++;
-    if (index % 4 === 0) {
-      const { seed, stream } = this;
-      this.#words = philox({ seed, stream, step: 0, index: index >>> 2 });
-    }
+    if (index % 4 === 0) drawBlock(this.#words, index >>> 2, 0, this.stream, 0, this.seed, KEY);
     return toUniform(this.#words[index % 4] as number);
   }
 

@@ -9,12 +9,19 @@ export function constant(value: number): Initializer {
 /** Uniform in [-bound, bound]. */
 export function uniform(bound: number): Initializer {
   return (shape, random) =>
-    new Float32Array(sizeOf(shape)).map(() => (2 * random.uniform() - 1) * bound);
+    drawn(new Float32Array(sizeOf(shape)), () => (2 * random.uniform() - 1) * bound);
 }
 
 /** Normal with mean 0. */
 export function normal(deviation: number): Initializer {
-  return (shape, random) => new Float32Array(sizeOf(shape)).map(() => random.normal() * deviation);
+  return (shape, random) =>
+    drawn(new Float32Array(sizeOf(shape)), () => random.normal() * deviation);
+}
+
+/** An array filled with draws, in order. A typed array's `map` takes longer than the generator. */
+function drawn<T extends Float32Array | Float64Array>(values: T, draw: () => number): T {
+  for (let i = 0; i < values.length; i++) values[i] = draw();
+  return values;
 }
 
 /**
@@ -34,7 +41,7 @@ export const orthogonalBlocks: Initializer = (shape, random) => {
 };
 
 function orthonormalRows(size: number, draw: () => number): Float64Array {
-  const block = new Float64Array(size * size).map(draw);
+  const block = drawn(new Float64Array(size * size), draw);
   const row = (index: number): Float64Array => block.subarray(index * size, (index + 1) * size);
   for (let i = 0; i < size; i++) {
     const current = row(i);
