@@ -30,10 +30,7 @@ export function philox({ index, step, stream, seed }: RandomCounter): Words {
 }
 
 /** The generator itself: four words of counter and two of key to four words. */
-export function philoxBlock(
-  [c0, c1, c2, c3]: Words,
-  [k0, k1]: readonly [number, number],
-): Words {
+export function philoxBlock([c0, c1, c2, c3]: Words, [k0, k1]: readonly [number, number]): Words {
   const words = new Uint32Array(4);
   drawBlock(words, c0, c1, c2, c3, k0, k1);
   return [...words] as unknown as Words;

@@ -3,7 +3,7 @@ import type { Declaration, ShaderModule } from './module.ts';
 import { copyRegisters, declareRegisters, readRegister } from './registers.ts';
 import { isPointer, type Local, Scope } from './scope.ts';
 import { formatConstant } from './specialize.ts';
-import { checkJumps } from './statements.ts';
+import { checkJumps, declaresNames } from './statements.ts';
 import { seek, type Token } from './tokens.ts';
 import { UnrolledLoop } from './unrolled-loop.ts';
 
@@ -180,14 +180,18 @@ class Expander {
   /** Puts the body of an inlined function in place of its call. */
   private call(index: number, token: Token, called: Declaration): number {
     const { parameters, values, end } = bindCall(this.scope, this.declaration, index, called);
-    this.output += `${token.before}{`;
+    const open = seek(called.file.tokens, called.keyword, called.end, '{');
+    const needsBlock =
+      values.length > 0 || declaresNames(called.file.tokens, open + 1, called.end - 1);
+    if (needsBlock) this.output += `${token.before}{`;
     for (const { name, start, end: stop } of values) {
       this.output += `\nlet ${name} =${this.at(start).before === '' ? ' ' : ''}`;
       this.walk(start, stop);
       this.output += ';';
     }
     const body = new Expander(this.module, called);
-    this.output += `${body.inline(parameters)}\n}`;
+    this.output += body.inline(parameters);
+    if (needsBlock) this.output += '\n}';
     for (const use of body.uses) this.uses.add(use);
     for (const directive of body.directives) this.directives.add(directive);
     return end;
@@ -245,6 +249,7 @@ class Expander {
     if (this.scope.find(name)?.kind === 'loop') {
       this.scope.fail(token, `'${name}' is the variable of two nested unrolled loops. Rename one.`);
     }
+    const needsBlock = declaresNames(this.tokens, body + 1, end);
     let rounds = 0;
     for (let value = loop.first(this.scope); ; value = loop.next(this.scope, value)) {
       const literal = value.type === 'u32' ? `${value.value}u` : `${value.value}i`;
@@ -254,18 +259,15 @@ class Expander {
       if (++rounds > largestLoop) {
         this.scope.fail(token, `unrolled loop over '${name}' runs more than ${largestLoop} times.`);
       }
-      this.output += token.before;
-      this.output += '{';
-      const inner = this.scope.open();
-      this.walk(body + 1, end);
-      this.emit(this.at(end));
-      this.scope.close(inner);
+      if (needsBlock) this.block(body, token.before);
+      else this.walk(body + 1, end);
     }
     this.scope.close(mark);
     return end + 1;
   }
 
-  private staticIf(index: number): number {
+  /** @param isWhole - whether it is a statement, and not what stands behind an `else` of run time. */
+  private staticIf(index: number, isWhole = this.tokens[index - 1]?.text !== 'else'): number {
     const body = seek(this.tokens, index + 1, this.declaration.end, '{');
     const splices = this.at(index).marker === 'splice';
     const remedy = `Drop '// ${this.at(index).marker}' where it is decided at run time.`;
@@ -273,22 +275,27 @@ class Expander {
     if (type !== 'bool')
       this.scope.fail(this.at(index), `static condition is a ${type}, expected bool.`);
     let next = this.at(body).pair + 1;
+    const branch = (open: number, before: string) => {
+      const { pair } = this.at(open);
+      const needsBlock = !isWhole || (!splices && declaresNames(this.tokens, open + 1, pair));
+      if (needsBlock) this.block(open, before);
+      else this.walk(open + 1, pair);
+    };
     if (value === 1) {
-      this.output += this.at(index).before;
-      if (splices) this.walk(body + 1, next - 1);
-      else this.block(body, '');
+      branch(body, this.at(index).before);
       while (this.tokens[next]?.text === 'else')
         next = this.at(seek(this.tokens, next + 1, this.declaration.end, '{')).pair + 1;
       return next;
     }
     if (this.tokens[next]?.text !== 'else') {
-      if (this.tokens[index - 1]?.text === 'else') this.output += ' {}';
+      if (!isWhole) this.output += ' {}';
       return next;
     }
     next++;
-    if (this.at(next).text === 'if') return this.word(next, this.at(next));
-    if (splices) this.walk(next + 1, this.at(next).pair);
-    else this.block(next);
+    const { text, marker } = this.at(next);
+    if (text === 'if' && marker !== undefined) return this.staticIf(next, isWhole);
+    if (text === 'if') return this.word(next, this.at(next));
+    branch(next, this.at(next).before);
     return this.at(next).pair + 1;
   }
 }

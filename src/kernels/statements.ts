@@ -28,3 +28,25 @@ export function checkJumps(
     }
   }
 }
+
+/**
+ * Whether statements declare a name outside of blocks of their own, and so need one where they are put in another
+ * place. Blocks that a `// splice` drops are none.
+ */
+export function declaresNames(tokens: readonly Token[], start: number, end: number): boolean {
+  let isSpliced = false;
+  for (let at = start; at < end; at++) {
+    const { text, kind, marker, pair } = tokens[at] as Token;
+    if (kind === 'word') {
+      if (text === 'let' || text === 'const' || text === 'var') return true;
+      isSpliced ||= marker === 'splice';
+    } else if (text === '{') {
+      if (isSpliced && declaresNames(tokens, at + 1, pair)) return true;
+      at = pair;
+      isSpliced &&= tokens[at + 1]?.text === 'else';
+    } else if (text === '(') {
+      at = pair;
+    }
+  }
+  return false;
+}

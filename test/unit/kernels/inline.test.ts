@@ -18,16 +18,12 @@ const scale: f32 = 2.0;`;
       'var acc_0 = f32();',
       'var acc_1 = f32();',
       '{',
-      '{',
       'let value = data[n];',
       'acc_1 += value * scale;',
       '}',
-      '}',
-      '{',
       '{',
       'let value = data[n];',
       'acc_0 += value * scale;',
-      '}',
       '}',
     ]);
   });
@@ -64,12 +60,7 @@ fn inner(to: ptr<function, Pair>, k: u32) { // inline
 
   it('take a name of the caller as it is', () => {
     const declarations = 'fn show(t: u32) { // inline\n  use(t);\n}';
-    expect(expandBody('let t = n;\nshow(t);', declarations)).toEqual([
-      'let t = n;',
-      '{',
-      'use(t);',
-      '}',
-    ]);
+    expect(expandBody('let t = n;\nshow(t);', declarations)).toEqual(['let t = n;', 'use(t);']);
   });
 
   it('come from parts, with what they use', () => {

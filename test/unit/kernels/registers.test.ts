@@ -193,7 +193,7 @@ describe('static conditions', () => {
     ).join(' ');
 
   it('keep one branch', () => {
-    expect([chain(0), chain(1), chain(2)]).toEqual(['{ a(); }', '{ b(); }', '{ c(); }']);
+    expect([chain(0), chain(1), chain(2)]).toEqual(['a();', 'b();', 'c();']);
   });
 
   it('may follow or precede conditions of run time', () => {
@@ -212,7 +212,7 @@ describe('static conditions', () => {
   }`,
         `const wide = ${value};`,
       ).join(' ');
-    expect(lines(true)).toBe('if (n > 1u) { a(); } else { b(); } { c(); }');
+    expect(lines(true)).toBe('if (n > 1u) { a(); } else { b(); } c();');
     expect(lines(false)).toBe('if (n > 1u) { a(); } else {} if (n > 2u) { d(); }');
   });
 
@@ -231,8 +231,26 @@ describe('static conditions', () => {
   }`,
         `const wide = ${value};`,
       ).join(' ');
-    expect(lines(true)).toBe('let lane = n % 4u; const slices = 2u; { a(0u); } { a(1u); }');
-    expect(lines(false)).toBe('const slices = 1u; { a(0u); }');
+    expect(lines(true)).toBe('let lane = n % 4u; const slices = 2u; a(0u); a(1u);');
+    expect(lines(false)).toBe('const slices = 1u; a(0u);');
+  });
+
+  it('keep their block where it declares a name, be it in a part that is spliced', () => {
+    const body = `
+  if (wide) { // static
+    if (wide) { // splice
+      let lane = n;
+    }
+    a(lane);
+  }
+  if (wide) { // static
+    if (n > 1u) {
+      let lane = n;
+    }
+  }`;
+    expect(expandBody(body, 'const wide = true;').join(' ')).toBe(
+      '{ let lane = n; a(lane); } if (n > 1u) { let lane = n; }',
+    );
   });
 
   it('drop code that would not compile, and what only it uses', () => {
