@@ -56,7 +56,11 @@ fn add_plain(acc: ptr<function, array<f32, tile_sums>>, sum: ptr<function, array
     }
     if (sums_columns) { // static
       for (var r = 0u; r < rows; r++) { // unroll
-        sum[r] += dot(left[r], vec4f(1.0));
+        if (spreads) { // static: the quad's other numbers are in its other lanes' sums
+          sum[r] += left[r].x;
+        } else {
+          sum[r] += dot(left[r], vec4f(1.0));
+        }
       }
     }
     let b_term = b_terms(own);
@@ -65,6 +69,11 @@ fn add_plain(acc: ptr<function, array<f32, tile_sums>>, sum: ptr<function, array
       for (var r = 0u; r < rows; r++) { // unroll
         acc[r * columns + j] += dot(left[r], right);
       }
+    }
+  }
+  if (sums_columns && spreads) { // static
+    for (var r = 0u; r < rows; r++) { // unroll
+      sum[r] = sum_quad(sum[r]);
     }
   }
 }
