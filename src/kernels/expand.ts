@@ -89,18 +89,12 @@ class Expander {
     let index = start;
     while (index < end) {
       const token = this.at(index);
-      const pointed = dereferenced(this.scope, this.tokens, index);
-      const copy = copyRegisters(this.scope, this.tokens, index);
-      if (copy) {
-        this.output += copy.text;
-        index = copy.end;
-      } else if (pointed !== undefined) {
-        this.output += token.before + pointed;
-        index += 2;
-      } else if (token.kind !== 'word') {
+      if (token.kind !== 'word') {
         if (token.text === '{') {
           this.block(index);
           index = token.pair + 1;
+        } else if (token.text === '*') {
+          index = this.star(index, token);
         } else {
           this.emit(token);
           index++;
@@ -119,6 +113,17 @@ class Expander {
         `unrolling gives more than ${limit} MB of text. Unroll less.`,
       );
     }
+  }
+
+  private star(index: number, token: Token): number {
+    const pointed = dereferenced(this.scope, this.tokens, index);
+    if (pointed !== undefined) {
+      this.output += token.before + pointed;
+      return index + 2;
+    }
+    const copy = copyRegisters(this.scope, this.tokens, index);
+    this.output += copy?.text ?? token.before + token.text;
+    return copy?.end ?? index + 1;
   }
 
   private block(index: number, before = this.at(index).before): void {
@@ -159,6 +164,11 @@ class Expander {
       return index + 1;
     }
     if (local.kind === 'registers') {
+      const copy = copyRegisters(this.scope, this.tokens, index);
+      if (copy) {
+        this.output += copy.text;
+        return copy.end;
+      }
       const item = readRegister(this.scope, this.tokens, index, local);
       this.output += `${token.before}${local.name}_${item}`;
       return this.at(index + 1).pair + 1;
