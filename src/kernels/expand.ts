@@ -89,21 +89,16 @@ class Expander {
     let index = start;
     while (index < end) {
       const token = this.at(index);
-      if (token.kind !== 'word') {
-        if (token.text === '{') {
-          this.block(index);
-          index = token.pair + 1;
-        } else if (token.text === '*') {
-          index = this.star(index, token);
-        } else {
-          this.emit(token);
-          index++;
-        }
-      } else if (this.tokens[index - 1]?.text === '.') {
+      if (token.kind === 'word' && this.tokens[index - 1]?.text !== '.') {
+        index = this.word(index, token);
+      } else if (token.text === '{') {
+        this.block(index);
+        index = token.pair + 1;
+      } else if (token.text === '*') {
+        index = this.star(index, token);
+      } else {
         this.emit(token);
         index++;
-      } else {
-        index = this.word(index, token);
       }
     }
     if (this.output.length > largestOutput) {
@@ -142,9 +137,7 @@ class Expander {
         case 'for':
           return this.loop(index, token);
         case 'if':
-          return token.marker === 'static' || token.marker === 'splice'
-            ? this.staticIf(index)
-            : this.plain(index, token);
+          return token.marker ? this.staticIf(index) : this.plain(index, token);
         case 'let':
         case 'const':
         case 'var':
@@ -217,15 +210,9 @@ class Expander {
     if (this.declaration.kind !== 'fn') return this.plain(index, token);
     const nameAt = this.at(index + 1).text === '<' ? index + 4 : index + 1;
     const name = this.at(nameAt);
-    if (this.scope.find(name.text)?.kind === 'loop') {
-      this.scope.fail(name, `'${name.text}' hides the variable of an unrolled loop. Rename it.`);
-    }
+    this.scope.checkName(name);
     if (this.targets.has(name.text)) {
       this.scope.fail(name, `'${name.text}' hides a variable that a call points to. Rename it.`);
-    }
-    const family = /^(.+)_\d+$/.exec(name.text)?.[1];
-    if (family !== undefined && this.scope.find(family)?.kind === 'registers') {
-      this.scope.fail(name, `'${name.text}' hides a register of array '${family}'. Rename it.`);
     }
     if (token.marker === 'registers') {
       const { text, end } = declareRegisters(this.scope, this.module, this.declaration, index);
@@ -302,10 +289,11 @@ class Expander {
       return next;
     }
     next++;
-    const { text, marker } = this.at(next);
-    if (text === 'if' && marker !== undefined) return this.staticIf(next, isWhole);
-    if (text === 'if') return this.word(next, this.at(next));
-    branch(next, this.at(next).before);
-    return this.at(next).pair + 1;
+    const other = this.at(next);
+    if (other.text === 'if') {
+      return other.marker ? this.staticIf(next, isWhole) : this.word(next, other);
+    }
+    branch(next, other.before);
+    return other.pair + 1;
   }
 }

@@ -97,6 +97,17 @@ export class Scope {
     return type === undefined ? value : convertConstant(value, type);
   }
 
+  /** Refuses to declare a name that stands for something else once the text is expanded. */
+  checkName(name: Token): void {
+    if (this.find(name.text)?.kind === 'loop') {
+      this.fail(name, `'${name.text}' hides the variable of an unrolled loop. Rename it.`);
+    }
+    const family = /^(.+)_\d+$/.exec(name.text)?.[1];
+    if (family !== undefined && this.find(family)?.kind === 'registers') {
+      this.fail(name, `'${name.text}' hides a register of array '${family}'. Rename it.`);
+    }
+  }
+
   fail(token: Token, message: string): never {
     throw shaderError(this.declaration.file.path, token.line, message);
   }
