@@ -33,7 +33,8 @@ export function philox({ index, step, stream, seed }: RandomCounter): Words {
 export function philoxBlock([c0, c1, c2, c3]: Words, [k0, k1]: readonly [number, number]): Words {
   const words = new Uint32Array(4);
   drawBlock(words, c0, c1, c2, c3, k0, k1);
-  return [...words] as unknown as Words;
+  const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = words;
+  return [w0, w1, w2, w3];
 }
 
 /** Writes the four words. Takes no memory: a model's weights are millions of numbers, drawn before anything runs. */

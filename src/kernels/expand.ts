@@ -1,5 +1,5 @@
 import { bindCall, dereferenced, readParameters } from './inline-call.ts';
-import type { Declaration, ShaderModule } from './module.ts';
+import { bodyOf, type Declaration, type ShaderModule } from './module.ts';
 import { copyRegisters, declareRegisters, readRegister } from './registers.ts';
 import { isPointer, type Local, Scope } from './scope.ts';
 import { formatConstant } from './specialize.ts';
@@ -72,8 +72,7 @@ class Expander {
       this.scope.bind(name, local);
       if (isPointer(local)) this.targets.add(local.name);
     }
-    const { keyword, end } = this.declaration;
-    this.walk(seek(this.tokens, keyword, end, '{') + 1, end - 1);
+    this.walk(bodyOf(this.declaration) + 1, this.declaration.end - 1);
     return this.output;
   }
 
@@ -110,6 +109,7 @@ class Expander {
     }
   }
 
+  /** What stands behind a star: a pointer's variable, all of its registers, or a factor. */
   private star(index: number, token: Token): number {
     const pointed = dereferenced(this.scope, this.tokens, index);
     if (pointed !== undefined) {
@@ -128,6 +128,12 @@ class Expander {
     this.walk(index + 1, end);
     this.emit(this.at(end));
     this.scope.close(mark);
+  }
+
+  /** The statements of the block at `open`, in a block or as they stand. */
+  private statements(open: number, before: string, needsBlock: boolean): void {
+    if (needsBlock) this.block(open, before);
+    else this.walk(open + 1, this.at(open).pair);
   }
 
   private word(index: number, token: Token): number {
@@ -157,14 +163,9 @@ class Expander {
       return index + 1;
     }
     if (local.kind === 'registers') {
-      const copy = copyRegisters(this.scope, this.tokens, index);
-      if (copy) {
-        this.output += copy.text;
-        return copy.end;
-      }
-      const item = readRegister(this.scope, this.tokens, index, local);
-      this.output += `${token.before}${local.name}_${item}`;
-      return this.at(index + 1).pair + 1;
+      const { text, end } = readRegister(this.scope, this.tokens, index, local);
+      this.output += text;
+      return end;
     }
     this.output += token.before + (local.kind === 'alias' ? local.name : token.text);
     return index + 1;
@@ -183,9 +184,7 @@ class Expander {
   /** Puts the body of an inlined function in place of its call. */
   private call(index: number, token: Token, called: Declaration): number {
     const { parameters, values, end } = bindCall(this.scope, this.declaration, index, called);
-    const open = seek(called.file.tokens, called.keyword, called.end, '{');
-    const needsBlock =
-      values.length > 0 || declaresNames(called.file.tokens, open + 1, called.end - 1);
+    const needsBlock = values.length > 0 || declaresNames(called.file.tokens, bodyOf(called));
     if (needsBlock) this.output += `${token.before}{`;
     for (const { name, start, end: stop } of values) {
       this.output += `\nlet ${name} =${this.at(start).before === '' ? ' ' : ''}`;
@@ -246,7 +245,7 @@ class Expander {
     if (this.scope.find(name)?.kind === 'loop') {
       this.scope.fail(token, `'${name}' is the variable of two nested unrolled loops. Rename one.`);
     }
-    const needsBlock = declaresNames(this.tokens, body + 1, end);
+    const needsBlock = declaresNames(this.tokens, body);
     let rounds = 0;
     for (let value = loop.first(this.scope); ; value = loop.next(this.scope, value)) {
       const literal = value.type === 'u32' ? `${value.value}u` : `${value.value}i`;
@@ -256,8 +255,7 @@ class Expander {
       if (++rounds > largestLoop) {
         this.scope.fail(token, `unrolled loop over '${name}' runs more than ${largestLoop} times.`);
       }
-      if (needsBlock) this.block(body, token.before);
-      else this.walk(body + 1, end);
+      this.statements(body, token.before, needsBlock);
     }
     this.scope.close(mark);
     return end + 1;
@@ -273,10 +271,8 @@ class Expander {
       this.scope.fail(this.at(index), `static condition is a ${type}, expected bool.`);
     let next = this.at(body).pair + 1;
     const branch = (open: number, before: string) => {
-      const { pair } = this.at(open);
-      const needsBlock = !isWhole || (!splices && declaresNames(this.tokens, open + 1, pair));
-      if (needsBlock) this.block(open, before);
-      else this.walk(open + 1, pair);
+      const needsBlock = !isWhole || (!splices && declaresNames(this.tokens, open));
+      this.statements(open, before, needsBlock);
     };
     if (value === 1) {
       branch(body, this.at(index).before);

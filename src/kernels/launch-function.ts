@@ -5,7 +5,7 @@ import { evaluateConstant } from './evaluate.ts';
 import { parts as everyPart } from './generated/parts.ts';
 import { type AccessPath, MemoryAccess, type MemoryPlace } from './memory-access.ts';
 import { readType } from './memory-layout.ts';
-import { type Declaration, readDeclarations, type ShaderModule } from './module.ts';
+import { bodyOf, type Declaration, readDeclarations, type ShaderModule } from './module.ts';
 import { type ShaderFile, seek, type Token, tokenize } from './tokens.ts';
 
 /** A launch whose kernel becomes functions of a larger module. */
@@ -166,10 +166,8 @@ class LaunchWriter {
   }
 
   #entryText(entry: Declaration): string {
-    const { tokens } = this.#file;
-    const open = seek(tokens, entry.keyword, entry.end, '{');
     const parameters = this.#parametersOf(entry).map(({ text }) => text);
-    const body = this.#emit(open, entry.end);
+    const body = this.#emit(bodyOf(entry), entry.end);
     return `fn ${this.#rename(entry.name)}(${parameters.join(', ')})${body}`;
   }
 

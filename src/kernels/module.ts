@@ -104,10 +104,16 @@ function nameOf(tokens: readonly Token[], keyword: number): string {
   return tokens[at]?.text ?? '';
 }
 
+/** Where the body of a function opens. */
+export function bodyOf({ file, keyword, end }: Declaration): number {
+  return seek(file.tokens, keyword, end, '{');
+}
+
 /** Refuses what has no meaning once a function's body stands in its caller. */
-function checkInline({ file, name, keyword, end }: Declaration): void {
+function checkInline(declaration: Declaration): void {
+  const { file, name, keyword, end } = declaration;
   const { tokens, path } = file;
-  const open = seek(tokens, keyword, end, '{');
+  const open = bodyOf(declaration);
   for (let at = keyword; at < end; at++) {
     const { text, line } = tokens[at] as Token;
     if (text === 'return' || (text === '->' && at < open)) {

@@ -39,7 +39,7 @@ export function declareRegisters(
   if (type === 'bool' || !Number.isInteger(count) || count < 1 || count > mostRegisters) {
     scope.fail(name, `${what} is ${count}, expected an integer from 1 to ${mostRegisters}.`);
   }
-  const scalars = Array.from({ length: count }, (_, item) => `${name.text}_${item}`);
+  const scalars = scalarsOf(name.text, count);
   const taken = scalars.find((scalar) => module.find(scalar) ?? scope.find(scalar));
   if (taken !== undefined) {
     scope.fail(
@@ -51,7 +51,17 @@ export function declareRegisters(
   return { text: scalars.map((scalar) => `${before}var ${scalar} = ${element}();`).join(''), end };
 }
 
+function scalarsOf(name: string, count: number): string[] {
+  return Array.from({ length: count }, (_, item) => `${name}_${item}`);
+}
+
 type Registers = Local & { readonly kind: 'registers' };
+
+/** A piece of the expanded text, and where the tokens that it stands for end. */
+interface Replacement {
+  readonly text: string;
+  readonly end: number;
+}
 
 /**
  * The array made of its scalars, where the tokens at `index` are a whole register array, or `*name` of a pointer to one,
@@ -61,7 +71,7 @@ export function copyRegisters(
   scope: Scope,
   tokens: readonly Token[],
   index: number,
-): { readonly text: string; readonly end: number } | undefined {
+): Replacement | undefined {
   if (tokens[index - 1]?.text !== '=') return undefined;
   const isDereferenced = tokens[index]?.text === '*';
   const nameAt = isDereferenced ? index + 1 : index;
@@ -70,25 +80,25 @@ export function copyRegisters(
   if (local?.kind !== 'registers' || (local.isPointer ?? false) !== isDereferenced)
     return undefined;
   const { name, element, count } = local;
-  const scalars = Array.from({ length: count }, (_, item) => `${name}_${item}`);
   const { before } = tokens[index] as Token;
-  return { text: `${before}array<${element}, ${count}>(${scalars.join(', ')})`, end: nameAt + 1 };
+  const scalars = scalarsOf(name, count).join(', ');
+  return { text: `${before}array<${element}, ${count}>(${scalars})`, end: nameAt + 1 };
 }
 
-/** The number of the register that `name[index]` denotes, whose name stands at `index`. */
+/** What a register array's name at `index` stands for: the scalar that `name[i]` denotes, or a copy of all. */
 export function readRegister(
   scope: Scope,
   tokens: readonly Token[],
   index: number,
-  { count, line }: Registers,
-): number {
+  { name, count, line, isPointer }: Registers,
+): Replacement {
+  const copy = copyRegisters(scope, tokens, index);
+  if (copy) return copy;
   const [token, bracket] = tokens.slice(index, index + 2) as [Token, Token];
   if (bracket.text !== '[') {
     const message = `register array '${token.text}' is used as a whole, expected an index`;
-    scope.fail(
-      token,
-      `${message}. Registers have no address; a copy reads 'copy = ${token.text};'.`,
-    );
+    const copied = isPointer ? `*${token.text}` : token.text;
+    scope.fail(token, `${message}. Registers have no address; a copy reads 'copy = ${copied};'.`);
   }
   const what = `index of register array '${token.text}'`;
   const remedy = `Mark the loop with '// unroll', or drop '// registers' in line ${line}.`;
@@ -100,5 +110,5 @@ export function readRegister(
     const range = `outside 0 … ${count - 1}`;
     scope.fail(token, `index ${value} of register array '${token.text}' is ${range}.`);
   }
-  return value;
+  return { text: `${token.before}${name}_${value}`, end: bracket.pair + 1 };
 }

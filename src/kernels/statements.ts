@@ -30,18 +30,19 @@ export function checkJumps(
 }
 
 /**
- * Whether statements declare a name outside of blocks of their own, and so need one where they are put in another
- * place. Blocks that a `// splice` drops are none.
+ * Whether the statements of the block that opens at `open` declare a name outside of the blocks among them, and so need
+ * one where they are put in another place. Blocks that a `// splice` drops are none.
  */
-export function declaresNames(tokens: readonly Token[], start: number, end: number): boolean {
+export function declaresNames(tokens: readonly Token[], open: number): boolean {
+  const end = (tokens[open] as Token).pair;
   let isSpliced = false;
-  for (let at = start; at < end; at++) {
+  for (let at = open + 1; at < end; at++) {
     const { text, kind, marker, pair } = tokens[at] as Token;
     if (kind === 'word') {
       if (text === 'let' || text === 'const' || text === 'var') return true;
       isSpliced ||= marker === 'splice';
     } else if (text === '{') {
-      if (isSpliced && declaresNames(tokens, at + 1, pair)) return true;
+      if (isSpliced && declaresNames(tokens, at)) return true;
       at = pair;
       isSpliced &&= tokens[at + 1]?.text === 'else';
     } else if (text === '(') {
