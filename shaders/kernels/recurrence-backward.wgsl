@@ -15,25 +15,6 @@
 //! join lib/recurrence-backward-walk
 //! join cell
 
-struct BackwardSpan {
-  end_phase: u32,   // phases run downwards from end_phase - 1 …
-  first_phase: u32, // … to first_phase
-  // Of each of four tracks: first index, counted from the last position, number of steps, 1: copy the final
-  // state's gradient into carry first, 1: the forward pass has walked back in time.
-  walk_0: vec4u, walk_1: vec4u, walk_2: vec4u, walk_3: vec4u,
-  // Where it begins in d_output, given, history, saved.
-  source_0: vec4u, source_1: vec4u, source_2: vec4u, source_3: vec4u,
-  // … in d_recurrent, carry, weight (in tiles), and its extras in given.
-  place_0: vec4u, place_1: vec4u, place_2: vec4u, place_3: vec4u,
-}
-
-const has_output_gradient: bool = true; // specialize
-const d_output_is_half: bool = false; // specialize
-alias d_output_number = f32; // f16: d_output_is_half
-
-const gate_size: u32 = (gates + parameters) * hidden_size;
-const projected_stride: u32 = 0u; // specialize: from one track's d_projected to the next one's
-
 @group(0) @binding(0) var<uniform> span: BackwardSpan;
 @group(0) @binding(1) var<storage, read> d_output: array<d_output_number>;
 @group(0) @binding(2) var<storage, read> given: array<f32>;

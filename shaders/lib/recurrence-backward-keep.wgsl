@@ -1,8 +1,7 @@
-// Recurrence, backward: the gradient of the cell step itself, and what is kept of it. Bindings and tile are those
-// of kernels/recurrence-backward.
+// Recurrence, backward: the gradient of the cell step itself, and what is kept of it. Bindings and tile are those of
+// kernels/recurrence-backward or kernels/recurrence-backward-cell.
 //! join lib/normalize
 //! join lib/recurrence-backward-read
-//! join lib/recurrence-sums
 
 // Copies the given gradient of the final state.
 fn keep_last_gradient(track: Track, first_row: u32, unit_begin: u32, unit_end: u32, lane: u32, slice: u32) { // inline
@@ -18,13 +17,8 @@ fn keep_last_gradient(track: Track, first_row: u32, unit_begin: u32, unit_end: u
   }
 }
 
-// An item's gradient through the weights.
-fn take_through(through: ptr<function, f32>, sums: ptr<function, array<f32, item_sums>>, i: u32, phase: u32, item: Item, lane: u32, track: Track) { // inline
-  if (sums_meet) { // static
-    *through = add_slices(i, lane);
-  } else {
-    *through = sums[select(i, 0u, item_sums == 1u)];
-  }
+// What came through the weights reaches what was masked in front of them.
+fn mask_through(through: ptr<function, f32>, phase: u32, item: Item, track: Track) { // inline
   if (has_mask && (masks_vector || phase + 1u == phases)) { // static
     *through *= given[track.place.w + mask_begin + item.at];
   }

@@ -1,7 +1,26 @@
 // Recurrence, backward: what the gradient of a cell step reads but for what comes through the weights. Bindings and
-// tile are those of kernels/recurrence-backward.
+// tile are those of kernels/recurrence-backward or kernels/recurrence-backward-cell.
 //! join lib/cell-step
 //! join lib/recurrence-track
+
+struct BackwardSpan {
+  end_phase: u32,   // phases run downwards from end_phase - 1 …
+  first_phase: u32, // … to first_phase
+  // Of each of four tracks: first index, counted from the last position, number of steps, 1: copy the final
+  // state's gradient into carry first, 1: the forward pass has walked back in time.
+  walk_0: vec4u, walk_1: vec4u, walk_2: vec4u, walk_3: vec4u,
+  // Where it begins in d_output, given, history, saved.
+  source_0: vec4u, source_1: vec4u, source_2: vec4u, source_3: vec4u,
+  // … in d_recurrent, carry, weight (in tiles), and its extras in given.
+  place_0: vec4u, place_1: vec4u, place_2: vec4u, place_3: vec4u,
+}
+
+const has_output_gradient: bool = true; // specialize
+const d_output_is_half: bool = false; // specialize
+alias d_output_number = f32; // f16: d_output_is_half
+
+const gate_size: u32 = (gates + parameters) * hidden_size;
+const projected_stride: u32 = 0u; // specialize: from one track's d_projected to the next one's
 
 // A time step, or what comes before the first one.
 struct Moment {

@@ -129,3 +129,12 @@ fn multiply_quad(acc: ptr<function, array<f32, item_sums>>, row_begin: ptr<funct
     }
   }
 }
+
+// An item's gradient through the weights.
+fn take_through(through: ptr<function, f32>, sums: ptr<function, array<f32, item_sums>>, i: u32, lane: u32) { // inline
+  if (sums_meet) { // static
+    *through = add_slices(i, lane);
+  } else {
+    *through = sums[select(i, 0u, item_sums == 1u)];
+  }
+}

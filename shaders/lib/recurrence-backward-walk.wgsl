@@ -37,7 +37,8 @@ fn take_phase(phase: u32, first_row: u32, unit_begin: u32, unit_end: u32, local:
     var sums = acc;
     if (is_inside) {
       var through = 0.0;
-      take_through(&through, &sums, slice, phase, item, lane, track);
+      take_through(&through, &sums, slice, lane);
+      mask_through(&through, phase, item, track);
       if (moment.is_step) {
         finish_gradient(&gradient, through, slice, phase, item, moment, track);
       } else {
@@ -73,7 +74,8 @@ fn take_tile(phase: u32, source: Source, base: u32, unit_end: u32, first_row: u3
     let item = item_of(i, base, first_row, lane, moment, track);
     if (item.row < batch && item.unit < unit_end && (slices <= item_sums || i < item_sums)) {
       var through = 0.0;
-      take_through(&through, &sums, i, phase, item, lane, track);
+      take_through(&through, &sums, i, lane);
+      mask_through(&through, phase, item, track);
       if (!moment.is_step) {
         carry[track.place.y + item.at] += through;
       } else if (norm_parameters > 0u && phase_gates[phase] < phase_gates[phase + 1u]) { // static: products, no cell step

@@ -1,8 +1,7 @@
-// Recurrence, forward: the cell step itself, and what is kept of it. Bindings and tile are those
-// of kernels/recurrence-forward.
+// Recurrence, forward: the cell step itself, and what is kept of it. Bindings and tile are those of
+// kernels/recurrence-forward or kernels/recurrence-forward-cell.
 //! join lib/normalize
 //! join lib/recurrence-forward-read
-//! join lib/recurrence-sums
 
 // Copies the given state into the history.
 fn keep_first_state(track: Track, first_row: u32, unit_begin: u32, unit_end: u32, lane: u32, slice: u32) { // inline
@@ -22,30 +21,8 @@ fn keep_first_state(track: Track, first_row: u32, unit_begin: u32, unit_end: u32
   }
 }
 
-// Products that the next phase normalises.
-fn keep_products(sums: ptr<function, array<f32, item_sums>>, i: u32, phase: u32, item: Item, lane: u32, moment: Moment, track: Track) { // inline
-  for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
-    var product = sums[i * gates + g];
-    if (sums_meet) { // static
-      product = add_slices(i * gates + g, lane);
-    }
-    if (has_lengths) { // static
-      product = select(0.0, product, moment.t < bitcast<u32>(given[track.place.w + item.row]));
-    }
-    saved[item.saved_at + (norm_saved[phase + 1u] + g - phase_gates[phase]) * hidden_size] = to_number(product);
-  }
-}
-
-// Does the cell step with its sums, and keeps what it gives.
-fn finish_step(step: ptr<function, CellStep>, sums: ptr<function, array<f32, item_sums>>, i: u32, phase: u32, item: Item, lane: u32, moment: Moment,
-    track: Track) { // inline
-  for (var g = phase_gates[max(phase, input_lag) - input_lag]; g < phase_gates[phase + 1u - min(phase + 1u, input_lag)]; g++) { // unroll
-    if (sums_meet) { // static
-      step.u[g] = add_slices(i * gates + g, lane);
-    } else {
-      step.u[g] = sums[select(i, 0u, rows * units == 1u) * gates + g];
-    }
-  }
+// Does the cell step, whose sums are in it, and keeps what it gives.
+fn finish_step(step: ptr<function, CellStep>, i: u32, phase: u32, item: Item, moment: Moment, track: Track) { // inline
   if (norm_parameters > 0u) { // static
     if (norm_values[phase] > 0u) { // static
       normalize_step(step, i, phase, item, track);

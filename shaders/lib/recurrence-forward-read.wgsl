@@ -1,7 +1,38 @@
-// Recurrence, forward: what a cell step reads but for its sums. Bindings and tile are those
-// of kernels/recurrence-forward.
+// Recurrence, forward: what a cell step reads but for its sums. Bindings and tile are those of
+// kernels/recurrence-forward or kernels/recurrence-forward-cell.
+// projected [T, B, input_gates, H], or a table [table_rows, input_gates, H] with a row for each token (one-hot inputs:
+// no projected input is ever built) where `gathers` and the span has table_rows, with tokens [T, B] i32 and input_bias
+// [input_gates, H]; both are zeros where it `gathers` and the span has none.
 //! join lib/cell-step
 //! join lib/recurrence-track
+
+struct Span {
+  first_phase: u32,
+  end_phase: u32,
+  table_rows: u32,
+  // Of each of four tracks: first position in processing order, number of steps, 1: copy the initial state
+  // into the history first, 1: walk back in time.
+  walk_0: vec4u, walk_1: vec4u, walk_2: vec4u, walk_3: vec4u,
+  // Where it begins in projected, given, bias, input_bias.
+  source_0: vec4u, source_1: vec4u, source_2: vec4u, source_3: vec4u,
+  // … in history, saved, weight (in tiles), and its extras in given.
+  place_0: vec4u, place_1: vec4u, place_2: vec4u, place_3: vec4u,
+}
+
+const keeps_saved: bool = true; // specialize
+const gathers: bool = false; // specialize
+const row_step: u32 = 8u; // specialize: from a row of projected to the next
+const unit_step: u32 = 1u; // specialize: from a number of a row to the next
+const projected_is_half: bool = false; // specialize
+alias projected_number = f32; // f16: projected_is_half
+
+// A single step reads its state where it is given: workgroups that share its units need not wait until it has
+// been copied into the history.
+const starts_alone: bool = steps == 1u && !has_mask;
+const saved_size: u32 = batch * saved_values * hidden_size;
+
+// A thread that has one cell step at most reads what that needs before it multiplies, and waits for it less.
+const reads_early: bool = carries && rows * units <= slices && unit_tile <= tile_units && phases == 1u;
 
 // A time step: its position in processing order, its time, where the states before and after it lie in their sections
 // and what it saves.
@@ -31,6 +62,15 @@ fn item_of(i: u32, base: u32, first_row: u32, lane: u32, moment: Moment) -> Item
   let row = first_row + i / units;
   let unit = base + i % units * lanes + lane;
   return Item(row, unit, row * hidden_size + unit, moment.saved_begin + row * saved_values * hidden_size + unit);
+}
+
+// What is added to the product of a gate.
+fn bias_of(track: Track, g: u32, unit: u32) -> f32 {
+  var b = bias[track.source.z + g * hidden_size + unit];
+  if (gathers && !gradients_apart) { // static: the two biases only ever occur as a sum
+    b += input_bias[track.source.w + g * hidden_size + unit];
+  }
+  return b;
 }
 
 // Reads what a cell step needs but for its sums.

@@ -22,15 +22,6 @@ fn hold_weights(track: Track, lane: u32, slice: u32) {
   }
 }
 
-// What is added to the product of a gate.
-fn bias_of(track: Track, g: u32, unit: u32) -> f32 {
-  var b = bias[track.source.z + g * hidden_size + unit];
-  if (gathers && !gradients_apart) { // static: the two biases only ever occur as a sum
-    b += input_bias[track.source.w + g * hidden_size + unit];
-  }
-  return b;
-}
-
 // The sums of a tile of units, whole in workgroup memory or in the thread that needs them.
 fn sum_tile(acc: ptr<function, array<f32, item_sums>>, phase: u32, vector_begin: u32, base: u32, first_row: u32, lane: u32, slice: u32,
     moment: Moment, longest: u32, track: Track) { // inline
@@ -107,5 +98,30 @@ fn multiply_round(acc: ptr<function, array<f32, item_sums>>, row_begin: ptr<func
         }
       }
     }
+  }
+}
+
+// The sums of a cell step.
+fn take_sums(step: ptr<function, CellStep>, sums: ptr<function, array<f32, item_sums>>, i: u32, phase: u32, lane: u32) { // inline
+  for (var g = phase_gates[max(phase, input_lag) - input_lag]; g < phase_gates[phase + 1u - min(phase + 1u, input_lag)]; g++) { // unroll
+    if (sums_meet) { // static
+      step.u[g] = add_slices(i * gates + g, lane);
+    } else {
+      step.u[g] = sums[select(i, 0u, rows * units == 1u) * gates + g];
+    }
+  }
+}
+
+// Products that the next phase normalises.
+fn keep_products(sums: ptr<function, array<f32, item_sums>>, i: u32, phase: u32, item: Item, lane: u32, moment: Moment, track: Track) { // inline
+  for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
+    var product = sums[i * gates + g];
+    if (sums_meet) { // static
+      product = add_slices(i * gates + g, lane);
+    }
+    if (has_lengths) { // static
+      product = select(0.0, product, moment.t < bitcast<u32>(given[track.place.w + item.row]));
+    }
+    saved[item.saved_at + (norm_saved[phase + 1u] + g - phase_gates[phase]) * hidden_size] = to_number(product);
   }
 }

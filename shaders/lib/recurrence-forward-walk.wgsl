@@ -31,7 +31,8 @@ fn take_phase(next_token: ptr<function, u32>, phase: u32, first_row: u32, unit_b
     sum_tile(&acc, phase, vector_begin, unit_begin, first_row, lane, slice, moment, longest, track);
     var sums = acc;
     if (is_inside) {
-      finish_step(&step, &sums, slice, phase, item, lane, moment, track);
+      take_sums(&step, &sums, slice, phase, lane);
+      finish_step(&step, slice, phase, item, moment, track);
     }
   } else {
     stage_vector(phase, vector_begin, first_row, local);
@@ -74,7 +75,8 @@ fn take_tile(next_token: ptr<function, u32>, phase: u32, vector_begin: u32, base
       } else {
         var step: CellStep;
         read_step(&step, next_token, phase, item, moment, track);
-        finish_step(&step, &sums, i, phase, item, lane, moment, track);
+        take_sums(&step, &sums, i, phase, lane);
+        finish_step(&step, i, phase, item, moment, track);
       }
     }
     continuing {

@@ -13,9 +13,11 @@ export function isNarrow({ isSoftware, laneWidth }: PlanLimits): boolean {
 
 /**
  * Where the lanes of a narrow adapter are quads, a launch or a walk of so many FLOPs earns back in six to seventeen steps
- * what a tile of 192 or 256 sums takes to build, smaller ones in a hundred at best (docs/adr/0050-small-tiles.md).
+ * what a tile of 256 sums takes to build, smaller ones in a hundred at best (docs/adr/0050-small-tiles.md).
  */
 export const LARGE_FLOPS = 5e8;
+/** Rows of those tiles. */
+export const LARGE_ROWS = 32;
 
 /**
  * Spreads workgroups over two axes where one cannot hold them. Kernels number their workgroups

@@ -21,6 +21,8 @@ export interface MatmulRequest {
   readonly m: number;
   readonly n: number;
   readonly k: number;
+  /** How often it runs each time the plan does; 1 where absent. */
+  readonly repeats?: number;
   readonly a: MatrixView;
   /** A is stored as [k, m]. */
   readonly transposesA?: boolean;

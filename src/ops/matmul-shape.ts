@@ -1,5 +1,5 @@
 import type { PlanLimits } from '../graph/operator.ts';
-import { isNarrow, LARGE_FLOPS } from './grid.ts';
+import { isNarrow, LARGE_FLOPS, LARGE_ROWS } from './grid.ts';
 import { applyWideRule } from './matmul-wide-shape.ts';
 
 /** Sizes of a product C [m, n] = A [m, k]·B [k, n]. */
@@ -7,6 +7,8 @@ export interface MatmulSizes {
   readonly m: number;
   readonly n: number;
   readonly k: number;
+  /** How often it runs each time its plan does; 1 where absent. */
+  readonly repeats?: number;
 }
 
 /** How `shaders/kernels/matmul.wgsl` is laid over a product: what tuning chooses. */
@@ -37,35 +39,37 @@ const RUNS_PER_BUILD = 300;
 /** What a smaller tile must save: products with the same tile share a pipeline. */
 const LEAST_SAVING = 0.05;
 /**
- * Rows of a tile, and its sums at most. Quads have nothing between 48 and 192 sums: code that does not fit into an
+ * Rows of a tile, and its sums at most. Quads have nothing between 48 and 256 sums: code that does not fit into an
  * instruction cache must be much more to win (docs/adr/0050-small-tiles.md). Vectors of eight lanes and more fill what
  * their driver keeps near at hand with fewer.
  */
 const NARROW_TILES = {
   quads: { rows: [12, 8, 4, 2, 1], sums: 48 },
-  largeOfQuads: { rows: [24, 12, 8, 4, 2, 1], sums: 192 },
+  largeOfQuads: { rows: [LARGE_ROWS, 16, 12, 8, 4, 2, 1], sums: 8 * LARGE_ROWS },
   wider: { rows: [16, 8, 4, 2, 1], sums: 128 },
 };
 
-function narrowTilesFor(lanesN: number, { m, n, k }: MatmulSizes) {
+function narrowTilesFor(lanesN: number, { m, n, k, repeats = 1 }: MatmulSizes) {
   if (lanesN > 4) return NARROW_TILES.wider;
-  return 2 * m * n * k >= LARGE_FLOPS ? NARROW_TILES.largeOfQuads : NARROW_TILES.quads;
+  return 2 * m * n * k * repeats >= LARGE_FLOPS ? NARROW_TILES.largeOfQuads : NARROW_TILES.quads;
 }
 
 /** The tile that costs a narrow adapter least, building its pipeline included. */
-function chooseNarrowShape(limits: PlanLimits, { m, n, k }: MatmulSizes): MatmulShape {
+function chooseNarrowShape(limits: PlanLimits, sizes: MatmulSizes): MatmulShape {
+  const { m, n, k, repeats = 1 } = sizes;
   const { load, share, multiplyAdd, round, build } = NARROW_NS;
   const lanesN = Math.max(4, limits.laneWidth);
   const spreads = limits.hasSubgroups && m > 1;
   const perRow = spreads ? load + share : 4 * load;
   let best = { rows: 1, columns: 1, cost: Number.POSITIVE_INFINITY };
-  const most = narrowTilesFor(lanesN, { m, n, k });
+  const most = narrowTilesFor(lanesN, sizes);
   for (const rows of most.rows) {
     for (const columns of [8, 4, 2, 1].filter((count) => rows * count <= most.sums)) {
       const tiles = Math.ceil(m / rows) * Math.ceil(n / (lanesN * columns));
       const perRound =
         round + rows * perRow + 4 * columns * load + 4 * rows * columns * multiplyAdd;
-      const cost = tiles * Math.ceil(k / 4) * perRound * RUNS_PER_BUILD + rows * columns * build;
+      const runs = repeats * RUNS_PER_BUILD;
+      const cost = tiles * Math.ceil(k / 4) * perRound * runs + rows * columns * build;
       if (cost < best.cost * (1 - LEAST_SAVING)) best = { rows, columns, cost };
     }
   }

@@ -2,6 +2,7 @@ import { numberBytes } from '../graph/numbers.ts';
 import type { Lowering } from '../graph/operator.ts';
 import type { GraphNode, SymbolicTensor } from '../graph/tensor.ts';
 import { recurrenceBackward } from '../kernels/generated/recurrence-backward.ts';
+import { recurrenceBackwardCell } from '../kernels/generated/recurrence-backward-cell.ts';
 import { defineLaunch } from '../kernels/launch.ts';
 import { packStruct } from '../kernels/pack.ts';
 import { launchColumnSums } from './column-sums.ts';
@@ -20,6 +21,7 @@ import {
   unitBytes,
 } from './recurrence-launch.ts';
 import { workgroupBytes } from './recurrence-memory.ts';
+import { allocateProducts, launchBackwardProducts } from './recurrence-products.ts';
 import {
   chooseRecurrenceShape,
   layOutHistory,
@@ -88,62 +90,88 @@ export function lowerBackward(
     label,
     tracks,
   );
-  const weight = cell.multiplies
-    ? lowering.packed(weights, packedWeights('row-quads', cell, shape))
-    : unusedInput(lowering);
-  const weightFloats = (weights[0] as SymbolicTensor).size;
+  const apart = shape.productsApart
+    ? allocateProducts(lowering, label, nodes.length, batch * hiddenSize)
+    : undefined;
+  const weight =
+    cell.multiplies && !apart
+      ? lowering.packed(weights, packedWeights('row-quads', cell, shape))
+      : unusedInput(lowering);
+  const weightBytes = apart
+    ? 0
+    : unitBytes(attributes, lowering).number * (weights[0] as SymbolicTensor).size;
   const bytes = unitBytes(attributes, lowering);
   const bytesRead =
     numberBytes(dOutputs.view) +
-    bytes.number * (cell.saved.length + cell.gates.length) +
+    bytes.number * (cell.saved.length + (apart ? 0 : cell.gates.length)) +
+    (apart ? 4 : 0) +
     2 * bytes.states;
   let count = 0;
   const launch = (span: Span) => {
     const name = count === 0 ? label : `${label}#${count}`;
     count += 1;
+    const options = {
+      label: name,
+      cell: cell.shader,
+      cellConstants: cell.constants,
+      workgroups: gridOf(shape, attributes, span.tracks.length),
+      cost: {
+        flops: apart ? 0 : flopsOf(attributes, span),
+        readBytes:
+          stepsOf(span) * batch * hiddenSize * bytesRead + weightBytes * span.tracks.length,
+        writtenBytes: bytes.number * stepsOf(span) * batch * hiddenSize * cell.gates.length,
+      },
+    };
+    const constants = {
+      ...recurrenceConstants(attributes, shape, nodes.length, lowering),
+      has_output_gradient: hasOutputGradient,
+      projected_stride: projectedStride,
+      d_output_is_half: dOutputs.view.isHalf ?? false,
+    };
+    const bindings = {
+      span: lowering.uniforms(
+        `${name}.span`,
+        packStruct(recurrenceBackward.bindings.span.struct, {
+          end_phase: span.endPhase,
+          first_phase: span.firstPhase,
+          ...packTracks(span, nodes, {
+            sources: [dOutputs, given.states, histories, saved],
+            places: [dRecurrents, carry],
+            extras: given.extras,
+            tiles: tilesOf(attributes, shape),
+          }),
+        }),
+      ),
+      d_output: dOutputs.view,
+      given: given.states.view,
+      history: histories.view,
+      saved: saved.view,
+      d_recurrent: dRecurrents.view,
+      d_projected: dProjecteds,
+      carry: carry.view,
+    };
+    if (!apart) {
+      lowering.launch(
+        defineLaunch(recurrenceBackward, {
+          ...options,
+          constants: { ...constants, staged_gates: countStagedGates(lowering, attributes, shape) },
+          bindings: { ...bindings, weight },
+        }),
+      );
+      return;
+    }
+    const { products, stride } = apart;
+    launchBackwardProducts(lowering, name, span, {
+      nodes,
+      weights,
+      vectors: dRecurrents,
+      products,
+    });
     lowering.launch(
-      defineLaunch(recurrenceBackward, {
-        label: name,
-        cell: cell.shader,
-        cellConstants: cell.constants,
-        constants: {
-          ...recurrenceConstants(attributes, shape, nodes.length, lowering),
-          staged_gates: countStagedGates(lowering, attributes, shape),
-          has_output_gradient: hasOutputGradient,
-          projected_stride: projectedStride,
-          d_output_is_half: dOutputs.view.isHalf ?? false,
-        },
-        bindings: {
-          span: lowering.uniforms(
-            `${name}.span`,
-            packStruct(recurrenceBackward.bindings.span.struct, {
-              end_phase: span.endPhase,
-              first_phase: span.firstPhase,
-              ...packTracks(span, nodes, {
-                sources: [dOutputs, given.states, histories, saved],
-                places: [dRecurrents, carry],
-                extras: given.extras,
-                tiles: tilesOf(attributes, shape),
-              }),
-            }),
-          ),
-          d_output: dOutputs.view,
-          given: given.states.view,
-          weight,
-          history: histories.view,
-          saved: saved.view,
-          d_recurrent: dRecurrents.view,
-          d_projected: dProjecteds,
-          carry: carry.view,
-        },
-        workgroups: gridOf(shape, attributes, span.tracks.length),
-        cost: {
-          flops: flopsOf(attributes, span),
-          readBytes:
-            stepsOf(span) * batch * hiddenSize * bytesRead +
-            bytes.number * weightFloats * span.tracks.length,
-          writtenBytes: bytes.number * stepsOf(span) * batch * hiddenSize * cell.gates.length,
-        },
+      defineLaunch(recurrenceBackwardCell, {
+        ...options,
+        constants: { ...constants, products_stride: stride },
+        bindings: { ...bindings, products: products.view },
       }),
     );
   };

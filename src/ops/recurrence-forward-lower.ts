@@ -2,6 +2,7 @@ import { numberBytes } from '../graph/numbers.ts';
 import type { Lowering, View } from '../graph/operator.ts';
 import type { GraphNode, SymbolicTensor } from '../graph/tensor.ts';
 import { recurrenceForward } from '../kernels/generated/recurrence-forward.ts';
+import { recurrenceForwardCell } from '../kernels/generated/recurrence-forward-cell.ts';
 import { defineLaunch } from '../kernels/launch.ts';
 import { packStruct } from '../kernels/pack.ts';
 import { launchStridedCopy } from './copy-strided.ts';
@@ -19,6 +20,7 @@ import {
   tilesOf,
   unitBytes,
 } from './recurrence-launch.ts';
+import { allocateProducts, launchForwardProducts } from './recurrence-products.ts';
 import {
   chooseRecurrenceShape,
   layOutHistory,
@@ -92,64 +94,83 @@ export function lowerForward(tracks: Tracks<RecurrenceAttributes>, lowering: Low
     }),
   );
   const weights = nodes.map((node) => inputsOf(node).weight);
-  const weight = cell.multiplies
-    ? lowering.packed(weights, packedWeights('column-quads', cell, shape))
-    : unusedInput(lowering);
   const units = batch * hiddenSize;
+  const apart = shape.productsApart
+    ? allocateProducts(lowering, label, nodes.length, cell.gates.length * units)
+    : undefined;
+  const weight =
+    cell.multiplies && !apart
+      ? lowering.packed(weights, packedWeights('column-quads', cell, shape))
+      : unusedInput(lowering);
   const bytes = unitBytes(attributes, lowering);
   // Weights that stay from repetition to repetition are read once a dispatch.
   const stays = shape.heldQuads > 0 && lowering.limits.residentHolds;
-  const weightBytes = stays ? 0 : bytes.number * (weights[0]?.size ?? 0);
-  const bytesRead = numberBytes(projected.view) * cell.inputGates + bytes.states;
+  const weightBytes = stays || apart ? 0 : bytes.number * (weights[0]?.size ?? 0);
+  const bytesRead =
+    numberBytes(projected.view) * cell.inputGates +
+    bytes.states +
+    (apart ? 4 * cell.gates.length : 0);
   let count = 0;
   const launch = (span: Span) => {
     const name = count === 0 ? label : `${label}#${count}`;
     count += 1;
+    const options = {
+      label: name,
+      cell: cell.shader,
+      cellConstants: cell.constants,
+      workgroups: gridOf(shape, attributes, span.tracks.length),
+      cost: {
+        flops: apart ? 0 : flopsOf(attributes, span),
+        readBytes: stepsOf(span) * units * bytesRead + weightBytes * span.tracks.length,
+        writtenBytes: stepsOf(span) * units * (bytes.number * cell.saved.length + bytes.states),
+      },
+    };
+    const constants = {
+      ...recurrenceConstants(attributes, shape, nodes.length, lowering),
+      keeps_saved: trains,
+      gathers: gathered !== undefined,
+      row_step: gathered?.isTransposed ? 1 : cell.inputGates * hiddenSize,
+      unit_step: gathered?.isTransposed ? gathered.tableRows : 1,
+      projected_is_half: projected.view.isHalf ?? false,
+    };
+    const bindings = {
+      span: lowering.uniforms(
+        `${name}.span`,
+        packStruct(recurrenceForward.bindings.span.struct, {
+          first_phase: span.firstPhase,
+          end_phase: span.endPhase,
+          table_rows: gathered?.tableRows ?? 0,
+          ...packTracks(span, nodes, {
+            sources: [projected, given.states, bias, inputBias],
+            places: [histories, saved],
+            extras: given.extras,
+            tiles: tilesOf(attributes, shape),
+          }),
+        }),
+      ),
+      projected: projected.view,
+      bias: bias.view,
+      given: given.states.view,
+      history: histories.view,
+      saved: saved.view,
+      tokens: gathered?.tokens ?? unusedInput(lowering),
+      input_bias: inputBias.view,
+    };
+    const acceptsTokens = (shape.spreads || shape.heldQuads > 0 || apart) && !gathered;
+    const accepts = acceptsTokens ? { accepts: [{ constants: { gathers: true } }] } : {};
+    if (!apart) {
+      const own = { ...options, ...accepts, constants, bindings: { ...bindings, weight } };
+      lowering.launch(defineLaunch(recurrenceForward, own));
+      return;
+    }
+    const { products, stride } = apart;
+    launchForwardProducts(lowering, name, span, { nodes, weights, vectors: histories, products });
     lowering.launch(
-      defineLaunch(recurrenceForward, {
-        label: name,
-        cell: cell.shader,
-        cellConstants: cell.constants,
-        constants: {
-          ...recurrenceConstants(attributes, shape, nodes.length, lowering),
-          keeps_saved: trains,
-          gathers: gathered !== undefined,
-          row_step: gathered?.isTransposed ? 1 : cell.inputGates * hiddenSize,
-          unit_step: gathered?.isTransposed ? gathered.tableRows : 1,
-          projected_is_half: projected.view.isHalf ?? false,
-        },
-        bindings: {
-          span: lowering.uniforms(
-            `${name}.span`,
-            packStruct(recurrenceForward.bindings.span.struct, {
-              first_phase: span.firstPhase,
-              end_phase: span.endPhase,
-              table_rows: gathered?.tableRows ?? 0,
-              ...packTracks(span, nodes, {
-                sources: [projected, given.states, bias, inputBias],
-                places: [histories, saved],
-                extras: given.extras,
-                tiles: tilesOf(attributes, shape),
-              }),
-            }),
-          ),
-          projected: projected.view,
-          weight,
-          bias: bias.view,
-          given: given.states.view,
-          history: histories.view,
-          saved: saved.view,
-          tokens: gathered?.tokens ?? unusedInput(lowering),
-          input_bias: inputBias.view,
-        },
-        ...((shape.spreads || shape.heldQuads > 0) &&
-          !gathered && { accepts: [{ constants: { gathers: true } }] }),
-        workgroups: gridOf(shape, attributes, span.tracks.length),
-        cost: {
-          flops: flopsOf(attributes, span),
-          readBytes: stepsOf(span) * units * bytesRead + weightBytes * span.tracks.length,
-          writtenBytes: stepsOf(span) * units * (bytes.number * cell.saved.length + bytes.states),
-        },
+      defineLaunch(recurrenceForwardCell, {
+        ...options,
+        ...accepts,
+        constants: { ...constants, products_stride: stride },
+        bindings: { ...bindings, products: products.view },
       }),
     );
   };

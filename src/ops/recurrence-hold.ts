@@ -197,5 +197,6 @@ function shapeOf(
     stages: true,
     slices: HOLD_SLICES,
     heldQuads: sliceQuads(unitTile),
+    productsApart: false,
   };
 }

@@ -13,8 +13,9 @@ import { type Joined, MOST_TRACKS, type Tracks } from './recurrence-tracks.ts';
 
 /** A shape in words, for `explain()` and checkpoints. */
 export function describeShape(shape: RecurrenceShape): string {
-  const { strategy, rows, units, lanes, slices, heldQuads } = shape;
-  const form = `${strategy}, ${rows} rows × ${units} units per lane, ${lanes} lanes`;
+  const { strategy, productsApart, rows, units, lanes, slices, heldQuads } = shape;
+  const apart = productsApart ? ', products apart' : '';
+  const form = `${strategy}${apart}, ${rows} rows × ${units} units per lane, ${lanes} lanes`;
   if (slices === 1) return form;
   const held = heldQuads > 0 ? `, which hold the weights of ${heldQuads} quads` : '';
   return `${form} × ${slices} slices of the sum${held}`;

@@ -1,6 +1,7 @@
 import type { Cell } from '../cells/cell.ts';
 import type { Lowering, PlanLimits, Walk } from '../graph/operator.ts';
 import { isNarrow, LARGE_FLOPS, powerOfTwo, splitEvenly } from './grid.ts';
+import { applyApartRule } from './recurrence-apart.ts';
 import type { RecurrenceExtra } from './recurrence-extras.ts';
 import { applyHoldRule } from './recurrence-hold.ts';
 import { type RecurrenceDirection, sumsPerUnit } from './recurrence-memory.ts';
@@ -91,6 +92,8 @@ export function firstVectorOf({ phases }: Cell): number {
 /** How a recurrence kernel is laid over rows, units and time: what tuning chooses. */
 export interface RecurrenceShape {
   readonly strategy: Walk;
+  /** The products of each step are launches of their own, and the recurrence's kernel does the cell only. */
+  readonly productsApart: boolean;
   /** Batch rows per thread: each weight that is loaded serves this many. */
   readonly rows: number;
   /** Hidden units per thread. */
@@ -162,20 +165,31 @@ export function chooseRecurrenceShape(
     ? [held.strategy, 'the threads keep the weights from step to step']
     : preferStrategy(limits, attributes);
   const reason = requested ? 'asked for' : why;
-  const applyRule = (strategy: Walk) =>
+  const applyFusedRule = (strategy: Walk) =>
     applyShapeRule(limits, attributes, { direction, strategy, tracks });
+  const applyRule = (strategy: Walk) =>
+    (strategy === 'stepwise' ? applyApartRule(limits, attributes) : undefined) ??
+    applyFusedRule(strategy);
   const builtIn = held ?? applyRule(requested ?? preferred);
   const subject = { attributes, direction, requested };
-  const settled = lowering.settled(tuneRecurrence(limits, subject, builtIn, applyRule));
+  const settled = lowering.settled(
+    tuneRecurrence(limits, subject, builtIn, { applyRule, applyFusedRule }),
+  );
   if (!settled) return { ...builtIn, reason };
   const isRule = settled.shape === builtIn;
   return { ...settled.shape, reason: isRule ? `${reason}; ${settled.reason}` : settled.reason };
 }
 
 /** Every thread sums up by itself what it loads by itself. */
-const plainShape = { spreads: false, stages: false, slices: 1, heldQuads: 0 } as const;
+const plainShape = {
+  productsApart: false,
+  spreads: false,
+  stages: false,
+  slices: 1,
+  heldQuads: 0,
+} as const;
 
-/** The register tile of a recurrence from its sizes and the adapter's limits. */
+/** The register tile of a recurrence that multiplies by itself, from its sizes and the adapter's limits. */
 function applyShapeRule(
   limits: PlanLimits,
   attributes: RecurrenceAttributes,

@@ -1,5 +1,6 @@
 import type { PlanLimits, Walk } from '../graph/operator.ts';
 import type { Tunable } from '../graph/tunable.ts';
+import { apartShape, findApartObstacle } from './recurrence-apart.ts';
 import { findHoldObstacle, listHeldShapes } from './recurrence-hold.ts';
 import { type RecurrenceDirection, sumsPerUnit, workgroupBytes } from './recurrence-memory.ts';
 import type { RecurrenceAttributes, RecurrenceShape } from './recurrence-shape.ts';
@@ -21,16 +22,19 @@ export interface RecurrenceTunable extends Tunable<RecurrenceShape> {
 /** Most sums of a thread: more would not stay in registers, and take seconds to build. */
 const MOST_SUMS = 256;
 
-/**
- * What may be measured in place of the built-in shape of a recurrence.
- *
- * @param applyRule - the built-in shape of another strategy.
- */
+/** The built-in shapes of strategies. */
+export interface RecurrenceRules {
+  applyRule(strategy: Walk): RecurrenceShape;
+  /** Of kernels that multiply by themselves. */
+  applyFusedRule(strategy: Walk): RecurrenceShape;
+}
+
+/** What may be measured in place of the built-in shape of a recurrence. */
 export function tuneRecurrence(
   limits: PlanLimits,
   subject: RecurrenceSubject,
   builtIn: RecurrenceShape,
-  applyRule: (strategy: Walk) => RecurrenceShape,
+  { applyRule, applyFusedRule }: RecurrenceRules,
 ): RecurrenceTunable {
   const { attributes, direction, requested } = subject;
   const { cell, steps, batch, hiddenSize } = attributes;
@@ -46,10 +50,11 @@ export function tuneRecurrence(
     builtIn,
     refuse: (shape) => refuse(limits, subject, shape),
     seeds() {
-      const { stages, spreads, strategy, slices, lanes, heldQuads } = builtIn;
+      const { stages, spreads, strategy, slices, lanes, heldQuads, productsApart } = builtIn;
       const other = strategy === 'persistent' ? 'stepwise' : 'persistent';
       return keep([
         ...(requested ? [] : [applyRule(other)]),
+        productsApart ? applyFusedRule(strategy) : apartShape(limits, attributes),
         ...(heldQuads > 0 ? [applyRule(strategy)] : []),
         ...listHeldShapes(limits, attributes),
         { ...builtIn, stages: !stages, spreads: false },
@@ -71,6 +76,7 @@ function refuse(
   shape: RecurrenceShape,
 ): string | undefined {
   const { strategy, rows, units, lanes, unitTile, spreads, stages, slices, heldQuads } = shape;
+  const { productsApart } = shape;
   const { hiddenSize, batch } = attributes;
   if (strategy !== 'persistent' && strategy !== 'stepwise') {
     return "strategy is 'persistent' or 'stepwise'";
@@ -89,6 +95,13 @@ function refuse(
   if (unitTile !== expected) return `unitTile is ${expected} for this strategy`;
   if (spreads && (!limits.hasSubgroups || lanes % 4 !== 0 || stages)) {
     return 'spreads needs the feature subgroups and lanes in fours, and goes without stages';
+  }
+  if (productsApart) {
+    const obstacle = findApartObstacle(attributes);
+    if (obstacle !== undefined) return `productsApart: ${obstacle}`;
+    if (strategy !== 'stepwise' || units > 1 || slices > 1 || spreads || stages) {
+      return 'productsApart goes with stepwise and one unit per thread, without slices, spreads and stages';
+    }
   }
   if (heldQuads !== 0 && !isCount(heldQuads)) return 'heldQuads is 0 or a positive integer';
   if (heldQuads > 0) {

@@ -52,7 +52,7 @@ export function applyWideRule(
     ? Math.min(most, 256, Math.ceil(hiddenSize / width) * width)
     : (tiles.find(fills) ?? (tiles.at(-1) as number));
   const unitTile = persists ? hiddenSize : lanes;
-  const flags = { spreads: false, stages: false, heldQuads: 0 };
+  const flags = { productsApart: false, spreads: false, stages: false, heldQuads: 0 };
   const bare = { strategy, rows, units: 1, lanes, unitTile, ...flags };
   const fits = (shape: RecurrenceShape) =>
     workgroupBytes(attributes, direction, shape) <= limits.maxComputeWorkgroupStorageSize;

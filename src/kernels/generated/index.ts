@@ -23,7 +23,9 @@ import { optimizerRmsprop } from './optimizer-rmsprop.ts';
 import { optimizerSgd } from './optimizer-sgd.ts';
 import { packMatrices } from './pack-matrices.ts';
 import { recurrenceBackward } from './recurrence-backward.ts';
+import { recurrenceBackwardCell } from './recurrence-backward-cell.ts';
 import { recurrenceForward } from './recurrence-forward.ts';
+import { recurrenceForwardCell } from './recurrence-forward-cell.ts';
 import { reduceSum } from './reduce-sum.ts';
 import { sampleToken } from './sample-token.ts';
 import { scanBackward } from './scan-backward.ts';
@@ -64,7 +66,9 @@ export {
   optimizerSgd,
   packMatrices,
   recurrenceBackward,
+  recurrenceBackwardCell,
   recurrenceForward,
+  recurrenceForwardCell,
   reduceSum,
   sampleToken,
   scanBackward,
@@ -106,7 +110,9 @@ export const kernels = {
   'optimizer-sgd': optimizerSgd,
   'pack-matrices': packMatrices,
   'recurrence-backward': recurrenceBackward,
+  'recurrence-backward-cell': recurrenceBackwardCell,
   'recurrence-forward': recurrenceForward,
+  'recurrence-forward-cell': recurrenceForwardCell,
   'reduce-sum': reduceSum,
   'sample-token': sampleToken,
   'scan-backward': scanBackward,

@@ -1146,11 +1146,10 @@ fn state_of(origin: u32, s: u32, at: u32) -> f32 {
   },
   'lib/recurrence-backward-keep': {
     name: 'lib/recurrence-backward-keep',
-    source: `// Recurrence, backward: the gradient of the cell step itself, and what is kept of it. Bindings and tile are those
-// of kernels/recurrence-backward.
+    source: `// Recurrence, backward: the gradient of the cell step itself, and what is kept of it. Bindings and tile are those of
+// kernels/recurrence-backward or kernels/recurrence-backward-cell.
 //! join lib/normalize
 //! join lib/recurrence-backward-read
-//! join lib/recurrence-sums
 
 // Copies the given gradient of the final state.
 fn keep_last_gradient(track: Track, first_row: u32, unit_begin: u32, unit_end: u32, lane: u32, slice: u32) { // inline
@@ -1166,13 +1165,8 @@ fn keep_last_gradient(track: Track, first_row: u32, unit_begin: u32, unit_end: u
   }
 }
 
-// An item's gradient through the weights.
-fn take_through(through: ptr<function, f32>, sums: ptr<function, array<f32, item_sums>>, i: u32, phase: u32, item: Item, lane: u32, track: Track) { // inline
-  if (sums_meet) { // static
-    *through = add_slices(i, lane);
-  } else {
-    *through = sums[select(i, 0u, item_sums == 1u)];
-  }
+// What came through the weights reaches what was masked in front of them.
+fn mask_through(through: ptr<function, f32>, phase: u32, item: Item, track: Track) { // inline
   if (has_mask && (masks_vector || phase + 1u == phases)) { // static
     *through *= given[track.place.w + mask_begin + item.at];
   }
@@ -1290,14 +1284,36 @@ fn keep_norms(gradient: ptr<function, CellGradient>, phase: u32, item: Item) { /
       has_lengths: 'bool',
       has_mask: 'bool',
       has_zoneout: 'bool',
+      has_output_gradient: 'bool',
+      d_output_is_half: 'bool',
+      projected_stride: 'u32',
     },
   },
   'lib/recurrence-backward-read': {
     name: 'lib/recurrence-backward-read',
     source: `// Recurrence, backward: what the gradient of a cell step reads but for what comes through the weights. Bindings and
-// tile are those of kernels/recurrence-backward.
+// tile are those of kernels/recurrence-backward or kernels/recurrence-backward-cell.
 //! join lib/cell-step
 //! join lib/recurrence-track
+
+struct BackwardSpan {
+  end_phase: u32,   // phases run downwards from end_phase - 1 …
+  first_phase: u32, // … to first_phase
+  // Of each of four tracks: first index, counted from the last position, number of steps, 1: copy the final
+  // state's gradient into carry first, 1: the forward pass has walked back in time.
+  walk_0: vec4u, walk_1: vec4u, walk_2: vec4u, walk_3: vec4u,
+  // Where it begins in d_output, given, history, saved.
+  source_0: vec4u, source_1: vec4u, source_2: vec4u, source_3: vec4u,
+  // … in d_recurrent, carry, weight (in tiles), and its extras in given.
+  place_0: vec4u, place_1: vec4u, place_2: vec4u, place_3: vec4u,
+}
+
+const has_output_gradient: bool = true; // specialize
+const d_output_is_half: bool = false; // specialize
+alias d_output_number = f32; // f16: d_output_is_half
+
+const gate_size: u32 = (gates + parameters) * hidden_size;
+const projected_stride: u32 = 0u; // specialize: from one track's d_projected to the next one's
 
 // A time step, or what comes before the first one.
 struct Moment {
@@ -1379,6 +1395,9 @@ fn read_gradient(gradient: ptr<function, CellGradient>, phase: u32, item: Item, 
       has_lengths: 'bool',
       has_mask: 'bool',
       has_zoneout: 'bool',
+      has_output_gradient: 'bool',
+      d_output_is_half: 'bool',
+      projected_stride: 'u32',
     },
   },
   'lib/recurrence-backward-source': {
@@ -1462,6 +1481,9 @@ fn gradient_quad(begin: u32, k: u32) -> vec4f {
       has_lengths: 'bool',
       has_mask: 'bool',
       has_zoneout: 'bool',
+      has_output_gradient: 'bool',
+      d_output_is_half: 'bool',
+      projected_stride: 'u32',
     },
   },
   'lib/recurrence-backward-sums': {
@@ -1597,6 +1619,15 @@ fn multiply_quad(acc: ptr<function, array<f32, item_sums>>, row_begin: ptr<funct
     }
   }
 }
+
+// An item's gradient through the weights.
+fn take_through(through: ptr<function, f32>, sums: ptr<function, array<f32, item_sums>>, i: u32, lane: u32) { // inline
+  if (sums_meet) { // static
+    *through = add_slices(i, lane);
+  } else {
+    *through = sums[select(i, 0u, item_sums == 1u)];
+  }
+}
 `,
     constants: {
       steps: 'u32',
@@ -1619,6 +1650,9 @@ fn multiply_quad(acc: ptr<function, array<f32, item_sums>>, row_begin: ptr<funct
       has_lengths: 'bool',
       has_mask: 'bool',
       has_zoneout: 'bool',
+      has_output_gradient: 'bool',
+      d_output_is_half: 'bool',
+      projected_stride: 'u32',
     },
   },
   'lib/recurrence-backward-walk': {
@@ -1662,7 +1696,8 @@ fn take_phase(phase: u32, first_row: u32, unit_begin: u32, unit_end: u32, local:
     var sums = acc;
     if (is_inside) {
       var through = 0.0;
-      take_through(&through, &sums, slice, phase, item, lane, track);
+      take_through(&through, &sums, slice, lane);
+      mask_through(&through, phase, item, track);
       if (moment.is_step) {
         finish_gradient(&gradient, through, slice, phase, item, moment, track);
       } else {
@@ -1698,7 +1733,8 @@ fn take_tile(phase: u32, source: Source, base: u32, unit_end: u32, first_row: u3
     let item = item_of(i, base, first_row, lane, moment, track);
     if (item.row < batch && item.unit < unit_end && (slices <= item_sums || i < item_sums)) {
       var through = 0.0;
-      take_through(&through, &sums, i, phase, item, lane, track);
+      take_through(&through, &sums, i, lane);
+      mask_through(&through, phase, item, track);
       if (!moment.is_step) {
         carry[track.place.y + item.at] += through;
       } else if (norm_parameters > 0u && phase_gates[phase] < phase_gates[phase + 1u]) { // static: products, no cell step
@@ -1737,15 +1773,17 @@ fn take_tile(phase: u32, source: Source, base: u32, unit_end: u32, first_row: u3
       has_lengths: 'bool',
       has_mask: 'bool',
       has_zoneout: 'bool',
+      has_output_gradient: 'bool',
+      d_output_is_half: 'bool',
+      projected_stride: 'u32',
     },
   },
   'lib/recurrence-forward-keep': {
     name: 'lib/recurrence-forward-keep',
-    source: `// Recurrence, forward: the cell step itself, and what is kept of it. Bindings and tile are those
-// of kernels/recurrence-forward.
+    source: `// Recurrence, forward: the cell step itself, and what is kept of it. Bindings and tile are those of
+// kernels/recurrence-forward or kernels/recurrence-forward-cell.
 //! join lib/normalize
 //! join lib/recurrence-forward-read
-//! join lib/recurrence-sums
 
 // Copies the given state into the history.
 fn keep_first_state(track: Track, first_row: u32, unit_begin: u32, unit_end: u32, lane: u32, slice: u32) { // inline
@@ -1765,30 +1803,8 @@ fn keep_first_state(track: Track, first_row: u32, unit_begin: u32, unit_end: u32
   }
 }
 
-// Products that the next phase normalises.
-fn keep_products(sums: ptr<function, array<f32, item_sums>>, i: u32, phase: u32, item: Item, lane: u32, moment: Moment, track: Track) { // inline
-  for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
-    var product = sums[i * gates + g];
-    if (sums_meet) { // static
-      product = add_slices(i * gates + g, lane);
-    }
-    if (has_lengths) { // static
-      product = select(0.0, product, moment.t < bitcast<u32>(given[track.place.w + item.row]));
-    }
-    saved[item.saved_at + (norm_saved[phase + 1u] + g - phase_gates[phase]) * hidden_size] = to_number(product);
-  }
-}
-
-// Does the cell step with its sums, and keeps what it gives.
-fn finish_step(step: ptr<function, CellStep>, sums: ptr<function, array<f32, item_sums>>, i: u32, phase: u32, item: Item, lane: u32, moment: Moment,
-    track: Track) { // inline
-  for (var g = phase_gates[max(phase, input_lag) - input_lag]; g < phase_gates[phase + 1u - min(phase + 1u, input_lag)]; g++) { // unroll
-    if (sums_meet) { // static
-      step.u[g] = add_slices(i * gates + g, lane);
-    } else {
-      step.u[g] = sums[select(i, 0u, rows * units == 1u) * gates + g];
-    }
-  }
+// Does the cell step, whose sums are in it, and keeps what it gives.
+fn finish_step(step: ptr<function, CellStep>, i: u32, phase: u32, item: Item, moment: Moment, track: Track) { // inline
   if (norm_parameters > 0u) { // static
     if (norm_values[phase] > 0u) { // static
       normalize_step(step, i, phase, item, track);
@@ -1897,14 +1913,50 @@ fn keep_masked(origin: u32, at: u32, value: f32) {
       has_lengths: 'bool',
       has_mask: 'bool',
       has_zoneout: 'bool',
+      keeps_saved: 'bool',
+      gathers: 'bool',
+      row_step: 'u32',
+      unit_step: 'u32',
+      projected_is_half: 'bool',
     },
   },
   'lib/recurrence-forward-read': {
     name: 'lib/recurrence-forward-read',
-    source: `// Recurrence, forward: what a cell step reads but for its sums. Bindings and tile are those
-// of kernels/recurrence-forward.
+    source: `// Recurrence, forward: what a cell step reads but for its sums. Bindings and tile are those of
+// kernels/recurrence-forward or kernels/recurrence-forward-cell.
+// projected [T, B, input_gates, H], or a table [table_rows, input_gates, H] with a row for each token (one-hot inputs:
+// no projected input is ever built) where \`gathers\` and the span has table_rows, with tokens [T, B] i32 and input_bias
+// [input_gates, H]; both are zeros where it \`gathers\` and the span has none.
 //! join lib/cell-step
 //! join lib/recurrence-track
+
+struct Span {
+  first_phase: u32,
+  end_phase: u32,
+  table_rows: u32,
+  // Of each of four tracks: first position in processing order, number of steps, 1: copy the initial state
+  // into the history first, 1: walk back in time.
+  walk_0: vec4u, walk_1: vec4u, walk_2: vec4u, walk_3: vec4u,
+  // Where it begins in projected, given, bias, input_bias.
+  source_0: vec4u, source_1: vec4u, source_2: vec4u, source_3: vec4u,
+  // … in history, saved, weight (in tiles), and its extras in given.
+  place_0: vec4u, place_1: vec4u, place_2: vec4u, place_3: vec4u,
+}
+
+const keeps_saved: bool = true; // specialize
+const gathers: bool = false; // specialize
+const row_step: u32 = 8u; // specialize: from a row of projected to the next
+const unit_step: u32 = 1u; // specialize: from a number of a row to the next
+const projected_is_half: bool = false; // specialize
+alias projected_number = f32; // f16: projected_is_half
+
+// A single step reads its state where it is given: workgroups that share its units need not wait until it has
+// been copied into the history.
+const starts_alone: bool = steps == 1u && !has_mask;
+const saved_size: u32 = batch * saved_values * hidden_size;
+
+// A thread that has one cell step at most reads what that needs before it multiplies, and waits for it less.
+const reads_early: bool = carries && rows * units <= slices && unit_tile <= tile_units && phases == 1u;
 
 // A time step: its position in processing order, its time, where the states before and after it lie in their sections
 // and what it saves.
@@ -1934,6 +1986,15 @@ fn item_of(i: u32, base: u32, first_row: u32, lane: u32, moment: Moment) -> Item
   let row = first_row + i / units;
   let unit = base + i % units * lanes + lane;
   return Item(row, unit, row * hidden_size + unit, moment.saved_begin + row * saved_values * hidden_size + unit);
+}
+
+// What is added to the product of a gate.
+fn bias_of(track: Track, g: u32, unit: u32) -> f32 {
+  var b = bias[track.source.z + g * hidden_size + unit];
+  if (gathers && !gradients_apart) { // static: the two biases only ever occur as a sum
+    b += input_bias[track.source.w + g * hidden_size + unit];
+  }
+  return b;
 }
 
 // Reads what a cell step needs but for its sums.
@@ -2002,6 +2063,11 @@ fn read_step(step: ptr<function, CellStep>, next_token: ptr<function, u32>, phas
       has_lengths: 'bool',
       has_mask: 'bool',
       has_zoneout: 'bool',
+      keeps_saved: 'bool',
+      gathers: 'bool',
+      row_step: 'u32',
+      unit_step: 'u32',
+      projected_is_half: 'bool',
     },
   },
   'lib/recurrence-forward-sums': {
@@ -2028,15 +2094,6 @@ fn hold_weights(track: Track, lane: u32, slice: u32) {
       held_bias[n * gates + g] = select(0.0, bias_of(track, g, min(n * lanes + lane, hidden_size - 1u)), slice == 0u);
     }
   }
-}
-
-// What is added to the product of a gate.
-fn bias_of(track: Track, g: u32, unit: u32) -> f32 {
-  var b = bias[track.source.z + g * hidden_size + unit];
-  if (gathers && !gradients_apart) { // static: the two biases only ever occur as a sum
-    b += input_bias[track.source.w + g * hidden_size + unit];
-  }
-  return b;
 }
 
 // The sums of a tile of units, whole in workgroup memory or in the thread that needs them.
@@ -2117,6 +2174,31 @@ fn multiply_round(acc: ptr<function, array<f32, item_sums>>, row_begin: ptr<func
     }
   }
 }
+
+// The sums of a cell step.
+fn take_sums(step: ptr<function, CellStep>, sums: ptr<function, array<f32, item_sums>>, i: u32, phase: u32, lane: u32) { // inline
+  for (var g = phase_gates[max(phase, input_lag) - input_lag]; g < phase_gates[phase + 1u - min(phase + 1u, input_lag)]; g++) { // unroll
+    if (sums_meet) { // static
+      step.u[g] = add_slices(i * gates + g, lane);
+    } else {
+      step.u[g] = sums[select(i, 0u, rows * units == 1u) * gates + g];
+    }
+  }
+}
+
+// Products that the next phase normalises.
+fn keep_products(sums: ptr<function, array<f32, item_sums>>, i: u32, phase: u32, item: Item, lane: u32, moment: Moment, track: Track) { // inline
+  for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
+    var product = sums[i * gates + g];
+    if (sums_meet) { // static
+      product = add_slices(i * gates + g, lane);
+    }
+    if (has_lengths) { // static
+      product = select(0.0, product, moment.t < bitcast<u32>(given[track.place.w + item.row]));
+    }
+    saved[item.saved_at + (norm_saved[phase + 1u] + g - phase_gates[phase]) * hidden_size] = to_number(product);
+  }
+}
 `,
     constants: {
       steps: 'u32',
@@ -2139,6 +2221,11 @@ fn multiply_round(acc: ptr<function, array<f32, item_sums>>, row_begin: ptr<func
       has_lengths: 'bool',
       has_mask: 'bool',
       has_zoneout: 'bool',
+      keeps_saved: 'bool',
+      gathers: 'bool',
+      row_step: 'u32',
+      unit_step: 'u32',
+      projected_is_half: 'bool',
     },
   },
   'lib/recurrence-forward-vector': {
@@ -2226,6 +2313,11 @@ fn stage_vector(phase: u32, vector_begin: u32, first_row: u32, local: u32) { // 
       has_lengths: 'bool',
       has_mask: 'bool',
       has_zoneout: 'bool',
+      keeps_saved: 'bool',
+      gathers: 'bool',
+      row_step: 'u32',
+      unit_step: 'u32',
+      projected_is_half: 'bool',
     },
   },
   'lib/recurrence-forward-walk': {
@@ -2263,7 +2355,8 @@ fn take_phase(next_token: ptr<function, u32>, phase: u32, first_row: u32, unit_b
     sum_tile(&acc, phase, vector_begin, unit_begin, first_row, lane, slice, moment, longest, track);
     var sums = acc;
     if (is_inside) {
-      finish_step(&step, &sums, slice, phase, item, lane, moment, track);
+      take_sums(&step, &sums, slice, phase, lane);
+      finish_step(&step, slice, phase, item, moment, track);
     }
   } else {
     stage_vector(phase, vector_begin, first_row, local);
@@ -2306,7 +2399,8 @@ fn take_tile(next_token: ptr<function, u32>, phase: u32, vector_begin: u32, base
       } else {
         var step: CellStep;
         read_step(&step, next_token, phase, item, moment, track);
-        finish_step(&step, &sums, i, phase, item, lane, moment, track);
+        take_sums(&step, &sums, i, phase, lane);
+        finish_step(&step, i, phase, item, moment, track);
       }
     }
     continuing {
@@ -2337,6 +2431,11 @@ fn take_tile(next_token: ptr<function, u32>, phase: u32, vector_begin: u32, base
       has_lengths: 'bool',
       has_mask: 'bool',
       has_zoneout: 'bool',
+      keeps_saved: 'bool',
+      gathers: 'bool',
+      row_step: 'u32',
+      unit_step: 'u32',
+      projected_is_half: 'bool',
     },
   },
   'lib/recurrence-sums': {

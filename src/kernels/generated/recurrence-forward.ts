@@ -4,7 +4,7 @@ import type { KernelDescription } from '../description.ts';
 export const recurrenceForward = {
   name: 'recurrence-forward',
   entryPoint: 'main',
-  joins: ['lib/cell-step', 'lib/half', 'lib/recurrence', 'lib/recurrence-track', 'lib/recurrence-forward-read', 'lib/normalize', 'lib/quads', 'lib/recurrence-sums', 'lib/recurrence-forward-keep', 'lib/recurrence-forward-vector', 'lib/recurrence-forward-sums', 'lib/recurrence-forward-walk'],
+  joins: ['lib/cell-step', 'lib/half', 'lib/recurrence', 'lib/recurrence-track', 'lib/recurrence-forward-read', 'lib/normalize', 'lib/recurrence-forward-keep', 'lib/quads', 'lib/recurrence-forward-vector', 'lib/recurrence-sums', 'lib/recurrence-forward-sums', 'lib/recurrence-forward-walk'],
   cell: 'cells',
   constants: {
     steps: 'u32',
@@ -134,9 +134,7 @@ export const recurrenceForward = {
 // \`holds\`: the slices are the lanes of a quad, and each keeps its part of the weights from step to step, and as a part
 // of a fused kernel from repetition to repetition: held_quads of its quads of k, and the others are loaded.
 //
-// Layouts: projected [T, B, input_gates, H], or a table [table_rows, input_gates, H] with a row for each token
-//   (one-hot inputs: no projected input is ever built) where \`gathers\` and the span has table_rows, with tokens
-//   [T, B] i32 and input_bias [input_gates, H]; both are zeros where it \`gathers\` and the span has none;
+// Layouts: projected, tokens, input_bias as in lib/recurrence-forward-read;
 //   weight [tiles, H/4, gates, units, lanes, 4] (weight_hh in column quads; a cell that multiplies nothing has none);
 //   bias [gates + parameters, H]: bias_hh, then the cell's parameters;
 //   given: the initial state [states, B, H], and the extras of lib/recurrence; saved [T or 1, B, saved_values, H];
@@ -154,31 +152,6 @@ export const recurrenceForward = {
 //! join lib/recurrence-forward-walk
 //! join cell
 
-struct Span {
-  first_phase: u32,
-  end_phase: u32,
-  table_rows: u32,
-  // Of each of four tracks: first position in processing order, number of steps, 1: copy the initial state
-  // into the history first, 1: walk back in time.
-  walk_0: vec4u, walk_1: vec4u, walk_2: vec4u, walk_3: vec4u,
-  // Where it begins in projected, given, bias, input_bias.
-  source_0: vec4u, source_1: vec4u, source_2: vec4u, source_3: vec4u,
-  // … in history, saved, weight (in tiles), and its extras in given.
-  place_0: vec4u, place_1: vec4u, place_2: vec4u, place_3: vec4u,
-}
-
-const keeps_saved: bool = true; // specialize
-const gathers: bool = false; // specialize
-const row_step: u32 = 8u; // specialize: from a row of projected to the next
-const unit_step: u32 = 1u; // specialize: from a number of a row to the next
-const projected_is_half: bool = false; // specialize
-alias projected_number = f32; // f16: projected_is_half
-
-// A single step reads its state where it is given: workgroups that share its units need not wait until it has
-// been copied into the history.
-const starts_alone: bool = steps == 1u && !has_mask;
-const saved_size: u32 = batch * saved_values * hidden_size;
-
 @group(0) @binding(0) var<uniform> span: Span;
 @group(0) @binding(1) var<storage, read> projected: array<projected_number>;
 @group(0) @binding(2) var<storage, read> weight: array<array<array<array<array<quad, lanes>, units>, gates>, hidden_quads>, all_tiles>;
@@ -190,9 +163,6 @@ const saved_size: u32 = batch * saved_values * hidden_size;
 @group(0) @binding(8) var<storage, read> input_bias: array<f32>;
 
 const item_sums: u32 = rows * units * gates;
-
-// A thread that has one cell step at most reads what that needs before it multiplies, and waits for it less.
-const reads_early: bool = carries && rows * units <= slices && unit_tile <= tile_units && phases == 1u;
 
 var<workgroup> staged: array<vec4f, rows * hidden_quads>;
 // What is multiplied next: of each row h, masked h or a phase's vector.

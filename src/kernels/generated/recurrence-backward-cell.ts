@@ -1,0 +1,193 @@
+// Generated from shaders/ by 'npm run generate'. Do not edit.
+import type { KernelDescription } from '../description.ts';
+
+export const recurrenceBackwardCell = {
+  name: 'recurrence-backward-cell',
+  entryPoint: 'main',
+  joins: ['lib/cell-step', 'lib/half', 'lib/recurrence', 'lib/recurrence-track', 'lib/recurrence-backward-read', 'lib/recurrence-backward-source', 'lib/normalize', 'lib/recurrence-backward-keep'],
+  cell: 'cells',
+  constants: {
+    steps: 'u32',
+    batch: 'u32',
+    hidden_size: 'u32',
+    state_size: 'u32',
+    rows: 'u32',
+    units: 'u32',
+    lanes: 'u32',
+    unit_tile: 'u32',
+    spreads: 'bool',
+    stages: 'bool',
+    slices: 'u32',
+    held_quads: 'u32',
+    carries: 'bool',
+    y_origin: 'u32',
+    section_size: 'u32',
+    tracks: 'u32',
+    is_half: 'bool',
+    has_lengths: 'bool',
+    has_mask: 'bool',
+    has_zoneout: 'bool',
+    has_output_gradient: 'bool',
+    d_output_is_half: 'bool',
+    projected_stride: 'u32',
+    products_stride: 'u32',
+  },
+  bindings: {
+    span: {
+      group: 0,
+      binding: 0,
+      kind: 'uniform',
+      access: 'read',
+      type: 'BackwardSpan',
+      struct: {
+        sizeBytes: 208,
+        fields: {
+          end_phase: { offsetBytes: 0, sizeBytes: 4, type: 'u32' },
+          first_phase: { offsetBytes: 4, sizeBytes: 4, type: 'u32' },
+          walk_0: { offsetBytes: 16, sizeBytes: 16, type: 'vec4u' },
+          walk_1: { offsetBytes: 32, sizeBytes: 16, type: 'vec4u' },
+          walk_2: { offsetBytes: 48, sizeBytes: 16, type: 'vec4u' },
+          walk_3: { offsetBytes: 64, sizeBytes: 16, type: 'vec4u' },
+          source_0: { offsetBytes: 80, sizeBytes: 16, type: 'vec4u' },
+          source_1: { offsetBytes: 96, sizeBytes: 16, type: 'vec4u' },
+          source_2: { offsetBytes: 112, sizeBytes: 16, type: 'vec4u' },
+          source_3: { offsetBytes: 128, sizeBytes: 16, type: 'vec4u' },
+          place_0: { offsetBytes: 144, sizeBytes: 16, type: 'vec4u' },
+          place_1: { offsetBytes: 160, sizeBytes: 16, type: 'vec4u' },
+          place_2: { offsetBytes: 176, sizeBytes: 16, type: 'vec4u' },
+          place_3: { offsetBytes: 192, sizeBytes: 16, type: 'vec4u' },
+        },
+      },
+    },
+    d_output: {
+      group: 0,
+      binding: 1,
+      kind: 'storage',
+      access: 'read',
+      type: 'array<d_output_number>',
+    },
+    given: {
+      group: 0,
+      binding: 2,
+      kind: 'storage',
+      access: 'read',
+      type: 'array<f32>',
+    },
+    products: {
+      group: 0,
+      binding: 3,
+      kind: 'storage',
+      access: 'read',
+      type: 'array<f32>',
+    },
+    history: {
+      group: 0,
+      binding: 4,
+      kind: 'storage',
+      access: 'read',
+      type: 'array<number>',
+    },
+    saved: {
+      group: 0,
+      binding: 5,
+      kind: 'storage',
+      access: 'read',
+      type: 'array<number>',
+    },
+    d_recurrent: {
+      group: 0,
+      binding: 6,
+      kind: 'storage',
+      access: 'read_write',
+      type: 'array<number>',
+    },
+    d_projected: {
+      group: 0,
+      binding: 7,
+      kind: 'storage',
+      access: 'read_write',
+      type: 'array<number>',
+    },
+    carry: {
+      group: 0,
+      binding: 8,
+      kind: 'storage',
+      access: 'read_write',
+      type: 'array<f32>',
+    },
+  },
+  source: `// Recurrence, backward, of a time step whose products another launch has computed: the gradient of the cell of one
+// phase, or what the state's gradient gets through the weights in front of the first step.
+//
+// Dispatch, and what it is right for: as kernels/recurrence-forward-cell.
+// Layouts: as in kernels/recurrence-backward, and products [B, H], d_recurrent·W_hh of what comes after, for each
+//   track \`products_stride\` behind the one before; whatever they are, they are not read where nothing comes after.
+// FLOPs: those of the cell only. Bytes 4·B·H·(2 + saved_values + 3·states + 2·gates) a step.
+//! join lib/recurrence-backward-source
+//! join lib/recurrence-backward-keep
+//! join cell
+
+const products_stride: u32 = 0u; // specialize
+
+@group(0) @binding(0) var<uniform> span: BackwardSpan;
+@group(0) @binding(1) var<storage, read> d_output: array<d_output_number>;
+@group(0) @binding(2) var<storage, read> given: array<f32>;
+@group(0) @binding(3) var<storage, read> products: array<f32>;
+@group(0) @binding(4) var<storage, read> history: array<number>;
+@group(0) @binding(5) var<storage, read> saved: array<number>;
+@group(0) @binding(6) var<storage, read_write> d_recurrent: array<number>;
+@group(0) @binding(7) var<storage, read_write> d_projected: array<number>;
+@group(0) @binding(8) var<storage, read_write> carry: array<f32>;
+
+@compute @workgroup_size(threads)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let first_row = group.x * rows;
+  let unit_begin = group.y * unit_tile;
+  let unit_end = min(unit_begin + unit_tile, hidden_size);
+  let track = track_of(group.z);
+  if (track.walk.z == 1u) {
+    keep_last_gradient(track, first_row, unit_begin, unit_end, lane, 0u);
+  }
+  if (track.walk.y == 0u) {
+    return;
+  }
+  let moment = moment_of(track, track.walk.x);
+  for (var phase = 0u; phase < phases; phase++) { // unroll
+    if (phases == 1u) { // static
+      take_phase(phase, first_row, unit_begin, unit_end, lane, moment, track);
+    } else if (phase == span.first_phase) {
+      take_phase(phase, first_row, unit_begin, unit_end, lane, moment, track);
+    }
+  }
+}
+
+fn take_phase(phase: u32, first_row: u32, unit_begin: u32, unit_end: u32, lane: u32, moment: Moment, track: Track) { // inline
+  let products_begin = track.place.z / tiles * products_stride;
+  let next = (phase + 1u) % phases;
+  let exists = source_of(track, moment, phase).exists;
+  let end = min(rows, batch - first_row);
+  var r = 0u;
+  loop {
+    let item = item_of(r, unit_begin, first_row, lane, moment, track);
+    if (item.unit < unit_end) {
+      var through = 0.0;
+      if (phase_gates[next] < phase_gates[next + 1u]) { // static
+        through = select(0.0, products[products_begin + item.at], exists);
+        mask_through(&through, phase, item, track);
+      }
+      if (moment.is_step) {
+        var gradient: CellGradient;
+        read_gradient(&gradient, phase, item, moment, track);
+        finish_gradient(&gradient, through, r, phase, item, moment, track);
+      } else {
+        carry[track.place.y + item.at] += through;
+      }
+    }
+    continuing {
+      r += 1u;
+      break if r >= end;
+    }
+  }
+}
+`,
+} as const satisfies KernelDescription;

@@ -1,0 +1,114 @@
+import type { Lowering } from '../graph/operator.ts';
+import type { GraphNode, SymbolicTensor } from '../graph/tensor.ts';
+import { launchMatmul } from './matmul-launch.ts';
+import { biasRows } from './recurrence-extras.ts';
+import { layOutHistory, type RecurrenceAttributes } from './recurrence-shape.ts';
+import type { Span } from './recurrence-spans.ts';
+import { alignFloats, type Joined, scratchTogether } from './recurrence-tracks.ts';
+
+/** What the products of a recurrence's steps read and write, where they are launches of their own. */
+export interface StepProducts {
+  readonly nodes: readonly GraphNode<RecurrenceAttributes>[];
+  /** weight_hh of each track. */
+  readonly weights: readonly SymbolicTensor[];
+  /** What they multiply: histories forward, gradients of the gates backward. */
+  readonly vectors: Joined;
+  /** Where they go, that of each track by itself. */
+  readonly products: Joined;
+}
+
+/** Memory for the products of a step, and from those of one track to those of the next. */
+export function allocateProducts(
+  lowering: Lowering,
+  label: string,
+  tracks: number,
+  floats: number,
+): { readonly products: Joined; readonly stride: number } {
+  const products = scratchTogether(lowering, `${label}.products`, tracks, floats);
+  return { products, stride: tracks > 1 ? alignFloats(floats) : 0 };
+}
+
+/** Launches [B, gates of the phase, H] = v·W_hhᵀ for each track of a span that takes a step. */
+export function launchForwardProducts(
+  lowering: Lowering,
+  label: string,
+  span: Span,
+  { nodes, weights, vectors, products }: StepProducts,
+): void {
+  for (const { track, first, count } of span.tracks) {
+    const { attributes } = nodes[track] as GraphNode<RecurrenceAttributes>;
+    const { cell, steps, batch, hiddenSize } = attributes;
+    const [begin, end] = cell.phases[span.firstPhase] as readonly [number, number];
+    if (count === 0 || begin === end) continue;
+    const layout = layOutHistory(attributes, lowering.precision === 'f16');
+    const section =
+      span.firstPhase === 0 ? layout.multipliedBegin : layout.vectorBegin(span.firstPhase - 1);
+    // A phase multiplies h before the step, or what the phase in front of it has made of it.
+    const position = span.firstPhase === 0 ? first : first + 1;
+    const width = cell.gates.length * hiddenSize;
+    launchMatmul(lowering, {
+      label: labelOf(label, span, track),
+      m: batch,
+      n: (end - begin) * hiddenSize,
+      k: hiddenSize,
+      repeats: steps,
+      a: {
+        view: vectors.view,
+        offset: (vectors.begins[track] as number) + section + layout.slot(position),
+        stride: hiddenSize,
+      },
+      b: {
+        view: lowering.packed(weights[track] as SymbolicTensor, { kind: 'transposed' }),
+        offset: begin * hiddenSize,
+        stride: width,
+      },
+      c: {
+        view: products.view,
+        offset: (products.begins[track] as number) + begin * hiddenSize,
+        stride: width,
+      },
+    });
+  }
+}
+
+/** Launches [B, H] = d_recurrent·W_hh of what comes after, for each track of a span that something comes after. */
+export function launchBackwardProducts(
+  lowering: Lowering,
+  label: string,
+  span: Span,
+  { nodes, weights, vectors, products }: StepProducts,
+): void {
+  for (const { track, first, count } of span.tracks) {
+    const { attributes } = nodes[track] as GraphNode<RecurrenceAttributes>;
+    const { cell, steps, batch, hiddenSize, reverse } = attributes;
+    // The last phase gets it through phase 0 of the step behind, the others through the next phase.
+    const isLastPhase = span.endPhase === cell.phases.length;
+    const [begin, end] = cell.phases[isLastPhase ? 0 : span.endPhase] as readonly [number, number];
+    const position = isLastPhase ? steps - first : steps - 1 - first;
+    if (count === 0 || begin === end || position >= steps) continue;
+    const time = reverse ? steps - 1 - position : position;
+    const width = biasRows(attributes) * hiddenSize;
+    launchMatmul(lowering, {
+      label: labelOf(label, span, track),
+      m: batch,
+      n: hiddenSize,
+      k: (end - begin) * hiddenSize,
+      repeats: steps,
+      a: {
+        view: vectors.view,
+        offset: (vectors.begins[track] as number) + time * batch * width + begin * hiddenSize,
+        stride: width,
+      },
+      b: {
+        view: lowering.view(weights[track] as SymbolicTensor),
+        offset: begin * hiddenSize * hiddenSize,
+        stride: hiddenSize,
+      },
+      c: { view: products.view, offset: products.begins[track] as number, stride: hiddenSize },
+    });
+  }
+}
+
+function labelOf(label: string, { tracks }: Span, track: number): string {
+  return tracks.length > 1 ? `${label}.products of ${track}` : `${label}.products`;
+}
