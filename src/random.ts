@@ -115,6 +115,23 @@ export class Random {
     return toUniform(this.#words[index % 4] as number);
   }
 
+  /** Fills a new array, or the rest of one, with numbers uniform in [-bound, bound], as {@link uniform} draws them. */
+  fillUniform(values: Float32Array, bound: number): void {
+    let at = 0;
+    for (; at < values.length && this.#index % 4 !== 0; at++) {
+      values[at] = (2 * this.uniform() - 1) * bound;
+    }
+    const words = this.#words;
+    for (; at + 4 <= values.length; at += 4) {
+      drawBlock(words, this.#index >>> 2, 0, this.stream, 0, this.seed, KEY);
+      this.#index += 4;
+      for (let i = 0; i < 4; i++) {
+        values[at + i] = (2 * toUniform(words[i] as number) - 1) * bound;
+      }
+    }
+    for (; at < values.length; at++) values[at] = (2 * this.uniform() - 1) * bound;
+  }
+
   /** Standard normal by Box and Muller's method. */
   normal(): number {
     const radius = Math.sqrt(-2 * Math.log(1 - this.uniform()));

@@ -34,6 +34,8 @@ struct MatmulShape {
   b_offset: u32,
   b_term: u32,       // strides of op(B), one of them 1
   b_column: u32,
+  b_tile: u32,       // columns that lie so, all of them where B is one matrix
+  b_next_tile: u32,  // from the first of them to the first behind
   c_offset: u32,
   c_stride: u32,
   has_bias: u32,

@@ -45,7 +45,8 @@ interface JoinedKernel {
 /** Pipelines of one device, each built once for its joined code and its bindings. */
 export class PipelineCache {
   readonly #core: DeviceCore;
-  readonly #joined = new WeakMap<KernelDescription, Map<string, JoinedKernel>>();
+  /** By kernel, then by cell or the kernel itself, then by constants. */
+  readonly #joined = new WeakMap<KernelDescription, WeakMap<object, Map<string, JoinedKernel>>>();
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
   readonly #built = new Map<string, Promise<BuiltKernel>>();
 
@@ -67,13 +68,18 @@ export class PipelineCache {
   }
 
   #join(use: KernelUse): JoinedKernel {
-    const constants = Object.entries(use.constants).sort(([a], [b]) => (a < b ? -1 : 1));
-    const variant = JSON.stringify([use.cell ?? null, constants]);
-    let variants = this.#joined.get(use.kernel);
+    let byCell = this.#joined.get(use.kernel);
+    if (!byCell) {
+      byCell = new WeakMap();
+      this.#joined.set(use.kernel, byCell);
+    }
+    const part = use.cell ?? use.kernel;
+    let variants = byCell.get(part);
     if (!variants) {
       variants = new Map();
-      this.#joined.set(use.kernel, variants);
+      byCell.set(part, variants);
     }
+    const variant = JSON.stringify(use.constants);
     let joined = variants.get(variant);
     if (!joined) {
       const { code } = joinKernel(use);
@@ -156,14 +162,20 @@ export class PipelineCache {
 export type NamedBinding = BindingDescription & { readonly name: string };
 
 /** A kernel's bindings by group; a group that it skips is empty. */
-export function describeGroups(kernel: KernelDescription): NamedBinding[][] {
+export function describeGroups(kernel: KernelDescription): readonly (readonly NamedBinding[])[] {
+  const known = described.get(kernel);
+  if (known) return known;
   const groups: NamedBinding[][] = [];
   for (const [name, binding] of Object.entries(kernel.bindings)) {
     while (groups.length <= binding.group) groups.push([]);
     groups[binding.group]?.push({ ...binding, name });
   }
+  described.set(kernel, groups);
   return groups;
 }
+
+/** Those of the kernels seen so far: a plan has many launches of each. */
+const described = new WeakMap<KernelDescription, readonly (readonly NamedBinding[])[]>();
 
 function describeLayout(bindings: readonly BindingLayout[]): string {
   return bindings.map((binding) => `${binding.binding}:${bufferType(binding)}`).join(' ');

@@ -25,6 +25,14 @@ interface FieldShape {
   readonly single: boolean;
 }
 
+/** A field, where it lies and how. */
+interface Field {
+  readonly name: string;
+  readonly type: string;
+  readonly offsetBytes: number;
+  readonly shape: FieldShape;
+}
+
 const scalars: Readonly<Record<string, Scalar>> = { u: 'u32', i: 'i32', f: 'f32' };
 
 function shapeOf(type: string): FieldShape | undefined {
@@ -65,8 +73,7 @@ export function packStruct<const L extends StructLayout>(
       throw new ShapeError(`struct field '${name}' is unknown, expected ${names}.`);
     }
   }
-  for (const [name, { type, offsetBytes }] of Object.entries(layout.fields)) {
-    const shape = knownShape(name, type);
+  for (const { name, type, shape, offsetBytes } of fieldsOf(layout)) {
     const numbers = numbersOf(name, type, shape, given[name]);
     forEachScalar(shape, offsetBytes, (at, index) => {
       write(view, at, shape.scalar, numbers[index] as number, name);
@@ -90,13 +97,25 @@ export function unpackStruct<const L extends StructLayout>(
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const values: Record<string, number | readonly number[]> = {};
-  for (const [name, { type, offsetBytes }] of Object.entries(layout.fields)) {
-    const shape = knownShape(name, type);
+  for (const { name, shape, offsetBytes } of fieldsOf(layout)) {
     const numbers: number[] = [];
     forEachScalar(shape, offsetBytes, (at) => numbers.push(read(view, at, shape.scalar)));
     values[name] = shape.single ? (numbers[0] as number) : numbers;
   }
   return values as StructValues<L>;
+}
+
+/** Fields of the layouts seen so far: a plan packs the same struct for each of its launches. */
+const known = new WeakMap<StructLayout, readonly Field[]>();
+
+function fieldsOf(layout: StructLayout): readonly Field[] {
+  const found = known.get(layout);
+  if (found) return found;
+  const fields = Object.entries(layout.fields).map(([name, { type, offsetBytes }]) => {
+    return { name, type, offsetBytes, shape: knownShape(name, type) };
+  });
+  known.set(layout, fields);
+  return fields;
 }
 
 function knownShape(name: string, type: string): FieldShape {

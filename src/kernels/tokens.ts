@@ -29,8 +29,9 @@ export function shaderError(path: string, line: number, message: string): Shader
   return new ShaderError(`${path}:${line}: ${message}`);
 }
 
+/** Without groups: a match that is only tested takes no memory, and a plan's shaders have thousands of lexemes. */
 const lexeme =
-  /(\s+)|(\/\/[^\n]*)|(\/\*)|([A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)|(0[xX][\da-fA-F.]+(?:[pP][+-]?\d+)?[iufh]?|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[iufh]?)|(<<=|>>=|->|==|!=|<=|>=|&&|\|\||\+\+|--|[-+*/%&|^]=|<<|>>|[-+*/%&|^~!<>=.,:;@()[\]{}])/y;
+  /\s+|\/\/[^\n]*|\/\*|[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*|0[xX][\da-fA-F.]+(?:[pP][+-]?\d+)?[iufh]?|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[iufh]?|(?:<<=|>>=|->|==|!=|<=|>=|&&|\|\||\+\+|--|[-+*/%&|^]=|<<|>>|[-+*/%&|^~!<>=.,:;@()[\]{}])/y;
 
 /** A comment that the joiner acts on: marker, and what stands behind its colon. */
 export const markerComment =
@@ -63,29 +64,27 @@ export function tokenize(path: string, source: string): ShaderFile {
   let position = 0;
   while (position < source.length) {
     lexeme.lastIndex = position;
-    const match = lexeme.exec(source);
-    if (match === null) {
+    if (!lexeme.test(source)) {
       throw shaderError(path, line, `character '${source[position]}' is not part of WGSL.`);
     }
-    const text = match[0];
-    position += text.length;
-    if (match[1] !== undefined) {
+    const text = source.slice(position, lexeme.lastIndex);
+    position = lexeme.lastIndex;
+    const kind = kindOf(text);
+    if (kind === 'space') {
       const lastBreak = text.lastIndexOf('\n');
       if (lastBreak >= 0) before = text.slice(lastBreak);
       else if (before === '') before = ' ';
       line += countLines(text);
-    } else if (match[2] !== undefined) {
+    } else if (kind === 'comment') {
       readComment(path, line, text.trimEnd(), tokens, joins);
       if (before === '') before = ' ';
-    } else if (match[3] !== undefined) {
+    } else if (kind === 'block comment') {
       const end = endOfBlockComment(source, position);
       if (end < 0) throw shaderError(path, line, `comment '/*' is not closed. Add '*/'.`);
       line += countLines(source.slice(position, end));
       position = end;
       if (before === '') before = ' ';
     } else {
-      const kind =
-        match[4] !== undefined ? 'word' : match[5] !== undefined ? 'number' : 'punctuation';
       const token: Token = { kind, text, before, line, pair: -1 };
       before = '';
       if (kind === 'punctuation') pairBracket(path, token, tokens, open);
@@ -97,6 +96,28 @@ export function tokenize(path: string, source: string): ShaderFile {
     throw shaderError(path, unclosed.line, `bracket '${unclosed.text}' is never closed.`);
   }
   return { path, tokens, joins };
+}
+
+const [SPACE, STAR, DOT, SLASH, UNDERSCORE, NOT_ASCII] = [0x20, 0x2a, 0x2e, 0x2f, 0x5f, 0x80];
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
+}
+
+function isLetter(code: number): boolean {
+  const lower = code | 0x20;
+  return (lower >= 0x61 && lower <= 0x7a) || code === UNDERSCORE;
+}
+
+/** What a lexeme is, by how it begins. */
+function kindOf(text: string): Token['kind'] | 'space' | 'comment' | 'block comment' {
+  const [first, second] = [text.charCodeAt(0), text.charCodeAt(1)];
+  if (first <= SPACE) return 'space';
+  if (first >= NOT_ASCII) return text.trimStart() === '' ? 'space' : 'word';
+  if (isLetter(first)) return 'word';
+  if (isDigit(first) || (first === DOT && isDigit(second))) return 'number';
+  if (first !== SLASH) return 'punctuation';
+  return second === SLASH ? 'comment' : second === STAR ? 'block comment' : 'punctuation';
 }
 
 /** Index of the first `text` in `[start, end)` that is not inside brackets opened there, else `end`. */

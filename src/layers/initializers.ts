@@ -8,8 +8,11 @@ export function constant(value: number): Initializer {
 
 /** Uniform in [-bound, bound]. */
 export function uniform(bound: number): Initializer {
-  return (shape, random) =>
-    drawn(new Float32Array(sizeOf(shape)), () => (2 * random.uniform() - 1) * bound);
+  return (shape, random) => {
+    const values = new Float32Array(sizeOf(shape));
+    random.fillUniform(values, bound);
+    return values;
+  };
 }
 
 /** Normal with mean 0. */

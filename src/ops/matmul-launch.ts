@@ -15,6 +15,12 @@ export interface MatrixView {
   readonly stride: number;
 }
 
+/** Columns of a tile, and how far apart tiles begin, in numbers. */
+export interface TileView {
+  readonly columns: number;
+  readonly stride: number;
+}
+
 /** One product C [m, n] = op(A)·op(B) (+ bias). */
 export interface MatmulRequest {
   readonly label: string;
@@ -26,7 +32,8 @@ export interface MatmulRequest {
   readonly a: MatrixView;
   /** A is stored as [k, m]. */
   readonly transposesA?: boolean;
-  readonly b: MatrixView;
+  /** Stored in tiles of so many columns, [n / tile, k, tile], where it has some: a row of a tile is its stride. */
+  readonly b: MatrixView & { readonly tile?: TileView };
   /** B is stored as [n, k]. */
   readonly transposesB?: boolean;
   readonly c: MatrixView;
@@ -75,6 +82,8 @@ export function launchMatmul(lowering: Lowering, request: MatmulRequest): void {
             b_offset: b.offset ?? 0,
             b_term: transposesB ? 1 : b.stride,
             b_column: transposesB ? b.stride : 1,
+            b_tile: b.tile?.columns ?? n,
+            b_next_tile: b.tile?.stride ?? 0,
             c_offset: split ? 0 : (c.offset ?? 0),
             c_stride: c.stride,
             has_bias: bias ? 1 : 0,

@@ -6,6 +6,9 @@ import { layOutHistory, type RecurrenceAttributes } from './recurrence-shape.ts'
 import type { Span } from './recurrence-spans.ts';
 import { alignFloats, type Joined, scratchTogether } from './recurrence-tracks.ts';
 
+/** Columns that a quad of lanes takes where products are large; workgroups of GPUs take a few such tiles. */
+const TILE_COLUMNS = 32;
+
 /** What the products of a recurrence's steps read and write, where they are launches of their own. */
 export interface StepProducts {
   readonly nodes: readonly GraphNode<RecurrenceAttributes>[];
@@ -57,11 +60,7 @@ export function launchForwardProducts(
         offset: (vectors.begins[track] as number) + section + layout.slot(position),
         stride: hiddenSize,
       },
-      b: {
-        view: lowering.packed(weights[track] as SymbolicTensor, { kind: 'transposed' }),
-        offset: begin * hiddenSize,
-        stride: width,
-      },
+      b: tileWeights(lowering, weights[track] as SymbolicTensor, 'columns', begin * hiddenSize),
       c: {
         view: products.view,
         offset: (products.begins[track] as number) + begin * hiddenSize,
@@ -99,14 +98,37 @@ export function launchBackwardProducts(
         offset: (vectors.begins[track] as number) + time * batch * width + begin * hiddenSize,
         stride: width,
       },
-      b: {
-        view: lowering.view(weights[track] as SymbolicTensor),
-        offset: begin * hiddenSize * hiddenSize,
-        stride: hiddenSize,
-      },
+      b: tileWeights(lowering, weights[track] as SymbolicTensor, 'rows', begin * hiddenSize),
       c: { view: products.view, offset: products.begins[track] as number, stride: hiddenSize },
     });
   }
+}
+
+/**
+ * Weights [gates·H, H] as the right factor of a step's product, from a row on. Tiles of columns that a workgroup takes
+ * lie by themselves: few rows multiply each number, and rows of the whole matrix are pages apart
+ * (docs/adr/0052-products-apart.md).
+ *
+ * @param kind - `columns`: their transposed; `rows`: as they are.
+ */
+function tileWeights(
+  lowering: Lowering,
+  weight: SymbolicTensor,
+  kind: 'columns' | 'rows',
+  firstRow: number,
+) {
+  const [rows, columns] = weight.shape as [number, number];
+  const terms = kind === 'columns' ? columns : rows;
+  if (kind === 'columns' && firstRow % TILE_COLUMNS !== 0) {
+    const view = lowering.packed(weight, { kind: 'transposed' });
+    return { view, offset: firstRow, stride: rows };
+  }
+  return {
+    view: lowering.packed(weight, { kind, tile: TILE_COLUMNS }),
+    offset: firstRow * (kind === 'columns' ? terms : TILE_COLUMNS),
+    stride: TILE_COLUMNS,
+    tile: { columns: TILE_COLUMNS, stride: terms * TILE_COLUMNS },
+  };
 }
 
 function labelOf(label: string, { tracks }: Span, track: number): string {

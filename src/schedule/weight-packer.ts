@@ -22,16 +22,23 @@ function groupSizeFor(limits: PlanLimits): number {
   return isNarrow(limits) ? 4096 : 1024;
 }
 
+type QuadLayout = Extract<PackedLayout, { blocks: number }>;
+
+function hasQuads(layout: PackedLayout): layout is QuadLayout {
+  return 'blocks' in layout;
+}
+
 function describeMatrix(
   [rows, columns]: readonly [number, number],
   layout: PackedLayout,
 ): Omit<PackedMatrix, 'source_offset' | 'target_offset'> {
-  const isTransposed = layout.kind === 'transposed';
-  const { blocks, tile, swaps } = isTransposed ? { blocks: 1, tile: rows, swaps: false } : layout;
-  const quadBits = isTransposed ? 0 : 2;
+  const quadBits = hasQuads(layout) ? 2 : 0;
+  const { blocks, swaps } = hasQuads(layout) ? layout : { blocks: 1, swaps: false };
+  const tile = layout.kind === 'transposed' ? rows : layout.tile;
+  const isByRow = layout.kind === 'row-quads' || layout.kind === 'rows';
   const units = { size: rows / blocks, stride: columns };
   const each = { size: columns, stride: 1 };
-  const [tiled, lined] = layout.kind === 'row-quads' ? [each, units] : [units, each];
+  const [tiled, lined] = isByRow ? [each, units] : [units, each];
   const quads = Math.ceil(lined.size / 2 ** quadBits);
   return {
     target_size: Math.ceil(tiled.size / tile) * tile * quads * 2 ** quadBits * blocks,
@@ -39,7 +46,7 @@ function describeMatrix(
     tile,
     quads,
     blocks,
-    blocks_first: Number(layout.kind !== 'row-quads'),
+    blocks_first: Number(!isByRow),
     tiled_size: tiled.size,
     lined_size: lined.size,
     tiled_stride: tiled.stride,
@@ -56,7 +63,7 @@ function describeMatrix(
  */
 function stridesOf(
   [rows, columns]: readonly [number, number],
-  { kind, blocks, tile, lanes }: Exclude<PackedLayout, { kind: 'transposed' }>,
+  { kind, blocks, tile, lanes }: QuadLayout,
 ): readonly number[] {
   const block = (rows / blocks) * columns;
   // [tile][quad of columns][block][unit / lanes][unit % lanes], four columns
@@ -110,7 +117,7 @@ export class WeightPacker {
       return parameter && this.lowering.parameters.slots.get(parameter.name);
     });
     const [slot] = slots;
-    const isStrided = layout.kind !== 'transposed' && !layout.swaps && matrices.length === 1;
+    const isStrided = hasQuads(layout) && !layout.swaps && matrices.length === 1;
     if (slot && isStrided && this.lowering.limits.residentLanes !== undefined) {
       const { parameters } = this.lowering;
       const flat = this.lowering.shared(sharedKeys.parameters, 4 * parameters.totalFloats);

@@ -30,7 +30,7 @@ export const matmul = {
       access: 'read',
       type: 'MatmulShape',
       struct: {
-        sizeBytes: 64,
+        sizeBytes: 72,
         fields: {
           m: { offsetBytes: 0, sizeBytes: 4, type: 'u32' },
           n: { offsetBytes: 4, sizeBytes: 4, type: 'u32' },
@@ -41,13 +41,15 @@ export const matmul = {
           b_offset: { offsetBytes: 24, sizeBytes: 4, type: 'u32' },
           b_term: { offsetBytes: 28, sizeBytes: 4, type: 'u32' },
           b_column: { offsetBytes: 32, sizeBytes: 4, type: 'u32' },
-          c_offset: { offsetBytes: 36, sizeBytes: 4, type: 'u32' },
-          c_stride: { offsetBytes: 40, sizeBytes: 4, type: 'u32' },
-          has_bias: { offsetBytes: 44, sizeBytes: 4, type: 'u32' },
-          has_sums: { offsetBytes: 48, sizeBytes: 4, type: 'u32' },
-          sums_offset: { offsetBytes: 52, sizeBytes: 4, type: 'u32' },
-          split_k: { offsetBytes: 56, sizeBytes: 4, type: 'u32' },
-          split_stride: { offsetBytes: 60, sizeBytes: 4, type: 'u32' },
+          b_tile: { offsetBytes: 36, sizeBytes: 4, type: 'u32' },
+          b_next_tile: { offsetBytes: 40, sizeBytes: 4, type: 'u32' },
+          c_offset: { offsetBytes: 44, sizeBytes: 4, type: 'u32' },
+          c_stride: { offsetBytes: 48, sizeBytes: 4, type: 'u32' },
+          has_bias: { offsetBytes: 52, sizeBytes: 4, type: 'u32' },
+          has_sums: { offsetBytes: 56, sizeBytes: 4, type: 'u32' },
+          sums_offset: { offsetBytes: 60, sizeBytes: 4, type: 'u32' },
+          split_k: { offsetBytes: 64, sizeBytes: 4, type: 'u32' },
+          split_stride: { offsetBytes: 68, sizeBytes: 4, type: 'u32' },
         },
       },
     },
@@ -123,6 +125,8 @@ struct MatmulShape {
   b_offset: u32,
   b_term: u32,       // strides of op(B), one of them 1
   b_column: u32,
+  b_tile: u32,       // columns that lie so, all of them where B is one matrix
+  b_next_tile: u32,  // from the first of them to the first behind
   c_offset: u32,
   c_stride: u32,
   has_bias: u32,

@@ -657,7 +657,8 @@ fn row_at(row: u32) -> u32 {
 }
 
 fn column_at(column: u32) -> u32 {
-  return shape.b_offset + min(column, shape.n - 1u) * shape.b_column;
+  let inside = min(column, shape.n - 1u);
+  return shape.b_offset + inside / shape.b_tile * shape.b_next_tile + inside % shape.b_tile * shape.b_column;
 }
 
 // A number of op(A); zero where it is none of this part of k.
