@@ -8,14 +8,16 @@ import { checkConstant } from './specialize.ts';
 export interface TypedLaunch<V> extends Omit<Launch, 'bindings'> {
   readonly bindings: Readonly<Record<string, V>>;
   /** The best first, taken where that saves a pipeline. */
-  readonly accepts?: readonly LaunchAlternative<CellConstants>[];
+  readonly accepts?: readonly LaunchAlternative<CellConstants, V>[];
 }
 
-/** Constants with which a kernel gives the same, with a little more work or with another grid. */
-export interface LaunchAlternative<C> {
+/** Constants with which a kernel gives the same, with a little more work, with another grid or with launches behind it. */
+export interface LaunchAlternative<C, V = unknown> {
   readonly constants: C;
   /** The launch's own unless given. */
   readonly workgroups?: readonly [number, number, number];
+  /** They compute what it leaves out then. */
+  readonly followers?: readonly TypedLaunch<V>[];
 }
 
 /** A value for every specialised constant of a kernel and its libraries. */
@@ -82,13 +84,16 @@ export function defineLaunch<
   }
   const common = {
     ...{ label, kernel: kernel.name, constants, bindings, workgroups, cost },
-    ...(accepts && { accepts: accepts as readonly LaunchAlternative<CellConstants>[] }),
+    ...(accepts && { accepts: accepts as readonly LaunchAlternative<CellConstants, B[keyof B]>[] }),
   };
   return cell === undefined ? common : { ...common, cell };
 }
 
-/** The launch with other places for its bindings. */
-export function mapBindings<V, W>(launch: TypedLaunch<V>, map: (view: V) => W): TypedLaunch<W> {
+/** The launch with other places for its bindings. Between its alternatives has been chosen by then. */
+export function mapBindings<V, W>(
+  { accepts: _settled, ...launch }: TypedLaunch<V>,
+  map: (view: V) => W,
+): TypedLaunch<W> {
   const entries = Object.entries(launch.bindings).map(([name, view]) => [name, map(view)] as const);
   return { ...launch, bindings: Object.fromEntries(entries) };
 }

@@ -1,10 +1,15 @@
 import { numberBytes } from '../graph/numbers.ts';
 import type { Lowering, View } from '../graph/operator.ts';
 import { matmul } from '../kernels/generated/matmul.ts';
-import { defineLaunch } from '../kernels/launch.ts';
+import {
+  defineLaunch,
+  type KernelConstants,
+  type LaunchAlternative,
+  type TypedLaunch,
+} from '../kernels/launch.ts';
 import { packStruct } from '../kernels/pack.ts';
-import { launchColumnSums } from './column-sums.ts';
-import { chooseMatmulShape, enlargeShape, type MatmulShape } from './matmul-shape.ts';
+import { defineColumnSums, launchColumnSums } from './column-sums.ts';
+import { chooseMatmulShape, enlargeShape, hasSumsApart, type MatmulShape } from './matmul-shape.ts';
 import { describeMatmulShape, tuneMatmul } from './matmul-tunable.ts';
 import { unusedInput, unusedOutput } from './unused.ts';
 
@@ -44,10 +49,12 @@ export interface MatmulRequest {
 
 /** Emits the launch of a matrix product; two or three where its sum over k is split. */
 export function launchMatmul(lowering: Lowering, request: MatmulRequest): void {
-  const { label, m, n, k, a, b, c, bias, columnSums } = request;
+  const { label, m, n, k, a, b, c, bias } = request;
   const { transposesA = false, transposesB = false } = request;
   const { shape, isRule } = settleShape(lowering, request);
   const { splitK } = shape;
+  const sumsApart = hasSumsApart(lowering.limits, shape);
+  const columnSums = sumsApart ? undefined : request.columnSums;
   const parts = Math.ceil(k / splitK);
   const split = parts > 1 ? splitTargets(lowering, request, parts) : undefined;
   lowering.launch(
@@ -99,7 +106,7 @@ export function launchMatmul(lowering: Lowering, request: MatmulRequest): void {
         c: split?.c ?? c.view,
         column_sums: split?.sums ?? columnSums?.view ?? unusedOutput(lowering, 'column sums'),
       },
-      ...(shape.spreads && { accepts: listAlternatives(request, shape, isRule) }),
+      ...(shape.spreads && { accepts: listAlternatives(lowering, request, shape, isRule) }),
       workgroups: gridOf(request, shape),
       cost: {
         flops: 2 * m * n * k,
@@ -108,6 +115,7 @@ export function launchMatmul(lowering: Lowering, request: MatmulRequest): void {
       },
     }),
   );
+  if (sumsApart) for (const launch of defineSums(lowering, request)) lowering.launch(launch);
   if (!split) return;
   launchColumnSums(lowering, label, {
     view: split.c,
@@ -125,20 +133,40 @@ export function launchMatmul(lowering: Lowering, request: MatmulRequest): void {
 }
 
 /**
- * What a product accepts to share a pipeline with others of its plan: sums of A that nobody reads, which cost a narrow
- * adapter a few additions, and the tile of larger products, unless a tuning settled its own, which explain() then tells.
+ * What a product accepts to share a pipeline with others of its plan: the tile of larger products, unless a tuning
+ * settled its own, which explain() then tells; or sums of A that nobody reads, which cost a narrow adapter a few additions.
  */
-function listAlternatives(request: MatmulRequest, shape: MatmulShape, isRule: boolean) {
-  const sums = request.columnSums ? {} : { sums_columns: true };
+function listAlternatives(
+  lowering: Lowering,
+  request: MatmulRequest,
+  shape: MatmulShape,
+  isRule: boolean,
+): LaunchAlternative<Partial<KernelConstants<typeof matmul>>, View>[] {
+  const withSums = request.columnSums ? [] : [{ constants: { sums_columns: true } }];
   const larger = isRule ? enlargeShape(request, shape) : undefined;
-  if (!larger) return [{ constants: sums }];
-  const tile = { rows: larger.rows, columns: larger.columns };
-  const workgroups = gridOf(request, larger);
-  return [
-    { constants: { ...tile, ...sums }, workgroups },
-    { constants: tile, workgroups },
-    { constants: sums },
-  ];
+  if (!larger) return withSums;
+  const { rows, columns } = larger;
+  const constants = { rows, columns, sums_columns: false };
+  const followers = defineSums(lowering, request);
+  return [{ constants, workgroups: gridOf(request, larger), followers }, ...withSums];
+}
+
+/** The launches that add up op(A)'s rows where the product's own does not. */
+function defineSums(
+  lowering: Lowering,
+  { label, m, k, a, transposesA = false, columnSums }: MatmulRequest,
+): TypedLaunch<View>[] {
+  if (!columnSums) return [];
+  return defineColumnSums(lowering, `${label}.sums`, {
+    view: a.view,
+    offset: a.offset,
+    rows: k,
+    columns: m,
+    steps: transposesA ? { row: a.stride, column: 1 } : { row: 1, column: a.stride },
+    factor: 1,
+    output: columnSums.view,
+    outputOffset: columnSums.offset,
+  });
 }
 
 /** Workgroups over columns, rows and parts of the sum. */

@@ -90,6 +90,14 @@ export function enlargeShape({ m }: MatmulSizes, shape: MatmulShape): MatmulShap
   return { ...shape, rows, columns: largeOfQuads.sums / rows };
 }
 
+/**
+ * Whether launches of their own add up A's rows beside such a product: a sixteenth of its loop for a large tile of
+ * quads, and a tenth of what that takes to build (docs/adr/0052-products-apart.md).
+ */
+export function hasSumsApart(limits: PlanLimits, { rows, columns, spreads }: MatmulShape): boolean {
+  return isNarrow(limits) && spreads && rows * columns > NARROW_TILES.quads.sums;
+}
+
 /** Sums of a thread in a resident plan, at most: there are few threads, and each product has little to do. */
 const RESIDENT_SUMS = 4;
 

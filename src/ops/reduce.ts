@@ -120,7 +120,7 @@ const sumRowsOperator: Operator<null> = {
       rows: x.shape[1] as number,
       columns: y.size,
       factor: 1,
-      isTransposed: true,
+      steps: { row: 1, column: x.shape[1] as number },
       output: lowering.output(y),
     });
   },

@@ -6,15 +6,14 @@ import type { TypedLaunch } from '../kernels/launch.ts';
  */
 export function sharePipelines<V>(launches: readonly TypedLaunch<V>[]): TypedLaunch<V>[] {
   const known = new Set(launches.map((launch) => identify(launch, launch.constants)));
-  return launches.map(({ accepts = [], ...launch }) => {
+  return launches.flatMap(({ accepts = [], ...launch }) => {
     const shared = accepts
-      .map((other) => ({
-        ...launch,
-        ...other,
-        constants: { ...launch.constants, ...other.constants },
+      .map(({ followers = [], ...other }) => ({
+        followers,
+        launch: { ...launch, ...other, constants: { ...launch.constants, ...other.constants } },
       }))
-      .find(({ constants }) => known.has(identify(launch, constants)));
-    return shared ?? launch;
+      .find((other) => known.has(identify(launch, other.launch.constants)));
+    return shared ? [shared.launch, ...shared.followers] : [launch];
   });
 }
 
