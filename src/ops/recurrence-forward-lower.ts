@@ -112,7 +112,8 @@ export function lowerForward(tracks: Tracks<RecurrenceAttributes>, lowering: Low
     (apart ? 4 * cell.gates.length : 0);
   let count = 0;
   const launch = (span: Span) => {
-    const name = count === 0 ? label : `${label}#${count}`;
+    const suffix = count === 0 ? '' : `#${count}`;
+    const name = `${label}${suffix}`;
     count += 1;
     const options = {
       label: name,
@@ -164,7 +165,11 @@ export function lowerForward(tracks: Tracks<RecurrenceAttributes>, lowering: Low
       return;
     }
     const { products, stride } = apart;
-    launchForwardProducts(lowering, name, span, { nodes, weights, vectors: histories, products });
+    launchForwardProducts(lowering, span, {
+      label: `${label}.products`,
+      suffix,
+      ...{ nodes, weights, vectors: histories, products },
+    });
     lowering.launch(
       defineLaunch(recurrenceForwardCell, {
         ...options,

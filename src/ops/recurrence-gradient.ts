@@ -1,8 +1,9 @@
 import type { Operator } from '../graph/operator.ts';
-import { lowerBackward, lowerWeightGradient } from './recurrence-backward-lower.ts';
+import { lowerBackward } from './recurrence-backward-lower.ts';
 import { evaluateBackward, evaluateWeightGradient } from './recurrence-evaluate.ts';
 import { biasRows, readGradientInputs } from './recurrence-extras.ts';
 import type { RecurrenceAttributes, RecurrenceGradientAttributes } from './recurrence-shape.ts';
+import { lowerWeightGradient } from './recurrence-weight-gradient.ts';
 
 /**
  * Gradient of a recurrence; see `readGradientInputs` for its inputs. Outputs: dProjected [T, B, inputGates·H],

@@ -11,6 +11,9 @@ const TILE_COLUMNS = 32;
 
 /** What the products of a recurrence's steps read and write, where they are launches of their own. */
 export interface StepProducts {
+  readonly label: string;
+  /** Which of the label's launches it is. */
+  readonly suffix: string;
   readonly nodes: readonly GraphNode<RecurrenceAttributes>[];
   /** weight_hh of each track. */
   readonly weights: readonly SymbolicTensor[];
@@ -34,9 +37,8 @@ export function allocateProducts(
 /** Launches [B, gates of the phase, H] = v·W_hhᵀ for each track of a span that takes a step. */
 export function launchForwardProducts(
   lowering: Lowering,
-  label: string,
   span: Span,
-  { nodes, weights, vectors, products }: StepProducts,
+  { label, suffix, nodes, weights, vectors, products }: StepProducts,
 ): void {
   for (const { track, first, count } of span.tracks) {
     const { attributes } = nodes[track] as GraphNode<RecurrenceAttributes>;
@@ -50,7 +52,7 @@ export function launchForwardProducts(
     const position = span.firstPhase === 0 ? first : first + 1;
     const width = cell.gates.length * hiddenSize;
     launchMatmul(lowering, {
-      label: labelOf(label, span, track),
+      label: `${label}${span.tracks.length > 1 ? ` of ${track}` : ''}${suffix}`,
       m: batch,
       n: (end - begin) * hiddenSize,
       k: hiddenSize,
@@ -73,9 +75,8 @@ export function launchForwardProducts(
 /** Launches [B, H] = d_recurrent·W_hh of what comes after, for each track of a span that something comes after. */
 export function launchBackwardProducts(
   lowering: Lowering,
-  label: string,
   span: Span,
-  { nodes, weights, vectors, products }: StepProducts,
+  { label, suffix, nodes, weights, vectors, products }: StepProducts,
 ): void {
   for (const { track, first, count } of span.tracks) {
     const { attributes } = nodes[track] as GraphNode<RecurrenceAttributes>;
@@ -88,7 +89,7 @@ export function launchBackwardProducts(
     const time = reverse ? steps - 1 - position : position;
     const width = biasRows(attributes) * hiddenSize;
     launchMatmul(lowering, {
-      label: labelOf(label, span, track),
+      label: `${label}${span.tracks.length > 1 ? ` of ${track}` : ''}${suffix}`,
       m: batch,
       n: hiddenSize,
       k: (end - begin) * hiddenSize,
@@ -129,8 +130,4 @@ function tileWeights(
     stride: TILE_COLUMNS,
     tile: { columns: TILE_COLUMNS, stride: terms * TILE_COLUMNS },
   };
-}
-
-function labelOf(label: string, { tracks }: Span, track: number): string {
-  return tracks.length > 1 ? `${label}.products of ${track}` : `${label}.products`;
 }

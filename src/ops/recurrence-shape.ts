@@ -251,7 +251,7 @@ function preferStrategy(
   if (hiddenSize > most) {
     return [
       'stepwise',
-      `hidden ${hiddenSize} > ${bound}: units are spread over workgroups, one dispatch per step`,
+      `hidden ${hiddenSize} > ${bound}: units are spread over workgroups, step by step`,
     ];
   }
   if (steps === 1 && hiddenSize >= SPREAD_HIDDEN_SIZE) {

@@ -2,10 +2,11 @@ import type { Device } from '../../src/device/device.ts';
 import type { Strategy } from '../../src/graph/operator.ts';
 import { input } from '../../src/graph/sources.ts';
 import type { SymbolicTensor } from '../../src/graph/tensor.ts';
+import type { ShapeSource } from '../../src/graph/tunable.ts';
 import { embedding, linear, oneHot } from '../../src/layers/basic.ts';
 import type { Layer } from '../../src/layers/layer.ts';
 import { model } from '../../src/layers/model.ts';
-import { type RecurrentLayer, recurrent } from '../../src/layers/recurrent.ts';
+import { gru, type RecurrentLayer, recurrent } from '../../src/layers/recurrent.ts';
 import { add, multiply } from '../../src/ops/binary.ts';
 import { differentiate } from '../../src/ops/differentiate.ts';
 import { sum } from '../../src/ops/reduce.ts';
@@ -15,7 +16,7 @@ import { layoutOf } from '../../src/training/training-graph.ts';
 import { assertEqual, assertTrue, casesOf, type DeviceCase, forEachOf } from './case.ts';
 import { compareCore } from './core-rig.ts';
 import { cellVariants, fullUnlessQuick, liftStates } from './core-variants.ts';
-import { recurrencesOf } from './recurrence-rig.ts';
+import { apartShapes, recurrencesOf } from './recurrence-rig.ts';
 import { makeNoise } from './training-rig.ts';
 
 const VOCABULARY = 6;
@@ -34,11 +35,12 @@ interface Stacked {
   readonly laneWidth?: number;
   /** Registers of an adapter of such lanes. Default: none known. */
   readonly registers?: number;
+  readonly tuning?: ShapeSource;
 }
 
 /** Output and all gradients of a network on the device, against the reference. */
 async function check(device: Device, stacked: Stacked, strategy?: Strategy): Promise<Plan> {
-  const { steps, batch, hiddenSize, given, readsFinal, laneWidth, registers = 0 } = stacked;
+  const { steps, batch, hiddenSize, given, readsFinal, laneWidth, registers = 0, tuning } = stacked;
   const [encode, layer, head] = [
     (stacked.encoder ?? (() => embedding(VOCABULARY, 3)))(),
     stacked.layer(),
@@ -102,6 +104,7 @@ async function check(device: Device, stacked: Stacked, strategy?: Strategy): Pro
       gradients: new Map(names.map((name, index) => [name, found[index] as SymbolicTensor])),
       ...(strategy && { strategy }),
       ...(laneWidth && { laneWidth, registers }),
+      ...(tuning && { tuning }),
       steps: 3 * steps,
       fanIn: 4 * (hiddenSize + VOCABULARY),
     },
@@ -317,6 +320,23 @@ export const cases: readonly DeviceCase[] = [
         );
       }
       assertEqual(forward.length, 2, 'one dispatch for each layer');
+    },
+  },
+  {
+    name: 'tracks whose products are launches of their own',
+    async run(device) {
+      const size = { steps: 4, batch: 3, hiddenSize: 33, tuning: apartShapes(device) };
+      const names = lstm.cell.states;
+      for (const reset of ['before', 'after'] as const) {
+        const layer = () => gru(33, { reset, layers: 2, direction: 'bidirectional' });
+        const given = { names: ['h'], rows: 4 };
+        await check(device, { ...size, layer, given, readsFinal: true }, 'stepwise');
+      }
+      const layer = () => build(lstm, { hiddenSize: 33, layers: 3 });
+      const given = { names, rows: 3 };
+      const plan = await check(device, { ...size, layer, given }, 'wavefront');
+      const cells = recurrencesOf(plan).filter(({ kernel }) => kernel.endsWith('-cell'));
+      assertTrue(cells.length > 0, 'no recurrence has its products apart');
     },
   },
   {

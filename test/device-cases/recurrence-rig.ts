@@ -3,13 +3,17 @@ import type { Device } from '../../src/device/device.ts';
 import type { PlanStrategy } from '../../src/graph/operator.ts';
 import { input, parameter } from '../../src/graph/sources.ts';
 import type { SymbolicTensor } from '../../src/graph/tensor.ts';
+import type { ShapeSource } from '../../src/graph/tunable.ts';
 import { add, multiply } from '../../src/ops/binary.ts';
 import { differentiate } from '../../src/ops/differentiate.ts';
 import { recurrence } from '../../src/ops/recurrence.ts';
+import { apartShape } from '../../src/ops/recurrence-apart.ts';
 import { biasRows, type RecurrenceExtra } from '../../src/ops/recurrence-extras.ts';
+import type { RecurrenceSubject } from '../../src/ops/recurrence-tunable.ts';
 import { sum } from '../../src/ops/reduce.ts';
 import type { Launch, Plan } from '../../src/schedule/plan.ts';
-import { assertTrue } from './case.ts';
+import { planLimits } from '../../src/training/plan-limits.ts';
+import { assertEqual, assertTrue } from './case.ts';
 import { type CoreRun, compareCore } from './core-rig.ts';
 import { type CellVariant, liftStates } from './core-variants.ts';
 import { makeNoise } from './training-rig.ts';
@@ -103,13 +107,24 @@ export function drawWeights(cell: Cell, hiddenSize: number): Map<string, Float32
   ]);
 }
 
+/** Shapes with which the products of each step are launches of their own. */
+export function apartShapes(device: Device): ShapeSource {
+  return ({ kernel, subject, builtIn, refuse }) => {
+    if (!kernel.startsWith('recurrence-')) return undefined;
+    const { attributes } = subject as RecurrenceSubject;
+    const shape = { ...builtIn, ...apartShape(planLimits(device), attributes) };
+    assertEqual(refuse(shape), undefined, 'why it is refused');
+    return { shape, reason: 'a case' };
+  };
+}
+
 /** Compares the device with the reference. */
 export async function check(
   device: Device,
   { cell, name }: CellVariant,
   form: Form,
   strategy: PlanStrategy,
-  choices: Pick<CoreRun, 'laneWidth' | 'registers' | 'editPlan'> = {},
+  choices: Pick<CoreRun, 'laneWidth' | 'registers' | 'editPlan' | 'precision' | 'tuning'> = {},
 ): Promise<void> {
   const { outputs, inputs } = buildRecurrence(cell, form);
   const parameters = drawWeights(cell, form.hiddenSize);

@@ -18,7 +18,7 @@ function chosen(limits: typeof roomy, m: number, n: number, k: number, canSplit 
 describe('the shape of a product on a software adapter', () => {
   it('has few sums, which are soon built, but where the product is large', () => {
     expect(chosen(narrowLimits, 2048, 512, 128)).toBe('12×4 sums, 1×4 lanes, 1 slices');
-    expect(chosen(narrowLimits, 2048, 1024, 256)).toBe('24×8 sums, 1×4 lanes, 1 slices');
+    expect(chosen(narrowLimits, 2048, 1024, 256)).toBe('32×8 sums, 1×4 lanes, 1 slices');
   });
 
   it('has as many lanes as its vectors, and fewer rows where those are long', () => {

@@ -86,23 +86,27 @@ describe('the plan of a one-layer LSTM language model', () => {
     expect(decisionsOf(129)[0]).toEqual({
       node: 'lstm/recurrence_l0',
       choice: expect.stringMatching(/^stepwise, 16 rows × \d units per lane, \d+ lanes$/),
-      reason: 'hidden 129 > 128: units are spread over workgroups, one dispatch per step',
+      reason: 'hidden 129 > 128: units are spread over workgroups, step by step',
     });
     const fewRows = { ...size, batch: 8, layer: lstm(65) };
     expect(planLanguageModel(fewRows).decisions[0]).toEqual({
       node: 'lstm/recurrence_l0',
       choice: expect.stringMatching(/^stepwise, 8 rows × \d units per lane, \d+ lanes$/),
-      reason: 'hidden 65 > 64 with 8 rows: units are spread over workgroups, one dispatch per step',
+      reason: 'hidden 65 > 64 with 8 rows: units are spread over workgroups, step by step',
     });
-    const tilesOf = (steps: number) =>
-      planLanguageModel({ ...size, batch: 32, steps, layer: lstm(256) }).decisions.map(
+    const tilesOf = (steps: number, batch = 32) =>
+      planLanguageModel({ ...size, batch, steps, layer: lstm(256) }).decisions.map(
         ({ choice }) => choice,
       );
     const small = ['stepwise, 16 rows × 2 units per lane', 'stepwise, 16 rows × 8 units per lane'];
-    const large = ['stepwise, 32 rows × 2 units per lane', 'stepwise, 32 rows × 8 units per lane'];
+    const large = Array(2).fill('stepwise, products apart, 32 rows × 1 units per lane');
+    const odd = ['stepwise, 28 rows × 2 units per lane', 'stepwise, 28 rows × 8 units per lane'];
     // 16.8 MFLOP a step: 500 MFLOP are passed with the 30th.
     expect(tilesOf(29)).toEqual(small.map((tile) => expect.stringContaining(tile)));
     expect(tilesOf(30)).toEqual(large.map((tile) => expect.stringContaining(tile)));
+    // A product of fewer rows would leave much of its tiles empty.
+    expect(tilesOf(60, 28)).toEqual(odd.map((tile) => expect.stringContaining(tile)));
+    expect(tilesOf(60, 29)[0]).toContain('products apart, 29 rows');
     const forced = decisionsOf(300, { strategy: 'persistent' });
     expect(forced.map(({ reason }) => reason)).toEqual(['asked for', 'asked for']);
     expect(forced.every(({ choice }) => choice.startsWith('persistent'))).toBe(true);

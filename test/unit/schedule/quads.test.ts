@@ -54,15 +54,19 @@ describe('a recurrence whose workgroups are quads', () => {
 
 describe('a recurrence of many units on a software adapter', () => {
   it.each([
-    [4, 32, 256],
-    [8, 16, 128],
-  ])('whose vectors hold %i numbers: %i rows, %i sums of a thread', (laneWidth, rows, sums) => {
-    const limits = { ...narrowLimits, laneWidth };
-    const plan = planLanguageModel(
-      { steps: 16, batch: 32, vocabulary: 30, layer: lstm(512) },
-      { limits },
-    );
-    const { constants } = plan.launches.find(({ kernel }) => kernel === 'recurrence-forward') ?? {};
-    expect(constants).toMatchObject({ rows, units: sums / rows / 4 });
-  });
+    [4, 24, 24, 192],
+    [8, 32, 16, 128],
+  ])(
+    'whose vectors hold %i numbers, of %i rows: %i in a thread, %i sums',
+    (laneWidth, batch, rows, sums) => {
+      const limits = { ...narrowLimits, laneWidth };
+      const plan = planLanguageModel(
+        { steps: 16, batch, vocabulary: 30, layer: lstm(512) },
+        { limits },
+      );
+      const { constants } =
+        plan.launches.find(({ kernel }) => kernel === 'recurrence-forward') ?? {};
+      expect(constants).toMatchObject({ rows, units: sums / rows / 4 });
+    },
+  );
 });

@@ -48,6 +48,20 @@ describe('sharePipelines', () => {
     expect(first?.workgroups).toEqual([2, 1, 1]);
   });
 
+  it('puts behind a launch what it leaves out with the constants of another one', () => {
+    const follower = launch('sum-columns', {});
+    const launches = [
+      launch('matmul', { rows: 12, sums: true }, [
+        { constants: { rows: 24, sums: false }, followers: [follower] },
+      ]),
+      launch('matmul', { rows: 24, sums: false }),
+    ];
+    const kernels = sharePipelines(launches).map(({ kernel }) => kernel);
+    expect(kernels).toEqual(['matmul', 'sum-columns', 'matmul']);
+    const alone = sharePipelines(launches.slice(0, 1)).map(({ kernel }) => kernel);
+    expect(alone).toEqual(['matmul']);
+  });
+
   it('leaves a launch as it is where no other one has these constants', () => {
     const launches = [
       launch('matmul', { rows: 8, sums: false }, [{ constants: { sums: true } }]),
@@ -74,8 +88,22 @@ describe('a stacked language model', () => {
     const plan = planLanguageModel(large, { limits: narrowLimits });
     expect(pipelinesOf(plan, 'matmul')).toBe(1);
     const logits = plan.launches.find(({ label }) => label === 'linear');
-    expect(logits?.constants).toMatchObject({ rows: 24, columns: 8 });
-    expect(logits?.workgroups).toEqual([2, 86, 1]);
+    expect(logits?.constants).toMatchObject({ rows: 32, columns: 8 });
+    expect(logits?.workgroups).toEqual([2, 64, 1]);
+  });
+
+  it('has one pipeline for all sums of columns beside large products', () => {
+    const large = { ...size, layer: lstm(256, { layers: 2 }) };
+    const plan = planLanguageModel(large, { limits: narrowLimits });
+    expect(pipelinesOf(plan, 'sum-columns')).toBe(1);
+    // Of each bias but that of the embedded tokens, in two launches.
+    const sums = plan.launches.filter(({ kernel }) => kernel === 'sum-columns');
+    expect(sums.map(({ label }) => label.replace('.parts', ''))).toEqual(
+      ['lstm/recurrence_l0', 'lstm/project_l1', 'lstm/recurrence_l1', 'linear'].flatMap((of) => {
+        const label = `${of}.d_weight${of.includes('recurrence') ? '_hh' : ''}.sums`;
+        return [label, label];
+      }),
+    );
   });
 
   it('has one pipeline for layers that hold the weights of one row', () => {
