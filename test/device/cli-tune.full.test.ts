@@ -57,7 +57,7 @@ it('train --tuning says that a file is of another adapter', async () => {
   };
   const adapter = { ...device().info, vendor: 'acme', description: 'Acme One' };
   const path = join(folder, 'tuning.json');
-  await writeFile(path, JSON.stringify({ version: 5, adapter, shapes: {} }));
+  await writeFile(path, JSON.stringify({ version: 6, adapter, shapes: {} }));
   const flags = ['--steps', '1', '--checkpoint', join(folder, 'model'), '--tuning', path];
   const { stdout } = await trainInProcess(open, [...tiny, ...flags]);
   expect(stdout).toContain(

@@ -171,10 +171,10 @@ describe('a plan made with a tuning', () => {
     const options = tinyModel();
     const shape = {
       ...{ strategy: 'stepwise', rows: 1, units: 1, lanes: 4, unitTile: 4 },
-      ...{ spreads: false, stages: false, slices: 1, heldQuads: 0 },
+      ...{ productsApart: false, spreads: false, stages: false, slices: 1, heldQuads: 0 },
     };
     const tuning = {
-      version: 5,
+      version: 6,
       adapter: device().info,
       shapes: {
         'recurrence-forward lstm t=6 b=5 h=12': { shape, ms: 1, ruleMs: 2, candidates: 9 },
@@ -216,7 +216,7 @@ describe('a plan made with a tuning', () => {
 
   it('is by the rule where the tuning is of another adapter, and refuses what is no tuning', async () => {
     const other = { ...device().info, description: 'Acme One' };
-    const tuning = { version: 5, adapter: other, shapes: {} } as const;
+    const tuning = { version: 6, adapter: other, shapes: {} } as const;
     await using trainer = await Trainer.create({ ...tinyModel(), tuning: [tuning] });
     expect(trainer.explain()).toContain(
       `not measured: the tuning is of Acme One, this is ${device().info.description}`,

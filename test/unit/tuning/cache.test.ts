@@ -26,7 +26,7 @@ const adapter = {
   runtime: 'node',
 } as const;
 const entry = { shape: { width: 8 }, ms: 1, ruleMs: 2, candidates: 3 };
-const tuning: Tuning = { version: 5, adapter, shapes: { a: entry } };
+const tuning: Tuning = { version: 6, adapter, shapes: { a: entry } };
 const file = 'tuning-node-acme-gen-1-acme-one-tm-.json';
 
 it('keeps what is measured, one whole file per adapter and runtime', async () => {

@@ -20,7 +20,7 @@ const adapter: DeviceInfo = {
 };
 
 function tuningOf(shapes: Record<string, TunedShape>, changes: Partial<DeviceInfo> = {}): Tuning {
-  return { version: 5, adapter: { ...adapter, ...changes }, shapes };
+  return { version: 6, adapter: { ...adapter, ...changes }, shapes };
 }
 
 const measured = (width: number): TunedShape => ({
@@ -42,8 +42,8 @@ describe('a tuning as JSON', () => {
   it.each([
     ['[1', /^a\.json: no JSON \(.*\), expected what tune\(\) has written\. Measure again/],
     [[], `a.json: the content is [], expected an object.${end}`],
-    [{}, `a.json: version is missing, this Gatefold reads 5.${end}`],
-    [{ ...good, version: 1 }, `a.json: version is 1, this Gatefold reads 5.${end}`],
+    [{}, `a.json: version is missing, this Gatefold reads 6.${end}`],
+    [{ ...good, version: 1 }, `a.json: version is 1, this Gatefold reads 6.${end}`],
     [{ ...good, adapter: 'x' }, `a.json: adapter is "x", expected an object.${end}`],
     [
       { ...good, adapter: { ...adapter, vendor: 1 } },
