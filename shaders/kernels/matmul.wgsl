@@ -1,5 +1,6 @@
 // Matrix product C = op(A)·op(B), plus a bias row, with the sums of A's columns on the side (a bias gradient
-// rides along with its weight gradient for one addition per load).
+// rides along with its weight gradient for one addition per load; beside large tiles of a CPU's quads sum-columns adds
+// them up, docs/adr/0052-products-apart.md).
 //
 // Dispatch: x = ceil(n / (lanes_n·columns)), y = ceil(m / (lanes_m·rows)), z = parts of k, each of which
 //   writes its partial product `split_stride` behind the one before (summed by sum-splits).

@@ -65,6 +65,6 @@ it('train --tuning says that a file is of another adapter', async () => {
   );
   await writeFile(path, '{"version": 7}');
   await expect(trainInProcess(open, [...tiny, ...flags])).rejects.toThrow(
-    `${path}: version is 7, this Gatefold reads 5. Measure again with tune().`,
+    `${path}: version is 7, this Gatefold reads 6. Measure again with tune().`,
   );
 });

@@ -223,7 +223,7 @@ describe('a plan made with a tuning', () => {
     );
     const wrong = { ...tuning, version: 9 } as unknown as typeof tuning;
     await expect(Trainer.create({ ...tinyModel(), tuning: wrong })).rejects.toThrow(
-      'tuning: version is 9, this Gatefold reads 5. Measure again with tune().',
+      'tuning: version is 9, this Gatefold reads 6. Measure again with tune().',
     );
   });
 });
