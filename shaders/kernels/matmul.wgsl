@@ -35,7 +35,7 @@ struct MatmulShape {
   b_offset: u32,
   b_term: u32,       // strides of op(B), one of them 1
   b_column: u32,
-  b_tile: u32,       // columns that lie so, all of them where B is one matrix
+  b_tile: u32,       // columns that lie so, n where B is one matrix: where b_has_tiles
   b_next_tile: u32,  // from the first of them to the first behind
   c_offset: u32,
   c_stride: u32,
@@ -53,6 +53,7 @@ const columns: u32 = 2u; // specialize
 const lanes_m: u32 = 1u; // specialize
 const lanes_n: u32 = 4u; // specialize
 const has_tail: bool = true; // specialize
+const b_has_tiles: bool = false; // specialize
 const sums_columns: bool = false; // specialize: where `has_sums` may be 1
 const spreads: bool = false; // specialize
 const stage_k: u32 = 0u; // specialize

@@ -8,7 +8,11 @@ fn row_at(row: u32) -> u32 {
 
 fn column_at(column: u32) -> u32 {
   let inside = min(column, shape.n - 1u);
-  return shape.b_offset + inside / shape.b_tile * shape.b_next_tile + inside % shape.b_tile * shape.b_column;
+  if (b_has_tiles) { // static
+    return shape.b_offset + inside / shape.b_tile * shape.b_next_tile + inside % shape.b_tile * shape.b_column;
+  } else {
+    return shape.b_offset + inside * shape.b_column;
+  }
 }
 
 // A number of op(A); zero where it is none of this part of k.

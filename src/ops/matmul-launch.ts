@@ -1,5 +1,5 @@
 import { numberBytes } from '../graph/numbers.ts';
-import type { Lowering, View } from '../graph/operator.ts';
+import type { Lowering, PlanLimits, View } from '../graph/operator.ts';
 import { matmul } from '../kernels/generated/matmul.ts';
 import {
   defineLaunch,
@@ -9,6 +9,7 @@ import {
 } from '../kernels/launch.ts';
 import { packStruct } from '../kernels/pack.ts';
 import { defineColumnSums, launchColumnSums } from './column-sums.ts';
+import { isNarrow } from './grid.ts';
 import { chooseMatmulShape, enlargeShape, hasSumsApart, type MatmulShape } from './matmul-shape.ts';
 import { describeMatmulShape, tuneMatmul } from './matmul-tunable.ts';
 import { unusedInput, unusedOutput } from './unused.ts';
@@ -68,6 +69,7 @@ export function launchMatmul(lowering: Lowering, request: MatmulRequest): void {
         lanes_m: shape.lanesM,
         lanes_n: shape.lanesN,
         has_tail: k % Math.max(4, shape.stageK) !== 0,
+        b_has_tiles: b.tile !== undefined || mayHaveTiles(lowering.limits),
         sums_columns: columnSums !== undefined,
         spreads: shape.spreads,
         stage_k: shape.stageK,
@@ -149,6 +151,14 @@ function listAlternatives(
   const constants = { rows, columns, sums_columns: false };
   const followers = defineSums(lowering, request);
   return [{ constants, workgroups: gridOf(request, larger), followers }, ...withSums];
+}
+
+/**
+ * Whether some products of a plan may have tiles: all have one pipeline then. A division or two for each column of a
+ * thread are little on a CPU, but where one workgroup runs the plan.
+ */
+function mayHaveTiles({ residentLanes, ...limits }: PlanLimits): boolean {
+  return residentLanes === undefined && isNarrow(limits) && limits.laneWidth <= 4;
 }
 
 /** The launches that add up op(A)'s rows where the product's own does not. */

@@ -14,6 +14,7 @@ export const matmul = {
     lanes_m: 'u32',
     lanes_n: 'u32',
     has_tail: 'bool',
+    b_has_tiles: 'bool',
     sums_columns: 'bool',
     spreads: 'bool',
     stage_k: 'u32',
@@ -90,7 +91,8 @@ export const matmul = {
     },
   },
   source: `// Matrix product C = op(A)·op(B), plus a bias row, with the sums of A's columns on the side (a bias gradient
-// rides along with its weight gradient for one addition per load).
+// rides along with its weight gradient for one addition per load; beside large tiles of a CPU's quads sum-columns adds
+// them up, docs/adr/0052-products-apart.md).
 //
 // Dispatch: x = ceil(n / (lanes_n·columns)), y = ceil(m / (lanes_m·rows)), z = parts of k, each of which
 //   writes its partial product \`split_stride\` behind the one before (summed by sum-splits).
@@ -125,7 +127,7 @@ struct MatmulShape {
   b_offset: u32,
   b_term: u32,       // strides of op(B), one of them 1
   b_column: u32,
-  b_tile: u32,       // columns that lie so, all of them where B is one matrix
+  b_tile: u32,       // columns that lie so, n where B is one matrix: where b_has_tiles
   b_next_tile: u32,  // from the first of them to the first behind
   c_offset: u32,
   c_stride: u32,
@@ -143,6 +145,7 @@ const columns: u32 = 2u; // specialize
 const lanes_m: u32 = 1u; // specialize
 const lanes_n: u32 = 4u; // specialize
 const has_tail: bool = true; // specialize
+const b_has_tiles: bool = false; // specialize
 const sums_columns: bool = false; // specialize: where \`has_sums\` may be 1
 const spreads: bool = false; // specialize
 const stage_k: u32 = 0u; // specialize

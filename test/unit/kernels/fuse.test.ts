@@ -34,6 +34,7 @@ const matmulConstants = {
   lanes_m: 1,
   lanes_n: 4,
   has_tail: false,
+  b_has_tiles: false,
   sums_columns: false,
   spreads: false,
   stage_k: 0,
