@@ -1,6 +1,7 @@
 import type { Device } from '../device/device.ts';
 import type { Executable } from '../device/executable.ts';
 import { explainPlan } from '../schedule/explain.ts';
+import type { Plan } from '../schedule/plan.ts';
 import { type ScheduleOptions, sharedKeys } from '../schedule/program.ts';
 import { schedule } from '../schedule/schedule.ts';
 import type { DataSource } from './data.ts';
@@ -39,6 +40,11 @@ import { trainingProgram } from './training-program.ts';
 /** Most steps in one submit; two submits and a detailed step must fit in the history. */
 const STEPS_PER_RUN = 256;
 
+interface EngineOptions {
+  readonly headStart?: boolean;
+  readonly onPlan?: ((plan: Plan) => void) | undefined;
+}
+
 /** Runs training steps on a GPU device: many per submit, without the host in between. */
 export class GpuEngine implements Engine {
   readonly maxStepsPerRun = STEPS_PER_RUN;
@@ -63,17 +69,18 @@ export class GpuEngine implements Engine {
    *
    * @param draw - the first parameters: called while the device builds pipelines, as large models take a while.
    * @param options - `headStart`: begin with the first step while pipelines are being built, which is in vain if
-   *   anything is written or read before it runs. Default true.
+   *   anything is written or read before it runs. Default true. `onPlan` is called once the device builds the
+   *   plan's pipelines.
    */
   static async create(
     device: Device,
     spec: TrainingSpec,
     draw: () => NamedArrays,
-    { headStart = true }: { readonly headStart?: boolean } = {},
+    options: EngineOptions = {},
   ): Promise<GpuEngine> {
     const engine = new GpuEngine(new GpuStore(device, spec.tuning), spec);
     try {
-      await engine.#compile(draw, headStart);
+      await engine.#compile(draw, options);
       return engine;
     } catch (error) {
       engine.dispose();
@@ -226,7 +233,10 @@ export class GpuEngine implements Engine {
     return decodeLossScale(await this.store.read(lossScaleKey));
   }
 
-  async #compile(draw: () => NamedArrays, headStart: boolean): Promise<void> {
+  async #compile(
+    draw: () => NamedArrays,
+    { headStart = true, onPlan }: EngineOptions,
+  ): Promise<void> {
     const { graph, data, seed, lossScaling } = this.#spec;
     const program = trainingProgram(this.#spec, this.#resident);
     const plan = schedule(program, this.#scheduleOptions());
@@ -241,6 +251,7 @@ export class GpuEngine implements Engine {
     const compiling = this.store.device.compile(plan, this.store.buffers, { headStart });
     try {
       this.store.write(sharedKeys.parameters, flattenParameters(graph.layout, draw()));
+      onPlan?.(plan);
     } finally {
       this.#executable = await compiling;
     }

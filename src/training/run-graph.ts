@@ -4,6 +4,7 @@ import type { PlanStrategy, Precision, Values } from '../graph/operator.ts';
 import type { Parameter } from '../graph/sources.ts';
 import { inputSource, parameterOf, sourceName, stateSource } from '../graph/sources.ts';
 import { type SymbolicTensor, sortNodes } from '../graph/tensor.ts';
+import type { ShapeSource } from '../graph/tunable.ts';
 import { evaluateGraph } from '../reference/interpreter.ts';
 import { layOutParameters, type ParameterLayout } from '../schedule/parameter-layout.ts';
 import type { Plan } from '../schedule/plan.ts';
@@ -25,6 +26,8 @@ export interface GraphRequest {
   readonly strategy?: PlanStrategy;
   /** How a device stores weights and activations. Default `f32`. */
   readonly precision?: Precision;
+  /** Shapes of kernels in place of the rules'. */
+  readonly tuning?: ShapeSource | undefined;
   /** Seed and step of the counter-based random numbers; 0 if absent. */
   readonly seed?: number;
   readonly step?: number;
@@ -106,6 +109,7 @@ async function runOnDevice(
       limits: planLimits(device),
       strategy: request.strategy ?? new Map(),
       ...(request.precision && { precision: request.precision }),
+      ...(request.tuning && { tuning: request.tuning }),
     },
   );
   const shared = new Map<string, GPUBuffer>();

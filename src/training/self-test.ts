@@ -3,13 +3,19 @@ import { ParityError } from '../errors.ts';
 import type { Precision, Strategy } from '../graph/operator.ts';
 import { fill } from '../graph/sources.ts';
 import type { SymbolicTensor } from '../graph/tensor.ts';
+import type { ShapeSource } from '../graph/tunable.ts';
 import { linear, oneHot } from '../layers/basic.ts';
 import { model } from '../layers/model.ts';
 import { gru, lstm, rnn } from '../layers/recurrent.ts';
 import { differentiate } from '../ops/differentiate.ts';
+import type { MatmulSubject } from '../ops/matmul-tunable.ts';
+import { apartShape } from '../ops/recurrence-apart.ts';
+import type { RecurrenceSubject } from '../ops/recurrence-tunable.ts';
 import { softmaxCrossEntropy } from '../ops/softmax-cross-entropy.ts';
 import { largestMagnitude, tolerance } from '../reference/tolerance.ts';
+import type { Plan } from '../schedule/plan.ts';
 import { initializeParameters } from './initialize.ts';
+import { planLimits } from './plan-limits.ts';
 import { runGraph } from './run-graph.ts';
 import { layoutOf } from './training-graph.ts';
 
@@ -34,6 +40,8 @@ interface Trial {
 const VOCABULARY = 6;
 /** Few and short kernels, as software adapters build them one after another while the trainer's wait. */
 const SHORT: Trial = { steps: 5, batch: 3, hidden: 5, isWhole: false };
+/** The same in fours, like sums of plans whose products are apart: those then share the large pipeline. */
+const APART: Trial = { steps: 4, batch: 4, hidden: 8, isWhole: false };
 const TINY: Trial = { steps: 5, batch: 3, hidden: 9, isWhole: true };
 /** Enough for what kernels do on GPUs only: slices of a unit's sum, and products whose sums are in parts. */
 const LARGER: Trial = { steps: 35, batch: 30, hidden: 40, isWhole: true };
@@ -41,9 +49,10 @@ const LARGER: Trial = { steps: 35, batch: 30, hidden: 40, isWhole: true };
 type Results = Record<Precision, WeakMap<Device, Promise<SelfTestResult>>>;
 
 /** Results by device, while a test runs and once it is passed: a device is not tested again then. */
-const results: Record<'whole' | 'short', Results> = {
+const results: Record<'whole' | 'short' | 'apart', Results> = {
   whole: { f32: new WeakMap(), f16: new WeakMap() },
   short: { f32: new WeakMap(), f16: new WeakMap() },
+  apart: { f32: new WeakMap(), f16: new WeakMap() },
 };
 
 /**
@@ -62,7 +71,7 @@ export function selfTest(device: Device, precision: Precision = 'f32'): Promise<
     };
     return run(
       (['persistent', 'stepwise'] as const).map(
-        (strategy) => () => compare(device, layers[strategy], strategy, precision, trial),
+        (strategy) => () => compare(device, layers[strategy], { strategy }, precision, trial),
       ),
     );
   });
@@ -70,16 +79,46 @@ export function selfTest(device: Device, precision: Precision = 'f32'): Promise<
 
 /**
  * What a trainer tests of its device: the same, but on a software adapter no more than the states of an RNN and the
- * gradients of its recurrent weights.
+ * gradients of its recurrent weights, by kernels of the kind that the plan has.
  *
  * @throws {ParityError} like {@link selfTest}.
  */
-export function testForTraining(device: Device, precision: Precision): Promise<SelfTestResult> {
+export function testForTraining(
+  device: Device,
+  precision: Precision,
+  plan: Plan,
+): Promise<SelfTestResult> {
   const isTested = results.whole[precision].has(device);
   if (isTested || !device.info.software) return selfTest(device, precision);
-  return remember(results.short, device, precision, () =>
-    run([() => compare(device, rnn(SHORT.hidden), 'persistent', precision, SHORT)]),
+  const apart = shapesApart(device, plan);
+  const [strategy, trial] = apart
+    ? (['stepwise', APART] as const)
+    : (['persistent', SHORT] as const);
+  return remember(results[apart ? 'apart' : 'short'], device, precision, () =>
+    run([() => compare(device, rnn(trial.hidden), { strategy, tuning: apart }, precision, trial)]),
   );
+}
+
+/** Shapes of a plan whose recurrences all have their products apart, for a small one of the same kernels. */
+function shapesApart(device: Device, { launches }: Plan): ShapeSource | undefined {
+  const product = launches.find(({ kernel }) => kernel === 'matmul')?.constants;
+  const kernels = new Set<string>(launches.map(({ kernel }) => kernel));
+  if (!product || !kernels.has('recurrence-forward-cell') || kernels.has('recurrence-forward')) {
+    return undefined;
+  }
+  return (tunable) => {
+    const { kernel, subject, builtIn, refuse } = tunable;
+    const own =
+      kernel === 'matmul'
+        ? {
+            ...{ rows: product.rows, columns: product.columns, spreads: product.spreads },
+            ...{ lanesM: product.lanes_m, lanesN: product.lanes_n, slices: product.slices },
+            ...{ stageK: product.stage_k, splitK: (subject as MatmulSubject).k },
+          }
+        : apartShape(planLimits(device), (subject as RecurrenceSubject).attributes);
+    const shape = { ...builtIn, ...own };
+    return refuse(shape) === undefined ? { shape, reason: 'as in the plan' } : undefined;
+  };
 }
 
 function remember(
@@ -117,7 +156,7 @@ interface Comparison {
 async function compare(
   device: Device,
   layer: (x: SymbolicTensor) => SymbolicTensor,
-  strategy: Strategy,
+  kernels: { readonly strategy: Strategy; readonly tuning?: ShapeSource | undefined },
   precision: Precision,
   { steps, batch, hidden, isWhole }: Trial,
 ): Promise<Comparison> {
@@ -149,7 +188,7 @@ async function compare(
     Int32Array.from({ length: steps * batch }, (_none, i) => (i * i + offset) % VOCABULARY);
   const request = {
     outputs,
-    strategy,
+    ...kernels,
     precision,
     inputs: new Map([
       ['tokens', draw(0)],
@@ -176,7 +215,7 @@ async function compare(
       if (!(ratio <= 1)) {
         throw new ParityError(
           `self-test of ${device.describe()}: ${name} at ${index} is ${have?.[index]}, expected ` +
-            `${want[index]} (${strategy} recurrence). This adapter or driver computes wrong results; ` +
+            `${want[index]} (${kernels.strategy} recurrence). This adapter or driver computes wrong results; ` +
             'update the driver, or request another adapter.',
         );
       }

@@ -2,6 +2,7 @@ import type { Device } from '../device/device.ts';
 import { FileFormatError, OptionError } from '../errors.ts';
 import { type PlanStrategy, type Precision, planStrategies } from '../graph/operator.ts';
 import type { Model } from '../layers/model.ts';
+import type { Plan } from '../schedule/plan.ts';
 import type { Tuning } from '../tuning/tuning.ts';
 import { type CheckpointHeader, readCheckpoint } from './checkpoint.ts';
 import { type ClippingOptions, parseClipping } from './clipping.ts';
@@ -17,7 +18,7 @@ import { PlateauController, PlateauWindow } from './plateau.ts';
 import { checkPrecision } from './precision.ts';
 import { ReferenceEngine } from './reference-engine.ts';
 import { constantRate, type LearningRateSchedule, parseSchedule } from './schedules.ts';
-import { testForTraining } from './self-test.ts';
+import { type SelfTestResult, testForTraining } from './self-test.ts';
 import {
   buildTrainingGraph,
   type LossFunction,
@@ -118,10 +119,17 @@ async function createEngine(options: TrainerOptions, spec: TrainingSpec): Promis
   const draw = () => initializeParameters(spec.graph.layout, spec.seed);
   if (device === 'reference') return new ReferenceEngine(spec, draw());
   const headStart = !options.checkpoint && !options.validate;
+  let testing: Promise<SelfTestResult> | undefined;
   // The engine asks for its pipelines first: the first step waits for them, nothing but the verdict for the test's.
-  const creating = GpuEngine.create(device, spec, draw, { headStart });
-  const testing = options.selfTest === false ? undefined : testForTraining(device, spec.precision);
-  const [engine, test] = await Promise.allSettled([creating, testing]);
+  const onPlan = (plan: Plan) => {
+    if (options.selfTest !== false) testing = testForTraining(device, spec.precision, plan);
+    // Its verdict is awaited below.
+    testing?.catch(() => undefined);
+  };
+  const [engine] = await Promise.allSettled([
+    GpuEngine.create(device, spec, draw, { headStart, onPlan }),
+  ]);
+  const [test] = await Promise.allSettled([testing]);
   if (engine.status === 'rejected') throw engine.reason;
   if (test.status === 'fulfilled') return engine.value;
   engine.value.dispose();

@@ -167,6 +167,33 @@ describe('tune()', () => {
 });
 
 describe('a plan made with a tuning', () => {
+  it('has its device tested by kernels that do the cell only where its recurrences have those', async () => {
+    const apart = {
+      ...{ strategy: 'stepwise', productsApart: true, rows: 2, units: 1, lanes: 4, unitTile: 4 },
+      ...{ spreads: false, stages: false, slices: 1, heldQuads: 0 },
+    };
+    const entry = { shape: apart, ms: 1, ruleMs: 2, candidates: 2 };
+    const tuning = {
+      version: 6,
+      adapter: device().info,
+      shapes: {
+        'recurrence-forward lstm t=6 b=5 h=12': entry,
+        'recurrence-backward lstm t=6 b=5 h=12': entry,
+      },
+    } as const;
+    const kernels = new Map<string, string[]>();
+    const compile = vi.spyOn(device(), 'compile');
+    await using trainer = await Trainer.create({ ...tinyModel({ selfTest: true }), tuning });
+    for (const [{ name, launches }] of compile.mock.calls) {
+      const found = launches.map(({ kernel }) => kernel).filter((each) => each.includes('-cell'));
+      kernels.set(name, [...new Set(found)]);
+    }
+    compile.mockRestore();
+    const both = ['recurrence-forward-cell', 'recurrence-backward-cell'];
+    expect(Object.fromEntries(kernels)).toEqual({ train: both, graph: both });
+    for await (const { loss } of trainer.fit({ steps: 1 })) expect(loss).toBeGreaterThan(0);
+  });
+
   it('takes its shapes and says so; a network loaded with it too', async () => {
     const options = tinyModel();
     const shape = {
