@@ -26,7 +26,7 @@ export interface GraphRequest {
   readonly strategy?: PlanStrategy;
   /** How a device stores weights and activations. Default `f32`. */
   readonly precision?: Precision;
-  /** Shapes of kernels in place of the rules'. */
+  /** @internal Shapes of kernels in place of the rules'. */
   readonly tuning?: ShapeSource | undefined;
   /** Seed and step of the counter-based random numbers; 0 if absent. */
   readonly seed?: number;
