@@ -2,7 +2,7 @@ import type { PlanLimits } from '../graph/operator.ts';
 import { isNarrow, LARGE_FLOPS, LARGE_ROWS, splitEvenly } from './grid.ts';
 import type { RecurrenceAttributes, RecurrenceShape } from './recurrence-shape.ts';
 
-/** Rows that such tiles may have too many, as a share of the batch. */
+/** Rows of its tiles that a batch may leave empty, as a share of it. */
 const MOST_SPARE = 1 / 8;
 /** Threads of a workgroup on a GPU. */
 const WIDE_LANES = 64;
