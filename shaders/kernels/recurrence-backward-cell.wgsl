@@ -7,9 +7,8 @@
 // FLOPs: those of the cell only. Bytes 4·B·H·(2 + saved_values + 3·states + 2·gates) a step.
 //! join lib/recurrence-backward-source
 //! join lib/recurrence-backward-keep
+//! join lib/recurrence-cell
 //! join cell
-
-const products_stride: u32 = 0u; // specialize
 
 @group(0) @binding(0) var<uniform> span: BackwardSpan;
 @group(0) @binding(1) var<storage, read> d_output: array<d_output_number>;
@@ -33,18 +32,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (track.walk.y == 0u) {
     return;
   }
-  let moment = moment_of(track, track.walk.x);
-  for (var phase = 0u; phase < phases; phase++) { // unroll
-    if (phases == 1u) { // static
-      take_phase(phase, first_row, unit_begin, unit_end, lane, moment, track);
-    } else if (phase == span.first_phase) {
-      take_phase(phase, first_row, unit_begin, unit_end, lane, moment, track);
-    }
-  }
+  take_step(first_row, unit_begin, unit_end, lane, track);
 }
 
 fn take_phase(phase: u32, first_row: u32, unit_begin: u32, unit_end: u32, lane: u32, moment: Moment, track: Track) { // inline
-  let products_begin = track.place.z / tiles * products_stride;
+  let products_begin = products_of(track);
   let next = (phase + 1u) % phases;
   let exists = source_of(track, moment, phase).exists;
   let end = min(rows, batch - first_row);

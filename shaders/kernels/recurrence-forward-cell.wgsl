@@ -13,9 +13,8 @@
 // A GPU would wait for another dispatch at each step.
 //! join lib/recurrence-forward-read
 //! join lib/recurrence-forward-keep
+//! join lib/recurrence-cell
 //! join cell
-
-const products_stride: u32 = 0u; // specialize
 
 @group(0) @binding(0) var<uniform> span: Span;
 @group(0) @binding(1) var<storage, read> projected: array<projected_number>;
@@ -39,18 +38,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (track.walk.y == 0u) {
     return;
   }
-  let moment = moment_of(track, track.walk.x);
-  for (var phase = 0u; phase < phases; phase++) { // unroll
-    if (phases == 1u) { // static
-      take_phase(phase, first_row, unit_begin, unit_end, lane, moment, track);
-    } else if (phase == span.first_phase) {
-      take_phase(phase, first_row, unit_begin, unit_end, lane, moment, track);
-    }
-  }
+  take_step(first_row, unit_begin, unit_end, lane, track);
 }
 
 fn take_phase(phase: u32, first_row: u32, unit_begin: u32, unit_end: u32, lane: u32, moment: Moment, track: Track) { // inline
-  let products_begin = track.place.z / tiles * products_stride;
+  let products_begin = products_of(track);
   var unit_bias: array<f32, gates>; // registers
   for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
     unit_bias[g] = bias_of(track, g, min(unit_begin + lane, hidden_size - 1u));

@@ -90,15 +90,14 @@ export interface PlanLimits {
  * How the copy of a matrix [rows, columns] lies in memory, for a matrix whose rows are `blocks` times as many
  * units (the gates of a layer). Quads hold four neighbours of an axis, so that one load brings four terms of a
  * sum, in tiles of what a workgroup reads together; what is missing to a quad or tile is zero.
- * - `transposed`: [columns, rows].
- * - `columns`: [ceil(rows / tile), columns, tile].
+ * - `transposed`: [ceil(rows / tile), columns, tile]; one tile, [columns, rows], where no `tile` is given.
  * - `rows`: [ceil(columns / tile), rows, tile].
  * - `column-quads`: [ceil(units / tile), ceil(columns / 4), blocks, tile, 4].
  * - `row-quads`: [ceil(columns / tile), blocks, ceil(units / 4), tile, 4].
  */
 export type PackedLayout =
-  | { readonly kind: 'transposed' }
-  | { readonly kind: 'columns' | 'rows'; readonly tile: number }
+  | { readonly kind: 'transposed'; readonly tile?: number }
+  | { readonly kind: 'rows'; readonly tile: number }
   | {
       readonly kind: 'column-quads' | 'row-quads';
       readonly blocks: number;

@@ -16,8 +16,8 @@ export interface LaunchAlternative<C, V = unknown> {
   readonly constants: C;
   /** The launch's own unless given. */
   readonly workgroups?: readonly [number, number, number];
-  /** They compute what it leaves out then. */
-  readonly followers?: readonly TypedLaunch<V>[];
+  /** Makes them: they compute what it leaves out then. */
+  readonly followers?: () => readonly TypedLaunch<V>[];
 }
 
 /** A value for every specialised constant of a kernel and its libraries. */

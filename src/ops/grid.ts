@@ -11,6 +11,11 @@ export function isNarrow({ isSoftware, laneWidth }: PlanLimits): boolean {
   return isSoftware && laneWidth <= 16;
 }
 
+/** Whether it is one whose lanes are quads. */
+export function hasQuads(limits: PlanLimits): boolean {
+  return isNarrow(limits) && limits.laneWidth <= 4;
+}
+
 /**
  * Where the lanes of a narrow adapter are quads, a launch or a walk of so many FLOPs earns back in six to seventeen steps
  * what a tile of 256 sums takes to build, smaller ones in a hundred at best (docs/adr/0050-small-tiles.md).

@@ -9,7 +9,7 @@ import {
 } from '../kernels/launch.ts';
 import { packStruct } from '../kernels/pack.ts';
 import { defineColumnSums, launchColumnSums } from './column-sums.ts';
-import { isNarrow } from './grid.ts';
+import { hasQuads } from './grid.ts';
 import { chooseMatmulShape, enlargeShape, hasSumsApart, type MatmulShape } from './matmul-shape.ts';
 import { describeMatmulShape, tuneMatmul } from './matmul-tunable.ts';
 import { unusedInput, unusedOutput } from './unused.ts';
@@ -149,7 +149,7 @@ function listAlternatives(
   if (!larger) return withSums;
   const { rows, columns } = larger;
   const constants = { rows, columns, sums_columns: false };
-  const followers = defineSums(lowering, request);
+  const followers = () => defineSums(lowering, request);
   return [{ constants, workgroups: gridOf(request, larger), followers }, ...withSums];
 }
 
@@ -157,8 +157,8 @@ function listAlternatives(
  * Whether some products of a plan may have tiles: all have one pipeline then. A division or two for each column of a
  * thread are little on a CPU, but where one workgroup runs the plan.
  */
-function mayHaveTiles({ residentLanes, ...limits }: PlanLimits): boolean {
-  return residentLanes === undefined && isNarrow(limits) && limits.laneWidth <= 4;
+function mayHaveTiles(limits: PlanLimits): boolean {
+  return limits.residentLanes === undefined && hasQuads(limits);
 }
 
 /** The launches that add up op(A)'s rows where the product's own does not. */

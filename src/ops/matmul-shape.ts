@@ -79,7 +79,8 @@ function chooseNarrowShape(limits: PlanLimits, sizes: MatmulSizes): MatmulShape 
 
 /**
  * A shape of quads that has 48 sums or more, with the tile of large products: a tenth faster where the product fills it,
- * and it gives the same bits, as each lane adds up its columns in the same order. None for few rows.
+ * and it gives the same bits, as each lane adds up its columns in the same order; sums of A's columns beside it add up in
+ * another. None for few rows.
  */
 export function enlargeShape({ m }: MatmulSizes, shape: MatmulShape): MatmulShape | undefined {
   const { quads, largeOfQuads } = NARROW_TILES;

@@ -1,5 +1,6 @@
 import type { PlanLimits } from '../graph/operator.ts';
-import { isNarrow, LARGE_FLOPS, LARGE_ROWS, splitEvenly } from './grid.ts';
+import { hasQuads, isNarrow, LARGE_FLOPS, LARGE_ROWS, splitEvenly } from './grid.ts';
+import { flopsOfWalk } from './recurrence-memory.ts';
 import type { RecurrenceAttributes, RecurrenceShape } from './recurrence-shape.ts';
 
 /** Rows of its tiles that a batch may leave empty, as a share of it. */
@@ -48,15 +49,13 @@ export function applyApartRule(
   limits: PlanLimits,
   attributes: RecurrenceAttributes,
 ): RecurrenceShape | undefined {
-  const { cell, steps, batch, hiddenSize } = attributes;
-  const flops = 2 * steps * batch * cell.gates.length * hiddenSize * hiddenSize;
+  const { batch } = attributes;
   const spare = Math.ceil(batch / LARGE_ROWS) * LARGE_ROWS - batch;
   const pays =
-    isNarrow(limits) &&
+    hasQuads(limits) &&
     limits.residentLanes === undefined &&
-    limits.laneWidth <= 4 &&
     limits.hasSubgroups &&
-    flops >= LARGE_FLOPS &&
+    flopsOfWalk(attributes) >= LARGE_FLOPS &&
     spare <= MOST_SPARE * batch;
   return pays && findApartObstacle(attributes) === undefined
     ? apartShape(limits, attributes)

@@ -19,7 +19,7 @@ import {
   unitBytes,
 } from './recurrence-launch.ts';
 import { workgroupBytes } from './recurrence-memory.ts';
-import { allocateProducts, launchBackwardProducts } from './recurrence-products.ts';
+import { launchBackwardProducts } from './recurrence-products.ts';
 import {
   chooseRecurrenceShape,
   type RecurrenceAttributes,
@@ -87,21 +87,19 @@ export function lowerBackward(
     label,
     tracks,
   );
-  const apart = shape.productsApart
-    ? allocateProducts(lowering, label, nodes.length, batch * hiddenSize)
+  const products = shape.productsApart
+    ? scratchTogether(lowering, `${label}.products`, nodes.length, batch * hiddenSize)
     : undefined;
   const weight =
-    cell.multiplies && !apart
+    cell.multiplies && !products
       ? lowering.packed(weights, packedWeights('row-quads', cell, shape))
       : unusedInput(lowering);
-  const weightBytes = apart
-    ? 0
-    : unitBytes(attributes, lowering).number * (weights[0] as SymbolicTensor).size;
   const bytes = unitBytes(attributes, lowering);
+  const weightBytes = products ? 0 : bytes.number * (weights[0] as SymbolicTensor).size;
   const bytesRead =
     numberBytes(dOutputs.view) +
-    bytes.number * (cell.saved.length + (apart ? 0 : cell.gates.length)) +
-    (apart ? 4 : 0) +
+    bytes.number * (cell.saved.length + (products ? 0 : cell.gates.length)) +
+    (products ? 4 : 0) +
     2 * bytes.states;
   let count = 0;
   const launch = (span: Span) => {
@@ -114,7 +112,7 @@ export function lowerBackward(
       cellConstants: cell.constants,
       workgroups: gridOf(shape, attributes, span.tracks.length),
       cost: {
-        flops: apart ? 0 : flopsOf(attributes, span),
+        flops: products ? 0 : flopsOf(attributes, span),
         readBytes:
           stepsOf(span) * batch * hiddenSize * bytesRead + weightBytes * span.tracks.length,
         writtenBytes: bytes.number * stepsOf(span) * batch * hiddenSize * cell.gates.length,
@@ -148,7 +146,7 @@ export function lowerBackward(
       d_projected: dProjecteds,
       carry: carry.view,
     };
-    if (!apart) {
+    if (!products) {
       lowering.launch(
         defineLaunch(recurrenceBackward, {
           ...options,
@@ -158,7 +156,6 @@ export function lowerBackward(
       );
       return;
     }
-    const { products, stride } = apart;
     launchBackwardProducts(lowering, span, {
       label: `${label}.products`,
       suffix,
@@ -167,7 +164,7 @@ export function lowerBackward(
     lowering.launch(
       defineLaunch(recurrenceBackwardCell, {
         ...options,
-        constants: { ...constants, products_stride: stride },
+        constants: { ...constants, products_stride: products.begins[1] ?? 0 },
         bindings: { ...bindings, products: products.view },
       }),
     );

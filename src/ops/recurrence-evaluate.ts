@@ -62,8 +62,7 @@ export function evaluateForward(
     const t = reverse ? steps - 1 - position : position;
     const [before, after] = [layout.slot(position), layout.slot(position + 1)];
     for (const [phase, [firstGate, endGate]] of cell.phases.entries()) {
-      const vector =
-        phase === 0 ? layout.multipliedBegin + before : layout.vectorBegin(phase - 1) + after;
+      const vector = layout.multipliedAt(phase, position);
       const [firstInput, endInput] = inputRange(cell, phase);
       const norm = normOf(cell, phase);
       for (let b = 0; b < batch; b++) {
@@ -258,10 +257,7 @@ export function evaluateWeightGradient(
     if (!cell.multiplies) continue;
     for (let position = 0; position < steps; position++) {
       const t = reverse ? steps - 1 - position : position;
-      const vector =
-        phase === 0
-          ? layout.multipliedBegin + layout.slot(position)
-          : layout.vectorBegin(phase - 1) + layout.slot(position + 1);
+      const vector = layout.multipliedAt(phase, position);
       for (let b = 0; b < batch; b++) {
         for (let j = firstGate * H; j < endGate * H; j++) {
           const d = dRecurrent[(t * batch + b) * rows + j] as number;

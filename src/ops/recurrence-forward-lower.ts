@@ -20,7 +20,7 @@ import {
   tilesOf,
   unitBytes,
 } from './recurrence-launch.ts';
-import { allocateProducts, launchForwardProducts } from './recurrence-products.ts';
+import { launchForwardProducts } from './recurrence-products.ts';
 import {
   chooseRecurrenceShape,
   layOutHistory,
@@ -95,21 +95,21 @@ export function lowerForward(tracks: Tracks<RecurrenceAttributes>, lowering: Low
   );
   const weights = nodes.map((node) => inputsOf(node).weight);
   const units = batch * hiddenSize;
-  const apart = shape.productsApart
-    ? allocateProducts(lowering, label, nodes.length, cell.gates.length * units)
+  const products = shape.productsApart
+    ? scratchTogether(lowering, `${label}.products`, nodes.length, cell.gates.length * units)
     : undefined;
   const weight =
-    cell.multiplies && !apart
+    cell.multiplies && !products
       ? lowering.packed(weights, packedWeights('column-quads', cell, shape))
       : unusedInput(lowering);
   const bytes = unitBytes(attributes, lowering);
   // Weights that stay from repetition to repetition are read once a dispatch.
   const stays = shape.heldQuads > 0 && lowering.limits.residentHolds;
-  const weightBytes = stays || apart ? 0 : bytes.number * (weights[0]?.size ?? 0);
+  const weightBytes = stays || products ? 0 : bytes.number * (weights[0]?.size ?? 0);
   const bytesRead =
     numberBytes(projected.view) * cell.inputGates +
     bytes.states +
-    (apart ? 4 * cell.gates.length : 0);
+    (products ? 4 * cell.gates.length : 0);
   let count = 0;
   const launch = (span: Span) => {
     const suffix = count === 0 ? '' : `#${count}`;
@@ -121,7 +121,7 @@ export function lowerForward(tracks: Tracks<RecurrenceAttributes>, lowering: Low
       cellConstants: cell.constants,
       workgroups: gridOf(shape, attributes, span.tracks.length),
       cost: {
-        flops: apart ? 0 : flopsOf(attributes, span),
+        flops: products ? 0 : flopsOf(attributes, span),
         readBytes: stepsOf(span) * units * bytesRead + weightBytes * span.tracks.length,
         writtenBytes: stepsOf(span) * units * (bytes.number * cell.saved.length + bytes.states),
       },
@@ -157,14 +157,13 @@ export function lowerForward(tracks: Tracks<RecurrenceAttributes>, lowering: Low
       tokens: gathered?.tokens ?? unusedInput(lowering),
       input_bias: inputBias.view,
     };
-    const acceptsTokens = (shape.spreads || shape.heldQuads > 0 || apart) && !gathered;
+    const acceptsTokens = (shape.spreads || shape.heldQuads > 0 || products) && !gathered;
     const accepts = acceptsTokens ? { accepts: [{ constants: { gathers: true } }] } : {};
-    if (!apart) {
+    if (!products) {
       const own = { ...options, ...accepts, constants, bindings: { ...bindings, weight } };
       lowering.launch(defineLaunch(recurrenceForward, own));
       return;
     }
-    const { products, stride } = apart;
     launchForwardProducts(lowering, span, {
       label: `${label}.products`,
       suffix,
@@ -174,7 +173,7 @@ export function lowerForward(tracks: Tracks<RecurrenceAttributes>, lowering: Low
       defineLaunch(recurrenceForwardCell, {
         ...options,
         ...accepts,
-        constants: { ...constants, products_stride: stride },
+        constants: { ...constants, products_stride: products.begins[1] ?? 0 },
         bindings: { ...bindings, products: products.view },
       }),
     );

@@ -11,6 +11,16 @@ export function sumsPerUnit(
   return direction === 'forward' ? cell.gates.length : 1;
 }
 
+/** FLOPs of the recurrent products of a whole walk, one way. */
+export function flopsOfWalk({
+  cell,
+  steps,
+  batch,
+  hiddenSize,
+}: Pick<RecurrenceAttributes, 'cell' | 'steps' | 'batch' | 'hiddenSize'>): number {
+  return 2 * steps * batch * cell.gates.length * hiddenSize * hiddenSize;
+}
+
 /**
  * Whether what a step hands to the next one goes through workgroup memory: where one workgroup walks all steps, and
  * nothing but the cell's phases stands between them. Its units are in one tile: backward, a tile would overwrite what

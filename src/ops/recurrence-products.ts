@@ -3,8 +3,8 @@ import type { GraphNode, SymbolicTensor } from '../graph/tensor.ts';
 import { launchMatmul } from './matmul-launch.ts';
 import { biasRows } from './recurrence-extras.ts';
 import { layOutHistory, type RecurrenceAttributes } from './recurrence-shape.ts';
-import type { Span } from './recurrence-spans.ts';
-import { alignFloats, type Joined, scratchTogether } from './recurrence-tracks.ts';
+import { type Span, timesOf } from './recurrence-spans.ts';
+import type { Joined } from './recurrence-tracks.ts';
 
 /** Columns that a quad of lanes takes where products are large; workgroups of GPUs take a few such tiles. */
 const TILE_COLUMNS = 32;
@@ -23,46 +23,28 @@ export interface StepProducts {
   readonly products: Joined;
 }
 
-/** Memory for the products of a step, and from those of one track to those of the next. */
-export function allocateProducts(
-  lowering: Lowering,
-  label: string,
-  tracks: number,
-  floats: number,
-): { readonly products: Joined; readonly stride: number } {
-  const products = scratchTogether(lowering, `${label}.products`, tracks, floats);
-  return { products, stride: tracks > 1 ? alignFloats(floats) : 0 };
-}
-
 /** Launches [B, gates of the phase, H] = v·W_hhᵀ for each track of a span that takes a step. */
-export function launchForwardProducts(
-  lowering: Lowering,
-  span: Span,
-  { label, suffix, nodes, weights, vectors, products }: StepProducts,
-): void {
+export function launchForwardProducts(lowering: Lowering, span: Span, launch: StepProducts): void {
+  const { nodes, weights, vectors, products } = launch;
   for (const { track, first, count } of span.tracks) {
     const { attributes } = nodes[track] as GraphNode<RecurrenceAttributes>;
     const { cell, steps, batch, hiddenSize } = attributes;
     const [begin, end] = cell.phases[span.firstPhase] as readonly [number, number];
     if (count === 0 || begin === end) continue;
     const layout = layOutHistory(attributes, lowering.precision === 'f16');
-    const section =
-      span.firstPhase === 0 ? layout.multipliedBegin : layout.vectorBegin(span.firstPhase - 1);
-    // A phase multiplies h before the step, or what the phase in front of it has made of it.
-    const position = span.firstPhase === 0 ? first : first + 1;
     const width = cell.gates.length * hiddenSize;
     launchMatmul(lowering, {
-      label: `${label}${span.tracks.length > 1 ? ` of ${track}` : ''}${suffix}`,
+      label: labelOf(launch, span, track),
       m: batch,
       n: (end - begin) * hiddenSize,
       k: hiddenSize,
       repeats: steps,
       a: {
         view: vectors.view,
-        offset: (vectors.begins[track] as number) + section + layout.slot(position),
+        offset: (vectors.begins[track] as number) + layout.multipliedAt(span.firstPhase, first),
         stride: hiddenSize,
       },
-      b: tileWeights(lowering, weights[track] as SymbolicTensor, 'columns', begin * hiddenSize),
+      b: tileWeights(lowering, weights[track] as SymbolicTensor, 'transposed', begin * hiddenSize),
       c: {
         view: products.view,
         offset: (products.begins[track] as number) + begin * hiddenSize,
@@ -73,11 +55,8 @@ export function launchForwardProducts(
 }
 
 /** Launches [B, H] = d_recurrent·W_hh of what comes after, for each track of a span that something comes after. */
-export function launchBackwardProducts(
-  lowering: Lowering,
-  span: Span,
-  { label, suffix, nodes, weights, vectors, products }: StepProducts,
-): void {
+export function launchBackwardProducts(lowering: Lowering, span: Span, launch: StepProducts): void {
+  const { nodes, weights, vectors, products } = launch;
   for (const { track, first, count } of span.tracks) {
     const { attributes } = nodes[track] as GraphNode<RecurrenceAttributes>;
     const { cell, steps, batch, hiddenSize, reverse } = attributes;
@@ -86,10 +65,10 @@ export function launchBackwardProducts(
     const [begin, end] = cell.phases[isLastPhase ? 0 : span.endPhase] as readonly [number, number];
     const position = isLastPhase ? steps - first : steps - 1 - first;
     if (count === 0 || begin === end || position >= steps) continue;
-    const time = reverse ? steps - 1 - position : position;
+    const time = timesOf({ track, first: position, count: 1 }, steps, reverse).first;
     const width = biasRows(attributes) * hiddenSize;
     launchMatmul(lowering, {
-      label: `${label}${span.tracks.length > 1 ? ` of ${track}` : ''}${suffix}`,
+      label: labelOf(launch, span, track),
       m: batch,
       n: hiddenSize,
       k: (end - begin) * hiddenSize,
@@ -105,28 +84,32 @@ export function launchBackwardProducts(
   }
 }
 
+function labelOf({ label, suffix }: StepProducts, { tracks }: Span, track: number): string {
+  return `${label}${tracks.length > 1 ? ` of ${track}` : ''}${suffix}`;
+}
+
 /**
  * Weights [gates·H, H] as the right factor of a step's product, from a row on. Tiles of columns that a workgroup takes
  * lie by themselves: few rows multiply each number, and rows of the whole matrix are pages apart
  * (docs/adr/0052-products-apart.md).
  *
- * @param kind - `columns`: their transposed; `rows`: as they are.
+ * @param kind - `transposed`, or `rows`: as they are.
  */
 function tileWeights(
   lowering: Lowering,
   weight: SymbolicTensor,
-  kind: 'columns' | 'rows',
+  kind: 'transposed' | 'rows',
   firstRow: number,
 ) {
   const [rows, columns] = weight.shape as [number, number];
-  const terms = kind === 'columns' ? columns : rows;
-  if (kind === 'columns' && firstRow % TILE_COLUMNS !== 0) {
+  const terms = kind === 'transposed' ? columns : rows;
+  if (kind === 'transposed' && firstRow % TILE_COLUMNS !== 0) {
     const view = lowering.packed(weight, { kind: 'transposed' });
     return { view, offset: firstRow, stride: rows };
   }
   return {
     view: lowering.packed(weight, { kind, tile: TILE_COLUMNS }),
-    offset: firstRow * (kind === 'columns' ? terms : TILE_COLUMNS),
+    offset: firstRow * (kind === 'transposed' ? terms : TILE_COLUMNS),
     stride: TILE_COLUMNS,
     tile: { columns: TILE_COLUMNS, stride: terms * TILE_COLUMNS },
   };

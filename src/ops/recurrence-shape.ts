@@ -1,10 +1,10 @@
 import type { Cell } from '../cells/cell.ts';
 import type { Lowering, PlanLimits, Walk } from '../graph/operator.ts';
-import { isNarrow, LARGE_FLOPS, powerOfTwo, splitEvenly } from './grid.ts';
+import { hasQuads, isNarrow, LARGE_FLOPS, powerOfTwo, splitEvenly } from './grid.ts';
 import { applyApartRule } from './recurrence-apart.ts';
 import type { RecurrenceExtra } from './recurrence-extras.ts';
 import { applyHoldRule } from './recurrence-hold.ts';
-import { type RecurrenceDirection, sumsPerUnit } from './recurrence-memory.ts';
+import { flopsOfWalk, type RecurrenceDirection, sumsPerUnit } from './recurrence-memory.ts';
 import { tuneRecurrence } from './recurrence-tunable.ts';
 import { applyWideRule, type WalkUse } from './recurrence-wide-shape.ts';
 
@@ -43,6 +43,8 @@ export interface HistoryLayout {
   vectorBegin(phase: number): number;
   /** Where the section begins that the first phase multiplies: h, or masked h behind all others. */
   readonly multipliedBegin: number;
+  /** Where lies what a phase of the step at a position multiplies: h before it, or what the phase in front made of it. */
+  multipliedAt(phase: number, position: number): number;
   /** Where y[0] lies in a section: a multiple of 256 bytes, so that y can be bound on its own. */
   readonly yOrigin: number;
   /** Where the state after `position` steps of processing lies in a section; 0 is the initial state. */
@@ -69,17 +71,22 @@ export function layOutHistory(attributes: RecurrenceAttributes, isHalf = false):
   const firstVector = firstVectorOf(cell);
   const sections = stateSections + cell.phases.length - 1 - firstVector;
   const isMasked = attributes.extras?.includes('mask') ?? false;
+  const multipliedBegin = isMasked ? sections * sectionSize : 0;
+  const vectorBegin = (phase: number) => (stateSections + phase - firstVector) * sectionSize;
+  const slot = (position: number) =>
+    reverse ? yOrigin + (steps - position) * row : yOrigin + (position - 1) * row;
   return {
     sectionSize,
     sections: isMasked ? sections + 1 : sections,
     firstVector,
-    multipliedBegin: isMasked ? sections * sectionSize : 0,
+    multipliedBegin,
+    multipliedAt: (phase, position) =>
+      phase === 0 ? multipliedBegin + slot(position) : vectorBegin(phase - 1) + slot(position + 1),
     parts: (state) => (state === 0 ? 1 : wide),
     stateBegin: (state) => (state === 0 ? 0 : (1 + wide * (state - 1)) * sectionSize),
-    vectorBegin: (phase) => (stateSections + phase - firstVector) * sectionSize,
+    vectorBegin,
     yOrigin,
-    slot: (position) =>
-      reverse ? yOrigin + (steps - position) * row : yOrigin + (position - 1) * row,
+    slot,
   };
 }
 
@@ -196,13 +203,13 @@ function applyShapeRule(
   use: WalkUse,
 ): RecurrenceShape {
   const { direction, strategy, tracks } = use;
-  const { cell, steps, batch, hiddenSize } = attributes;
+  const { cell, batch, hiddenSize } = attributes;
   if (limits.residentLanes !== undefined) {
     return applyResidentRule(limits.residentLanes, batch, hiddenSize);
   }
   if (!isNarrow(limits)) return applyWideRule(limits, attributes, use);
   const width = Math.max(4, limits.laneWidth);
-  const hasQuads = width === 4;
+  const isOfQuads = hasQuads(limits);
   const most = Math.min(
     limits.maxComputeInvocationsPerWorkgroup,
     limits.maxComputeWorkgroupSizeX,
@@ -210,13 +217,13 @@ function applyShapeRule(
   );
   // Two workgroups, for two cores: of the tracks that share a dispatch, or of one.
   const groups = strategy === 'persistent' ? Math.ceil(2 / tracks) : 1;
-  const flops = 2 * steps * batch * cell.gates.length * hiddenSize * hiddenSize;
-  const scale = strategy === 'stepwise' && flops >= LARGE_FLOPS && hasQuads ? 2 : 1;
+  const flops = flopsOfWalk(attributes);
+  const scale = strategy === 'stepwise' && flops >= LARGE_FLOPS && isOfQuads ? 2 : 1;
   const rows = splitEvenly(batch, Math.min(scale * NARROW_ROWS, Math.ceil(batch / groups)));
   const sums = rows * sumsPerUnit({ cell }, direction);
   // A quad that walks all units waits for no other: what its lanes load they have written themselves
   // (docs/adr/0048-quads-that-wait-for-nobody.md).
-  const isQuad = strategy === 'persistent' && limits.hasSubgroups && hasQuads && !cell.norms;
+  const isQuad = strategy === 'persistent' && limits.hasSubgroups && isOfQuads && !cell.norms;
   const wantedSums = scale * narrowSums(flops, rows, isQuad);
   const units = powerOfTwo(Math.min(wantedSums / sums, hiddenSize / width));
   const spans = strategy === 'persistent' || rows === 1;

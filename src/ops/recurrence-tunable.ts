@@ -2,7 +2,12 @@ import type { PlanLimits, Walk } from '../graph/operator.ts';
 import type { Tunable } from '../graph/tunable.ts';
 import { apartShape, findApartObstacle } from './recurrence-apart.ts';
 import { findHoldObstacle, listHeldShapes } from './recurrence-hold.ts';
-import { type RecurrenceDirection, sumsPerUnit, workgroupBytes } from './recurrence-memory.ts';
+import {
+  flopsOfWalk,
+  type RecurrenceDirection,
+  sumsPerUnit,
+  workgroupBytes,
+} from './recurrence-memory.ts';
 import type { RecurrenceAttributes, RecurrenceShape } from './recurrence-shape.ts';
 
 /** A recurrence as far as its shape depends on it. */
@@ -46,7 +51,7 @@ export function tuneRecurrence(
     key: `${kernel} ${cell.shader} ${sizes}${requested ? ` ${requested}` : ''}`,
     kernel,
     subject,
-    flops: 2 * steps * batch * cell.gates.length * hiddenSize * hiddenSize,
+    flops: flopsOfWalk(attributes),
     builtIn,
     refuse: (shape) => refuse(limits, subject, shape),
     seeds() {

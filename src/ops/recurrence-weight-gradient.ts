@@ -14,7 +14,6 @@ export function lowerWeightGradient(
   const [dRecurrent, history] = node.inputs as [SymbolicTensor, SymbolicTensor];
   const [dWeight, dBias] = node.outputs as [SymbolicTensor, SymbolicTensor];
   const layout = layOutHistory(node.attributes, lowering.precision === 'f16');
-  const row = batch * hiddenSize;
   const columns = biasRows(node.attributes) * hiddenSize;
   let columnSums = lowering.isUsed(dBias) ? lowering.output(dBias) : undefined;
   if (columnSums && (cell.parameters.length > 0 || !cell.multiplies)) {
@@ -32,8 +31,6 @@ export function lowerWeightGradient(
   const target = lowering.output(dWeight);
   for (const [phase, [firstGate, endGate]] of cell.phases.entries()) {
     if (endGate === firstGate) continue;
-    const section = phase === 0 ? layout.multipliedBegin : layout.vectorBegin(phase - 1);
-    const shift = phase > 0 ? 0 : reverse ? row : -row;
     launchMatmul(lowering, {
       label: phase === 0 ? node.label : `${node.label}#${phase}`,
       // Where h is a projection, phase 0 multiplies, and the last one makes, its first units only.
@@ -48,7 +45,8 @@ export function lowerWeightGradient(
       transposesA: true,
       b: {
         view: lowering.stored(history),
-        offset: section + layout.yOrigin + shift,
+        // From time 0 on.
+        offset: layout.multipliedAt(phase, reverse ? steps - 1 : 0),
         stride: hiddenSize,
       },
       c: { view: target, offset: firstGate * hiddenSize * hiddenSize, stride: hiddenSize },

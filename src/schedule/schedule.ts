@@ -216,11 +216,11 @@ function finishPlan(
 ): Plan {
   const { options } = builder;
   const packing = builder.packer.finish();
-  const uniforms = builder.finishUniforms();
   const prologue = packing && options.packsOnce ? [packing.launch] : [];
   const body = sharePipelines(
     packing && !options.packsOnce ? [packing.launch, ...builder.launches] : builder.launches,
   );
+  const uniforms = builder.finishUniforms();
 
   const named = new Map<string, SymbolicTensor>([...inputs, ...program.outputs]);
   if (options.keepsAll) {

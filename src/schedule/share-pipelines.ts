@@ -8,12 +8,12 @@ export function sharePipelines<V>(launches: readonly TypedLaunch<V>[]): TypedLau
   const known = new Set(launches.map((launch) => identify(launch, launch.constants)));
   return launches.flatMap(({ accepts = [], ...launch }) => {
     const shared = accepts
-      .map(({ followers = [], ...other }) => ({
+      .map(({ followers = () => [], ...other }) => ({
         followers,
         launch: { ...launch, ...other, constants: { ...launch.constants, ...other.constants } },
       }))
       .find((other) => known.has(identify(launch, other.launch.constants)));
-    return shared ? [shared.launch, ...shared.followers] : [launch];
+    return shared ? [shared.launch, ...shared.followers()] : [launch];
   });
 }
 

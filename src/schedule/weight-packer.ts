@@ -24,7 +24,7 @@ function groupSizeFor(limits: PlanLimits): number {
 
 type QuadLayout = Extract<PackedLayout, { blocks: number }>;
 
-function hasQuads(layout: PackedLayout): layout is QuadLayout {
+function isOfQuads(layout: PackedLayout): layout is QuadLayout {
   return 'blocks' in layout;
 }
 
@@ -32,9 +32,9 @@ function describeMatrix(
   [rows, columns]: readonly [number, number],
   layout: PackedLayout,
 ): Omit<PackedMatrix, 'source_offset' | 'target_offset'> {
-  const quadBits = hasQuads(layout) ? 2 : 0;
-  const { blocks, swaps } = hasQuads(layout) ? layout : { blocks: 1, swaps: false };
-  const tile = layout.kind === 'transposed' ? rows : layout.tile;
+  const quadBits = isOfQuads(layout) ? 2 : 0;
+  const { blocks, swaps } = isOfQuads(layout) ? layout : { blocks: 1, swaps: false };
+  const { tile = rows } = layout;
   const isByRow = layout.kind === 'row-quads' || layout.kind === 'rows';
   const units = { size: rows / blocks, stride: columns };
   const each = { size: columns, stride: 1 };
@@ -117,7 +117,7 @@ export class WeightPacker {
       return parameter && this.lowering.parameters.slots.get(parameter.name);
     });
     const [slot] = slots;
-    const isStrided = hasQuads(layout) && !layout.swaps && matrices.length === 1;
+    const isStrided = isOfQuads(layout) && !layout.swaps && matrices.length === 1;
     if (slot && isStrided && this.lowering.limits.residentLanes !== undefined) {
       const { parameters } = this.lowering;
       const flat = this.lowering.shared(sharedKeys.parameters, 4 * parameters.totalFloats);

@@ -119,19 +119,18 @@ async function createEngine(options: TrainerOptions, spec: TrainingSpec): Promis
   const draw = () => initializeParameters(spec.graph.layout, spec.seed);
   if (device === 'reference') return new ReferenceEngine(spec, draw());
   const headStart = !options.checkpoint && !options.validate;
-  let testing: Promise<SelfTestResult> | undefined;
+  let testing: Promise<[PromiseSettledResult<SelfTestResult>]> | undefined;
   // The engine asks for its pipelines first: the first step waits for them, nothing but the verdict for the test's.
   const onPlan = (plan: Plan) => {
-    if (options.selfTest !== false) testing = testForTraining(device, spec.precision, plan);
-    // Its verdict is awaited below.
-    testing?.catch(() => undefined);
+    if (options.selfTest === false) return;
+    testing = Promise.allSettled([testForTraining(device, spec.precision, plan)]);
   };
   const [engine] = await Promise.allSettled([
     GpuEngine.create(device, spec, draw, { headStart, onPlan }),
   ]);
-  const [test] = await Promise.allSettled([testing]);
+  const [test] = (await testing) ?? [];
   if (engine.status === 'rejected') throw engine.reason;
-  if (test.status === 'fulfilled') return engine.value;
+  if (test?.status !== 'rejected') return engine.value;
   engine.value.dispose();
   throw test.reason;
 }

@@ -62,7 +62,7 @@ export const packMatrices = {
 // Layouts: source [blocks·units, columns] at source_offset; target at target_offset, in floats:
 //   column quads  [tiles, ceil(columns / 4), blocks, tile, 4]: tiles of units, four columns of each
 //   row quads     [tiles, blocks, ceil(units / 4), tile, 4]: tiles of columns, four rows of each
-//   columns       [tiles, columns, 1, tile, 1]: quads of one column; transposed: one tile of all units
+//   transposed    [tiles, columns, 1, tile, 1]: quads of one column, one tile of all units or several
 //   rows          [tiles, 1, units, tile, 1]: quads of one row
 // Units are tiled and columns lined up in quads, or the other way round. What lies outside the source is zero. With
 // \`swaps\` number i of a quad stands at i ^ (place in the tile mod 4): lanes that swap what they multiply have their own

@@ -4,7 +4,7 @@ import type { KernelDescription } from '../description.ts';
 export const recurrenceForwardCell = {
   name: 'recurrence-forward-cell',
   entryPoint: 'main',
-  joins: ['lib/cell-step', 'lib/half', 'lib/recurrence', 'lib/recurrence-track', 'lib/recurrence-forward-read', 'lib/normalize', 'lib/recurrence-forward-keep'],
+  joins: ['lib/cell-step', 'lib/half', 'lib/recurrence', 'lib/recurrence-track', 'lib/recurrence-forward-read', 'lib/normalize', 'lib/recurrence-forward-keep', 'lib/recurrence-cell'],
   cell: 'cells',
   constants: {
     steps: 'u32',
@@ -134,9 +134,8 @@ export const recurrenceForwardCell = {
 // A GPU would wait for another dispatch at each step.
 //! join lib/recurrence-forward-read
 //! join lib/recurrence-forward-keep
+//! join lib/recurrence-cell
 //! join cell
-
-const products_stride: u32 = 0u; // specialize
 
 @group(0) @binding(0) var<uniform> span: Span;
 @group(0) @binding(1) var<storage, read> projected: array<projected_number>;
@@ -160,18 +159,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (track.walk.y == 0u) {
     return;
   }
-  let moment = moment_of(track, track.walk.x);
-  for (var phase = 0u; phase < phases; phase++) { // unroll
-    if (phases == 1u) { // static
-      take_phase(phase, first_row, unit_begin, unit_end, lane, moment, track);
-    } else if (phase == span.first_phase) {
-      take_phase(phase, first_row, unit_begin, unit_end, lane, moment, track);
-    }
-  }
+  take_step(first_row, unit_begin, unit_end, lane, track);
 }
 
 fn take_phase(phase: u32, first_row: u32, unit_begin: u32, unit_end: u32, lane: u32, moment: Moment, track: Track) { // inline
-  let products_begin = track.place.z / tiles * products_stride;
+  let products_begin = products_of(track);
   var unit_bias: array<f32, gates>; // registers
   for (var g = phase_gates[phase]; g < phase_gates[phase + 1u]; g++) { // unroll
     unit_bias[g] = bias_of(track, g, min(unit_begin + lane, hidden_size - 1u));

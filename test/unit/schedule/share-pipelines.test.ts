@@ -52,7 +52,7 @@ describe('sharePipelines', () => {
     const follower = launch('sum-columns', {});
     const launches = [
       launch('matmul', { rows: 12, sums: true }, [
-        { constants: { rows: 24, sums: false }, followers: [follower] },
+        { constants: { rows: 24, sums: false }, followers: () => [follower] },
       ]),
       launch('matmul', { rows: 24, sums: false }),
     ];
